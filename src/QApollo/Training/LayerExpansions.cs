@@ -24,7 +24,8 @@ public sealed class LayerExpansions
         {
             Parameter parameter = weights.Layers[0].Matrices[matrix].Parameter;
             PlannedTensor? Declare(WeightUse use) => table.Scratch(
-                $"expanded.{parameter.Role}.{use}", profile.ExpandedWeightBytes(parameter.Rows, parameter.Columns, use), TensorCategory.Workspace);
+                $"expanded.{parameter.Role}.{use}", profile.ExpandedWeightBytes(parameter.Rows, parameter.Columns, use), TensorCategory.Workspace,
+                persistent: false);
             PlannedTensor? forward = Declare(WeightUse.Forward);
             PlannedTensor? inputGradient = Declare(WeightUse.InputGradient);
             foreach (LayerWeights layer in weights.Layers)

@@ -47,12 +47,7 @@ public sealed class StepInputs
     /// <param name="labels">The target of each position; negative labels are ignored.</param>
     public void Load(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
     {
-        CountedLabels = 0;
-        foreach (int label in labels)
-        {
-            CountedLabels += label >= 0 ? 1 : 0;
-        }
-
+        CountedLabels = Count(labels);
         int perBatch = _shape.TokensPerMicroBatch;
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
         {
@@ -64,6 +59,14 @@ public sealed class StepInputs
         device.Upload(MemoryMarshal.AsBytes<int>(_hostDistinct), _distinct);
         device.Upload(MemoryMarshal.AsBytes<int>(_hostStarts), _starts);
         device.Upload(MemoryMarshal.AsBytes<int>(_hostPositions), _positions);
+    }
+
+    /// <summary>Brings one micro-batch to the device, as the step's first; for passes without a gradient.</summary>
+    public void LoadForEvaluation(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    {
+        CountedLabels = Count(labels);
+        device.Upload(MemoryMarshal.AsBytes(tokens), Tokens(0));
+        device.Upload(MemoryMarshal.AsBytes(labels), Labels(0));
     }
 
     /// <summary>I32 [1, N].</summary>
@@ -108,6 +111,17 @@ public sealed class StepInputs
         starts[count..].Fill(tokens.Length);
         distinct[count..].Clear();
         _distinctCounts[microBatch] = count;
+    }
+
+    private static int Count(ReadOnlySpan<int> labels)
+    {
+        int counted = 0;
+        foreach (int label in labels)
+        {
+            counted += label >= 0 ? 1 : 0;
+        }
+
+        return counted;
     }
 
     private static int LowerBound(ReadOnlySpan<int> ascending, int value)
