@@ -26,6 +26,15 @@ public sealed class PendingFile : IDisposable
         }));
     }
 
+    /// <summary>Writes a small file whole or not at all.</summary>
+    /// <exception cref="RunFailedException">The disk is full or read-only, or fails; what was there before is still there.</exception>
+    public static void WriteAll(string path, ReadOnlySpan<byte> content)
+    {
+        using var file = new PendingFile(path);
+        file.Write(content);
+        file.Commit();
+    }
+
     /// <summary>Appends bytes, unbuffered. A failure removes the file: it cannot be committed any more.</summary>
     /// <exception cref="RunFailedException">The disk is full or fails.</exception>
     public void Write(ReadOnlySpan<byte> bytes)
