@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using System.Xml;
 
@@ -62,6 +63,22 @@ internal sealed class XmlDocumentationText
             {
                 yield return member;
             }
+        }
+    }
+
+    /// <summary>Whether the root element is that of a documentation file; also false for files that are no XML.</summary>
+    public static bool IsDocumentation(CorpusFile file)
+    {
+        try
+        {
+            using FileStream source = File.OpenRead(file.Path);
+            using Stream content = file.IsGzip ? new GZipStream(source, CompressionMode.Decompress) : source;
+            using var reader = XmlReader.Create(content, Settings);
+            return reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";
+        }
+        catch (Exception e) when (e is XmlException or InvalidDataException)
+        {
+            return false;
         }
     }
 
