@@ -31,8 +31,8 @@ internal static class TrainSettings
             {
                 Kind = values.Get(T.Optimizer),
                 EmbeddingAndHead = values.IsGiven(T.HeadOptimizer) ? values.Get(T.HeadOptimizer) : null,
-                Beta1 = (float)values.Get(T.Beta1),
-                Beta2 = (float)values.Get(T.Beta2),
+                Beta1 = values.Get(T.Beta1),
+                Beta2 = values.Get(T.Beta2),
                 Epsilon = (float)values.Get(T.Epsilon),
                 WeightDecay = (float)values.Get(T.WeightDecay),
                 BiasCorrection = values.Get(T.BiasCorrectionIn),

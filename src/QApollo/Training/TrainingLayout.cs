@@ -43,6 +43,7 @@ public sealed class TrainingLayout
             TensorCategory.Workspace,
             persistent: true);
         Plan = MemoryPlan.Make(table, profile, Rehearse);
+        Release.CallsHooks = true;
     }
 
     public TrainingOptions Options { get; }
