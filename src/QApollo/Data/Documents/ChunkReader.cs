@@ -41,7 +41,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
             {
-                throw new RunFailedException($"{file.Path}: the gzip file is damaged or cut short: {e.Message}", e);
+                throw new InvalidFileException(file.Path, $"the gzip file is damaged or cut short: {e.Message}", e);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -94,7 +94,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         ReadOnlySpan<byte> bytes = mark.AsSpan(0, length);
         if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
         {
-            throw new RunFailedException($"{File.Path}: the text is UTF-16: save it as UTF-8");
+            throw new InvalidFileException(File.Path, "the text is UTF-16: save it as UTF-8");
         }
 
         bool marked = bytes.SequenceEqual("\uFEFF"u8);
@@ -117,7 +117,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
             int read = _content!.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
             if (read == 0)
             {
-                throw new RunFailedException($"{File.Path}: the file is shorter than when its preparation began");
+                throw new InvalidFileException(File.Path, "the file is shorter than when its preparation began");
             }
 
             left -= read;
@@ -145,8 +145,8 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
             if (length >= MaxLineBytes)
             {
                 ArrayPool<byte>.Shared.Return(buffer);
-                throw new RunFailedException(
-                    $"{File.Path}: line {_position.Line + 1} is longer than {MaxLineBytes >> 20} MiB: is it JSON Lines, one object per line?");
+                throw new InvalidFileException(
+                    File.Path, $"line {_position.Line + 1} is longer than {MaxLineBytes >> 20} MiB: is it JSON Lines, one object per line?");
             }
 
             buffer = Fill(buffer, length, length * 2, out length, out atEnd);
@@ -184,7 +184,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         {
             if (_content == _source && _source.Position != file.Length)
             {
-                throw new RunFailedException($"{file.Path}: the file changed while it was read");
+                throw new InvalidFileException(file.Path, "the file changed while it was read");
             }
 
             _sourceBytesBefore += file.Length;

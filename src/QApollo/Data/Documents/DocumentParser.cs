@@ -72,7 +72,7 @@ internal sealed class DocumentParser(string textField, bool strict)
     {
         if (JsonText.Find(line, _field, out Range value, out bool escaped) is { } fault)
         {
-            throw new RunFailedException($"{file.Path}: line {number}: {fault}");
+            throw new InvalidFileException(file.Path, $"line {number}: {fault}");
         }
 
         long valueOffset = offset + value.Start.Value;
@@ -88,7 +88,7 @@ internal sealed class DocumentParser(string textField, bool strict)
             {
                 if (strict)
                 {
-                    throw new RunFailedException($"{file.Path}: line {number}: a surrogate without its partner at byte {valueOffset + first}: correct it, or leave out --strict to replace it");
+                    throw new InvalidFileException(file.Path, $"line {number}: a surrogate without its partner at byte {valueOffset + first}: correct it, or leave out --strict to replace it");
                 }
 
                 replaced = new Replacements(
@@ -107,8 +107,8 @@ internal sealed class DocumentParser(string textField, bool strict)
         (long replaced, int first) = Utf8Repair.Copy(bytes, _valid);
         if (replaced > 0 && strict)
         {
-            throw new RunFailedException(
-                $"{file.Path}: invalid UTF-8 at byte {offset + first} (0x{bytes[first]:X2}): save the text as UTF-8, or leave out --strict to replace it");
+            throw new InvalidFileException(
+                file.Path, $"invalid UTF-8 at byte {offset + first} (0x{bytes[first]:X2}): save the text as UTF-8, or leave out --strict to replace it");
         }
 
         return new Replacements(replaced, replaced > 0 ? offset + first : -1);

@@ -39,7 +39,7 @@ internal sealed class XmlDocumentationText
         bool any = Advance(reader, path);
         if (!any || !TryMoveToRoot(reader, path))
         {
-            throw new RunFailedException($"{path}: no XML documentation: its root element is not <doc>");
+            throw new InvalidFileException(path, "no XML documentation: its root element is not <doc>");
         }
 
         while (Advance(reader, path))
@@ -103,7 +103,7 @@ internal sealed class XmlDocumentationText
         }
         catch (XmlException e)
         {
-            throw new RunFailedException($"{path}: line {e.LineNumber}: broken XML: {e.Message}", e);
+            throw new InvalidFileException(path, $"line {e.LineNumber}: broken XML: {e.Message}", e);
         }
     }
 

@@ -26,6 +26,10 @@ internal sealed class ShardedTokens : TokenDataset
         }
     }
 
+    public IReadOnlyList<TokenShard> Shards => _shards;
+
+    public long FileBytes => _shards.Sum(shard => shard.FileBytes);
+
     public override long Count => _starts[^1];
 
     protected override void ReadCore(long start, Span<int> ids)

@@ -33,6 +33,8 @@ internal sealed class TokenShard : IDisposable
 
     public int Count => _header.Tokens;
 
+    public long FileBytes => _header.FileBytes;
+
     /// <summary>Copies tokens <paramref name="start"/> .. <paramref name="start"/> + <c>ids.Length</c> - 1, which the shard must have.</summary>
     public void Read(int start, Span<int> ids)
     {

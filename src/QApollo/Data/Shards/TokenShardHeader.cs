@@ -39,21 +39,21 @@ internal readonly record struct TokenShardHeader(int Tokens, int TokenBytes)
         int magic = header.Length < Bytes ? 0 : BinaryPrimitives.ReadInt32LittleEndian(header);
         if (magic is not (Magic16 or Magic32))
         {
-            throw new RunFailedException($"{path}: not a token shard in llm.c's format");
+            throw new InvalidFileException(path, "not a token shard in llm.c's format");
         }
 
         int version = BinaryPrimitives.ReadInt32LittleEndian(header[4..]);
         int known = magic == Magic16 ? Version16 : Version32;
         if (version != known)
         {
-            throw new RunFailedException($"{path}: token shard of version {version}; this program reads version {known}");
+            throw new InvalidFileException(path, $"token shard of version {version}; this program reads version {known}");
         }
 
         var result = new TokenShardHeader(BinaryPrimitives.ReadInt32LittleEndian(header[8..]), magic == Magic16 ? 2 : 4);
         if (result.Tokens < 0 || result.FileBytes != fileBytes)
         {
-            throw new RunFailedException(
-                $"{path}: the token shard is damaged or cut short: its header tells {result.Tokens} tokens, which are {result.FileBytes} bytes, and the file has {fileBytes}");
+            throw new InvalidFileException(
+                path, $"the token shard is damaged or cut short: its header tells {result.Tokens} tokens, which are {result.FileBytes} bytes, and the file has {fileBytes}");
         }
 
         return result;
