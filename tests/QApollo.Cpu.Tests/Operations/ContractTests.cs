@@ -60,3 +60,43 @@ public sealed class CrossEntropyTests : CrossEntropyContract
 {
     protected override IDevice Device { get; } = new CpuDevice(2);
 }
+
+public sealed class EmbeddingTests : EmbeddingContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class MemoryTests : MemoryContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class ReductionTests : ReductionContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class NormalTests : NormalContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class ApolloTests : ApolloContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class AdamTests : AdamContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class QuantizeTests : QuantizeContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
+public sealed class UpdateTests : UpdateContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
