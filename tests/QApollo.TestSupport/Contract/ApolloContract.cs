@@ -138,8 +138,13 @@ public abstract class ApolloContract : DeviceContract
 
         public Tensor GradientSquares { get; }
 
-        public Operand Projected(double size, int seed) =>
-            _test.Memory.Upload(new Samples(seed).Normals(_rows * _columns, size), DType.F32, _rows, _columns);
+        /// <summary>An element keeps its sign over the steps: moments that cancel out would have no digits to compare.</summary>
+        public Operand Projected(double size, int seed)
+        {
+            double[] signs = new Samples(0).Normals(_rows * _columns);
+            double[] values = new Samples(seed).Normals(_rows * _columns, size);
+            return _test.Memory.Upload([.. values.Select((v, i) => Math.CopySign(v, signs[i]))], DType.F32, _rows, _columns);
+        }
 
         public byte[] Bytes() => [.. _test.Memory.Bytes(_moment1), .. _test.Memory.Bytes(_moment2), .. _test.Memory.Bytes(_limiterNorm)];
 
