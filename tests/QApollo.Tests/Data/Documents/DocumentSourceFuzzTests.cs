@@ -47,7 +47,7 @@ public sealed class DocumentSourceFuzzTests : IDisposable
         ];
         const string Spice = "\"\\{}[]:,ud8f0nx \t\r\u00e9";
         int accepted = 0;
-        for (int i = 0; i < 3000; i++)
+        for (int i = 0; i < 1000; i++)
         {
             byte[] line = Encoding.UTF8.GetBytes(lines[random.Next(lines.Length)]);
             for (int n = random.Next(3); n >= 0 && line.Length > 0; n--)
@@ -86,7 +86,7 @@ public sealed class DocumentSourceFuzzTests : IDisposable
             }
         }
 
-        Assert.InRange(accepted, 300, 2900);
+        Assert.InRange(accepted, 100, 950);
     }
 
     [Fact]
