@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using System.IO.Compression;
 
 namespace QApollo.Data;
 
@@ -41,7 +40,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
             {
-                throw new InvalidFileException(file.Path, $"the gzip file is damaged or cut short: {e.Message}", e);
+                throw new InvalidFileException(file.Path, "the gzip file is damaged or cut short", e);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -68,7 +67,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     private void Open()
     {
         _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 17, FileOptions.SequentialScan);
-        Stream content = File.IsGzip ? new GZipStream(_source, CompressionMode.Decompress) : _source;
+        Stream content = File.IsGzip ? new WholeGzipStream(_source) : _source;
         if (File.Format == DocumentFormat.XmlDocumentation)
         {
             content = new XmlDocumentationStream(content, File.Path);
@@ -159,6 +158,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     /// <summary>Moves what is kept, then the file's next bytes, behind the first <paramref name="used"/> bytes of a buffer.</summary>
     private byte[] Fill(byte[] buffer, int used, int wanted, out int length, out bool atEnd)
     {
+        wanted = Math.Max(wanted, used + _restLength);
         byte[] larger = ArrayPool<byte>.Shared.Rent(wanted);
         buffer.AsSpan(0, used).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);

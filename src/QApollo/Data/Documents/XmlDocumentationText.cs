@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text;
 using System.Xml;
 
@@ -72,7 +71,7 @@ internal sealed class XmlDocumentationText
         try
         {
             using FileStream source = File.OpenRead(file.Path);
-            using Stream content = file.IsGzip ? new GZipStream(source, CompressionMode.Decompress) : source;
+            using Stream content = file.IsGzip ? new WholeGzipStream(source) : source;
             using var reader = XmlReader.Create(content, Settings);
             return reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";
         }

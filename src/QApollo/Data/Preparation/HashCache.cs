@@ -33,7 +33,7 @@ internal sealed class HashCache(string folder)
         for (int i = 0; i < files.Count; i++)
         {
             if (known.TryGetValue(files[i].Path, out HashCacheEntry? entry)
-                && entry.Length == files[i].Length
+                && entry?.Length == files[i].Length
                 && entry.Modified == modified[i].Ticks)
             {
                 hashes[i] = entry.Sha256;
