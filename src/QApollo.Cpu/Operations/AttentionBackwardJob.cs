@@ -31,7 +31,8 @@ internal unsafe struct AttentionBackwardJob : IJob
         int width = Kernel.Columns;
         nint queryStride = Shape.QueryColumns;
         nint keyStride = Shape.KeyColumns;
-        int scoreStride = PackedMatrix.Round(length, Microkernel.MaxColumns);
+        int height = Kernel.Rows;
+        int scoreStride = Attention.ScoreStride(Shape);
         int paddedFeatures = PackedMatrix.Round(features, Microkernel.MaxColumns);
         float* keysTransposed = (float*)(Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
         float* valuesTransposed = keysTransposed + (nint)scoreStride * features;
@@ -40,7 +41,8 @@ internal unsafe struct AttentionBackwardJob : IJob
         float* gradientPanels = queryPanels + paddedFeatures * Attention.BlockRows;
         float* scores = gradientPanels + paddedFeatures * Attention.BlockRows;
         float* scoreGradients = scores + Attention.BlockRows * scoreStride;
-        float* scratch = scoreGradients + Attention.BlockRows * scoreStride;
+        float* queryCopy = scoreGradients + Attention.BlockRows * scoreStride;
+        float* gradientCopy = queryCopy + Attention.BlockRows * features;
 
         nint firstKey = (nint)batch * length * keyStride + group * features;
         Attention.PackTransposed(Key + firstKey, keyStride, length, features, keysTransposed, width);
@@ -56,14 +58,14 @@ internal unsafe struct AttentionBackwardJob : IJob
                 int seen = first + rows;
                 nint token = (nint)batch * length + first;
                 nint start = token * queryStride + head * features;
-                float* query = Query + start;
                 float* gradient = OutputGradient + start;
+                LeftBlock queryBlock = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, queryCopy, height);
+                LeftBlock gradientBlock = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, gradientCopy, height);
                 BlockProduct.Run(
-                    Kernel, query, queryStride, 1, keysTransposed, (nint)features * width, rows, seen, features,
-                    null, 0, scores, scoreStride, scratch);
+                    Kernel, queryBlock, keysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
                 BlockProduct.Run(
-                    Kernel, gradient, queryStride, 1, valuesTransposed, (nint)features * width, rows, seen, features,
-                    null, 0, scoreGradients, scoreStride, scratch);
+                    Kernel, gradientBlock, valuesTransposed, (nint)features * width, rows, seen, features,
+                    null, 0, scoreGradients, scoreStride);
 
                 nint statistics = (nint)head * Shape.QueryRows + token;
                 for (int i = 0; i < rows; i++)
@@ -73,28 +75,33 @@ internal unsafe struct AttentionBackwardJob : IJob
                     int visible = first + i + 1;
                     float* score = scores + i * scoreStride;
                     float* scoreGradient = scoreGradients + i * scoreStride;
-                    Softmax.Differentiate(score, scoreGradient, visible, Shape.Scale, LogSumExp[statistics + i], delta);
+                    Softmax.Differentiate(score, scoreGradient, visible, LogSumExp[statistics + i], delta);
                     new Span<float>(score + visible, seen - visible).Clear();
                     new Span<float>(scoreGradient + visible, seen - visible).Clear();
                 }
 
-                Attention.Pack(query, queryStride, rows, features, queryPanels, width);
-                Attention.Pack(gradient, queryStride, rows, features, gradientPanels, width);
-                AddTransposedProduct(scores, scoreStride, gradientPanels, rows, seen, ValueGradient + firstKey, scratch);
-                AddTransposedProduct(scoreGradients, scoreStride, queryPanels, rows, seen, KeyGradient + firstKey, scratch);
+                Attention.Pack(queryCopy, features, rows, features, queryPanels, width);
+                Attention.Pack(gradientCopy, features, rows, features, gradientPanels, width);
+                AddTransposedProduct(scores, scoreStride, gradientPanels, rows, seen, ValueGradient + firstKey);
+                AddTransposedProduct(scoreGradients, scoreStride, queryPanels, rows, seen, KeyGradient + firstKey);
                 BlockProduct.Run(
-                    Kernel, scoreGradients, scoreStride, 1, keyPanels, (nint)length * width, rows, features, seen,
-                    null, 0, QueryGradient + start, queryStride, scratch);
+                    Kernel, new LeftBlock(scoreGradients, scoreStride, 1, height * scoreStride), keyPanels, (nint)length * width,
+                    rows, features, seen, null, 0, QueryGradient + start, queryStride);
+                for (int i = 0; i < rows; i++)
+                {
+                    float* row = QueryGradient + start + i * queryStride;
+                    VectorMath.Multiply(row, Shape.Scale, row, features);
+                }
             }
         }
     }
 
     /// <summary>destination[key] += sum over query rows of left[row][key] * right[row].</summary>
     private readonly void AddTransposedProduct(
-        float* left, nint leftStride, float* rightPanels, int rows, int keys, float* destination, float* scratch) =>
+        float* left, nint leftStride, float* rightPanels, int rows, int keys, float* destination) =>
         BlockProduct.Run(
-            Kernel, left, 1, leftStride, rightPanels, (nint)rows * Kernel.Columns, keys, Shape.HeadDim, rows,
-            destination, Shape.KeyColumns, destination, Shape.KeyColumns, scratch);
+            Kernel, new LeftBlock(left, 1, leftStride, Kernel.Rows), rightPanels, (nint)rows * Kernel.Columns, keys, Shape.HeadDim, rows,
+            destination, Shape.KeyColumns, destination, Shape.KeyColumns);
 
     private static void Clear(float* values, nint stride, int rows, int columns)
     {
