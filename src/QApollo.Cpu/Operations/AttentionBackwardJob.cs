@@ -33,10 +33,11 @@ internal unsafe struct AttentionBackwardJob : IJob
         nint keyStride = Shape.KeyColumns;
         int height = Kernel.Rows;
         int scoreStride = Attention.ScoreStride(Shape);
+        int paddedKeys = PackedMatrix.Round(length, Microkernel.MaxColumns);
         int paddedFeatures = PackedMatrix.Round(features, Microkernel.MaxColumns);
         float* keysTransposed = (float*)(Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        float* valuesTransposed = keysTransposed + (nint)scoreStride * features;
-        float* keyPanels = valuesTransposed + (nint)scoreStride * features;
+        float* valuesTransposed = keysTransposed + (nint)paddedKeys * features;
+        float* keyPanels = valuesTransposed + (nint)paddedKeys * features;
         float* queryPanels = keyPanels + (nint)paddedFeatures * length;
         float* gradientPanels = queryPanels + paddedFeatures * Attention.BlockRows;
         float* scores = gradientPanels + paddedFeatures * Attention.BlockRows;

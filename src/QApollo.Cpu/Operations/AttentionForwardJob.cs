@@ -27,7 +27,7 @@ internal unsafe struct AttentionForwardJob : IJob
         int height = Kernel.Rows;
         int scoreStride = Attention.ScoreStride(Shape);
         float* keyPanels = (float*)(Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        float* valuePanels = keyPanels + (nint)scoreStride * features;
+        float* valuePanels = keyPanels + (nint)PackedMatrix.Round(keys, Microkernel.MaxColumns) * features;
         float* scores = valuePanels + (nint)PackedMatrix.Round(features, Microkernel.MaxColumns) * keys;
         float* queryCopy = scores + Attention.BlockRows * scoreStride;
         var probabilities = new LeftBlock(scores, scoreStride, 1, height * scoreStride);
