@@ -10,31 +10,7 @@ namespace QApollo.Cpu.Operations;
 /// </summary>
 internal static unsafe class Attention
 {
-    /// <summary>Query rows per block: a multiple of every kernel's tile.</summary>
-    public const int BlockRows = 48;
-
-    public static long ThreadWorkspaceBytes(in AttentionShape shape)
-    {
-        long keys = PackedMatrix.Round(shape.KeyLength, Microkernel.MaxColumns);
-        long features = PackedMatrix.Round(shape.HeadDim, Microkernel.MaxColumns);
-        long scores = BlockRows * (long)ScoreStride(shape);
-        long elements = 3 * keys * features + 2 * scores + 4 * BlockRows * features;
-        return (elements * sizeof(float) + 255) / 256 * 256;
-    }
-
-    /// <summary>Elements between rows of scores: an odd number of cache lines, and room for the last tile's width.</summary>
-    public static int ScoreStride(in AttentionShape shape) => PackedMatrix.Round(shape.KeyLength, Microkernel.MaxColumns) + 16;
-
-    /// <summary>A block of rows times a factor, contiguous.</summary>
-    public static LeftBlock CopyScaled(float* x, nint stride, int rows, int features, float factor, float* buffer, int height)
-    {
-        for (int row = 0; row < rows; row++)
-        {
-            VectorMath.Multiply(x + row * stride, factor, buffer + row * features, features);
-        }
-
-        return new LeftBlock(buffer, features, 1, height * features);
-    }
+    public static long ThreadWorkspaceBytes(in AttentionShape shape) => new AttentionScratch(shape, null).Bytes;
 
     public static void Forward(
         CpuContext context, Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp)
@@ -61,6 +37,17 @@ internal static unsafe class Attention
             ValueGradient = (float*)valueGradient.Address, Workspace = (byte*)context.Workspace.Address,
         };
         context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
+    }
+
+    /// <summary>A block of rows times a factor, contiguous.</summary>
+    public static LeftBlock CopyScaled(float* x, nint stride, int rows, int features, float factor, float* buffer, int height)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            VectorMath.Multiply(x + row * stride, factor, buffer + row * features, features);
+        }
+
+        return new LeftBlock(buffer, features, 1, height * features);
     }
 
     /// <summary>Packs Xᵀ: B(d, row) = x[row][d].</summary>

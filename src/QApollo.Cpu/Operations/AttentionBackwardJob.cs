@@ -32,40 +32,32 @@ internal unsafe struct AttentionBackwardJob : IJob
         nint queryStride = Shape.QueryColumns;
         nint keyStride = Shape.KeyColumns;
         int height = Kernel.Rows;
-        int scoreStride = Attention.ScoreStride(Shape);
-        int paddedKeys = PackedMatrix.Round(length, Microkernel.MaxColumns);
-        int paddedFeatures = PackedMatrix.Round(features, Microkernel.MaxColumns);
-        float* keysTransposed = (float*)(Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        float* valuesTransposed = keysTransposed + (nint)paddedKeys * features;
-        float* keyPanels = valuesTransposed + (nint)paddedKeys * features;
-        float* queryPanels = keyPanels + (nint)paddedFeatures * length;
-        float* gradientPanels = queryPanels + paddedFeatures * Attention.BlockRows;
-        float* scores = gradientPanels + paddedFeatures * Attention.BlockRows;
-        float* scoreGradients = scores + Attention.BlockRows * scoreStride;
-        float* queryCopy = scoreGradients + Attention.BlockRows * scoreStride;
-        float* gradientCopy = queryCopy + Attention.BlockRows * features;
+        var scratch = new AttentionScratch(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
+        int scoreStride = scratch.ScoreStride;
+        float* scores = scratch.Scores;
+        float* scoreGradients = scratch.ScoreGradients;
 
         nint firstKey = (nint)batch * length * keyStride + group * features;
-        Attention.PackTransposed(Key + firstKey, keyStride, length, features, keysTransposed, width);
-        Attention.PackTransposed(Value + firstKey, keyStride, length, features, valuesTransposed, width);
-        Attention.Pack(Key + firstKey, keyStride, length, features, keyPanels, width);
+        Attention.PackTransposed(Key + firstKey, keyStride, length, features, scratch.KeysTransposed, width);
+        Attention.PackTransposed(Value + firstKey, keyStride, length, features, scratch.ValuesTransposed, width);
+        Attention.Pack(Key + firstKey, keyStride, length, features, scratch.Keys, width);
         Clear(KeyGradient + firstKey, keyStride, length, features);
         Clear(ValueGradient + firstKey, keyStride, length, features);
         for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
         {
-            for (int first = 0; first < length; first += Attention.BlockRows)
+            for (int first = 0; first < length; first += AttentionScratch.BlockRows)
             {
-                int rows = Math.Min(Attention.BlockRows, length - first);
+                int rows = Math.Min(AttentionScratch.BlockRows, length - first);
                 int seen = first + rows;
                 nint token = (nint)batch * length + first;
                 nint start = token * queryStride + head * features;
                 float* gradient = OutputGradient + start;
-                LeftBlock queryBlock = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, queryCopy, height);
-                LeftBlock gradientBlock = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, gradientCopy, height);
+                LeftBlock queryBlock = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, scratch.QueryCopy, height);
+                LeftBlock gradientBlock = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, scratch.GradientCopy, height);
                 BlockProduct.Run(
-                    Kernel, queryBlock, keysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
+                    Kernel, queryBlock, scratch.KeysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
                 BlockProduct.Run(
-                    Kernel, gradientBlock, valuesTransposed, (nint)features * width, rows, seen, features,
+                    Kernel, gradientBlock, scratch.ValuesTransposed, (nint)features * width, rows, seen, features,
                     null, 0, scoreGradients, scoreStride);
 
                 nint statistics = (nint)head * Shape.QueryRows + token;
@@ -81,12 +73,12 @@ internal unsafe struct AttentionBackwardJob : IJob
                     new Span<float>(scoreGradient + visible, seen - visible).Clear();
                 }
 
-                Attention.Pack(queryCopy, features, rows, features, queryPanels, width);
-                Attention.Pack(gradientCopy, features, rows, features, gradientPanels, width);
-                AddTransposedProduct(scores, scoreStride, gradientPanels, rows, seen, ValueGradient + firstKey);
-                AddTransposedProduct(scoreGradients, scoreStride, queryPanels, rows, seen, KeyGradient + firstKey);
+                Attention.Pack(scratch.QueryCopy, features, rows, features, scratch.Queries, width);
+                Attention.Pack(scratch.GradientCopy, features, rows, features, scratch.Gradients, width);
+                AddTransposedProduct(scores, scoreStride, scratch.Gradients, rows, seen, ValueGradient + firstKey);
+                AddTransposedProduct(scoreGradients, scoreStride, scratch.Queries, rows, seen, KeyGradient + firstKey);
                 BlockProduct.Run(
-                    Kernel, new LeftBlock(scoreGradients, scoreStride, 1, height * scoreStride), keyPanels, (nint)length * width,
+                    Kernel, new LeftBlock(scoreGradients, scoreStride, 1, height * scoreStride), scratch.Keys, (nint)length * width,
                     rows, features, seen, null, 0, QueryGradient + start, queryStride);
                 for (int i = 0; i < rows; i++)
                 {

@@ -25,30 +25,28 @@ internal unsafe struct AttentionForwardJob : IJob
         int features = Shape.HeadDim;
         int width = Kernel.Columns;
         int height = Kernel.Rows;
-        int scoreStride = Attention.ScoreStride(Shape);
-        float* keyPanels = (float*)(Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        float* valuePanels = keyPanels + (nint)PackedMatrix.Round(keys, Microkernel.MaxColumns) * features;
-        float* scores = valuePanels + (nint)PackedMatrix.Round(features, Microkernel.MaxColumns) * keys;
-        float* queryCopy = scores + Attention.BlockRows * scoreStride;
+        var scratch = new AttentionScratch(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
+        int scoreStride = scratch.ScoreStride;
+        float* scores = scratch.Scores;
         var probabilities = new LeftBlock(scores, scoreStride, 1, height * scoreStride);
 
         nint firstKey = (nint)batch * keys * Shape.KeyColumns + group * features;
-        Attention.PackTransposed(Key + firstKey, Shape.KeyColumns, keys, features, keyPanels, width);
-        Attention.Pack(Value + firstKey, Shape.KeyColumns, keys, features, valuePanels, width);
-        float* inverseSums = stackalloc float[Attention.BlockRows];
+        Attention.PackTransposed(Key + firstKey, Shape.KeyColumns, keys, features, scratch.KeysTransposed, width);
+        Attention.Pack(Value + firstKey, Shape.KeyColumns, keys, features, scratch.Values, width);
+        float* inverseSums = stackalloc float[AttentionScratch.BlockRows];
         int earlier = keys - Shape.QueryLength;
         for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
         {
-            for (int first = 0; first < Shape.QueryLength; first += Attention.BlockRows)
+            for (int first = 0; first < Shape.QueryLength; first += AttentionScratch.BlockRows)
             {
-                int rows = Math.Min(Attention.BlockRows, Shape.QueryLength - first);
+                int rows = Math.Min(AttentionScratch.BlockRows, Shape.QueryLength - first);
                 int seen = earlier + first + rows;
                 nint token = (nint)batch * Shape.QueryLength + first;
                 nint start = token * Shape.QueryColumns + head * features;
                 LeftBlock query = Attention.CopyScaled(
-                    Query + start, Shape.QueryColumns, rows, features, Shape.Scale, queryCopy, height);
+                    Query + start, Shape.QueryColumns, rows, features, Shape.Scale, scratch.QueryCopy, height);
                 BlockProduct.Run(
-                    Kernel, query, keyPanels, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
+                    Kernel, query, scratch.KeysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
 
                 float* logSumExp = LogSumExp + (nint)head * Shape.QueryRows + token;
                 for (int i = 0; i < rows; i++)
@@ -63,7 +61,7 @@ internal unsafe struct AttentionForwardJob : IJob
                 }
 
                 BlockProduct.Run(
-                    Kernel, probabilities, valuePanels, (nint)keys * width, rows, features, seen,
+                    Kernel, probabilities, scratch.Values, (nint)keys * width, rows, features, seen,
                     null, 0, Output + start, Shape.QueryColumns);
                 for (int i = 0; i < rows; i++)
                 {
