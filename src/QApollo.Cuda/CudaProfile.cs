@@ -11,7 +11,7 @@ public sealed class CudaProfile : DeviceProfile
     /// <summary>Blocks of the RMSNorm backward kernel; each leaves one row of partial weight gradients.</summary>
     internal const int NormPartials = 256;
 
-    /// <summary>Partial sums of any other reduction fit into this many bytes, whatever the shapes.</summary>
+    /// <summary>Reductions with a choice of how many partial sums they leave keep them within this many bytes.</summary>
     internal const long ReductionBytes = 2 << 20;
 
     public override string Name => "cuda";
@@ -25,6 +25,14 @@ public sealed class CudaProfile : DeviceProfile
     /// <summary>Always 0: the products dequantize codes on their way to the tensor cores.</summary>
     public override long ExpandedWeightBytes(int outFeatures, int inFeatures, WeightUse use) => 0;
 
-    public override long WorkspaceBytes(in WorkspaceRequest request) =>
-        Math.Max(ReductionBytes, (long)NormPartials * request.HiddenSize * sizeof(float));
+    /// <summary>
+    /// The largest of: partial weight gradients of RMSNorm; product and square of every column, for APOLLO's projection;
+    /// partial sums of the other reductions.
+    /// </summary>
+    public override long WorkspaceBytes(in WorkspaceRequest request)
+    {
+        long norm = (long)NormPartials * request.HiddenSize * sizeof(float);
+        long columns = 2L * request.MaxFeatures * sizeof(float);
+        return Math.Max(ReductionBytes, Math.Max(norm, columns));
+    }
 }
