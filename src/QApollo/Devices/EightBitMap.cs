@@ -6,6 +6,9 @@ namespace QApollo.Devices;
 /// </summary>
 public static class EightBitMap
 {
+    /// <summary>Elements that share a scale.</summary>
+    public const int BlockSize = 256;
+
     private const int Decades = 7;
 
     /// <summary>256 values in [-1, 1], for the first moment.</summary>
@@ -16,6 +19,9 @@ public static class EightBitMap
 
     private static readonly float[] SignedValues = Build(signed: true);
     private static readonly float[] UnsignedValues = Build(signed: false);
+
+    /// <summary>Blocks of <paramref name="elements"/> elements; the last one may be shorter.</summary>
+    public static int Blocks(long elements) => checked((int)((elements + BlockSize - 1) / BlockSize));
 
     private static float[] Build(bool signed)
     {

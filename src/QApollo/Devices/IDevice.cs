@@ -12,7 +12,7 @@ namespace QApollo.Devices;
 /// in an order that does not depend on timing. Outputs may not overlap inputs unless a method allows it.
 /// </para>
 /// <para>
-/// Implementations need not check arguments: the tracing device checks every call of a step once, in the
+/// Implementations need not check arguments: <see cref="TracingDevice"/> checks every call of a step once, in the
 /// rehearsal from which the memory plan is made.
 /// </para>
 /// Shape letters: N tokens of a micro-batch, H hidden, I intermediate, V vocabulary, O out features, C in features.

@@ -1,0 +1,352 @@
+using QApollo.Quantization;
+
+namespace QApollo.Devices;
+
+/// <summary>
+/// Checks the shapes and dtypes of every operation, reports which buffers it reads and writes, and passes it on.
+/// Without an inner device nothing is computed and no memory is needed: the step is rehearsed, and the memory
+/// plan follows from what was reported. Around a real device it measures what the plan promised.
+/// </summary>
+public sealed class TracingDevice(DeviceProfile profile, IOperationObserver observer, IDevice? inner = null) : IDevice
+{
+    private readonly List<(Tensor Source, Tensor Destination)> _transfers = [];
+
+    public DeviceProfile Profile => profile;
+
+    public nint Allocate(MemorySpace space, long bytes) => inner?.Allocate(space, bytes) ?? 0;
+
+    public void Free(MemorySpace space, nint address) => inner?.Free(space, address);
+
+    public void UseWorkspace(Tensor workspace) => inner?.UseWorkspace(workspace);
+
+    public void Upload(ReadOnlySpan<byte> source, Tensor destination)
+    {
+        Require.That(inner is null || source.Length == destination.Bytes, "upload", "the source has another size than the destination");
+        Observe("upload", Write(destination));
+        inner?.Upload(source, destination);
+    }
+
+    public void Download(Tensor source, Span<byte> destination)
+    {
+        Require.That(inner is null || destination.Length == source.Bytes, "download", "the destination has another size than the source");
+        Observe("download", Read(source));
+        inner?.Download(source, destination);
+    }
+
+    public void Copy(Tensor source, Tensor destination)
+    {
+        Require.Shape("copy", destination, source.Rows, source.Columns);
+        Observe("copy", Read(source), Write(destination));
+        inner?.Copy(source, destination);
+    }
+
+    public void Zero(Tensor tensor)
+    {
+        Observe("zero", Write(tensor));
+        inner?.Zero(tensor);
+    }
+
+    public Transfer BeginTransfer(Tensor source, Tensor destination)
+    {
+        Require.Shape("transfer", destination, source.Rows, source.Columns);
+        Require.DType("transfer", destination, source.DType);
+        Observe("transfer", Read(source), Write(destination));
+        if (inner is not null)
+        {
+            return inner.BeginTransfer(source, destination);
+        }
+
+        _transfers.Add((source, destination));
+        return new Transfer(_transfers.Count - 1);
+    }
+
+    public void AwaitTransfer(Transfer transfer)
+    {
+        if (inner is not null)
+        {
+            inner.AwaitTransfer(transfer);
+            return;
+        }
+
+        var (source, destination) = _transfers[transfer.Id];
+        Observe("await transfer", Read(source), ReadWrite(destination));
+    }
+
+    public void Synchronize() => inner?.Synchronize();
+
+    public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion)
+    {
+        Require.Weight("expand weight", weight);
+        Require.That(
+            expansion.Bytes >= profile.ExpandedWeightBytes(weight.OutFeatures, weight.InFeatures, use), "expand weight", "the expansion is too small");
+        Observe("expand weight", Read(weight.Values), Read(weight.Scales), Read(weight.ZeroPoints), Write(expansion));
+        inner?.ExpandWeight(weight, use, expansion);
+    }
+
+    public void EmbeddingForward(in WeightMatrix table, Tensor tokens, Tensor output)
+    {
+        Require.Weight("embedding forward", table);
+        Require.DType("embedding forward", tokens, DType.I32);
+        Require.Activation("embedding forward", profile, output, tokens.Columns, table.InFeatures);
+        Observe("embedding forward", Read(table.Values), Read(table.Scales), Read(table.ZeroPoints), Read(tokens), Write(output));
+        inner?.EmbeddingForward(table, tokens, output);
+    }
+
+    public void EmbeddingBackward(Tensor outputGradient, in TokenIndex index, int firstRow, Tensor tableGradient)
+    {
+        Require.Activation("embedding backward", profile, outputGradient, index.Positions.Columns, tableGradient.Columns);
+        Require.Gradient("embedding backward", tableGradient, tableGradient.Rows, outputGradient.Columns);
+        Observe(
+            "embedding backward", Read(outputGradient), Read(index.Tokens), Read(index.Starts), Read(index.Positions),
+            ReadWrite(tableGradient));
+        inner?.EmbeddingBackward(outputGradient, index, firstRow, tableGradient);
+    }
+
+    public void RmsNormForward(Tensor input, Tensor weight, float epsilon, Tensor output, Tensor inverseRms)
+    {
+        Require.Activation("rmsnorm forward", profile, input, output.Rows, output.Columns);
+        Require.Activation("rmsnorm forward", profile, output, input.Rows, input.Columns);
+        Require.Vector("rmsnorm forward", weight, DType.F32, input.Columns);
+        Require.Vector("rmsnorm forward", inverseRms, DType.F32, input.Rows);
+        Observe("rmsnorm forward", Read(input), Read(weight), Write(output), Write(inverseRms));
+        inner?.RmsNormForward(input, weight, epsilon, output, inverseRms);
+    }
+
+    public void RmsNormBackward(
+        Tensor outputGradient, Tensor input, Tensor weight, Tensor inverseRms,
+        Tensor inputGradient, bool accumulateInput, Tensor weightGradient, bool accumulateWeight)
+    {
+        Require.Activation("rmsnorm backward", profile, outputGradient, input.Rows, input.Columns);
+        Require.Activation("rmsnorm backward", profile, inputGradient, input.Rows, input.Columns);
+        Require.Vector("rmsnorm backward", weight, DType.F32, input.Columns);
+        Require.Vector("rmsnorm backward", inverseRms, DType.F32, input.Rows);
+        Require.Vector("rmsnorm backward", weightGradient, DType.F32, input.Columns);
+        Require.That(!accumulateInput || inputGradient != outputGradient, "rmsnorm backward", "an accumulated gradient may not be the output gradient");
+        Observe(
+            "rmsnorm backward", Read(outputGradient), Read(input), Read(weight), Read(inverseRms),
+            Write(inputGradient, accumulateInput), Write(weightGradient, accumulateWeight));
+        inner?.RmsNormBackward(outputGradient, input, weight, inverseRms, inputGradient, accumulateInput, weightGradient, accumulateWeight);
+    }
+
+    public void LinearForward(Tensor input, in WeightMatrix weight, Tensor output, Tensor addend = default)
+    {
+        Require.Weight("linear forward", weight);
+        Require.Activation("linear forward", profile, input, output.Rows, weight.InFeatures);
+        Require.Output("linear forward", profile, output, input.Rows, weight.OutFeatures);
+        Require.That(addend.IsAbsent || (addend.Rows == output.Rows && addend.Columns == output.Columns), "linear forward", "the addend has another shape than the output");
+        Observe(
+            "linear forward", Read(input), Read(weight.Values), Read(weight.Scales), Read(weight.ZeroPoints), Read(weight.ForwardExpansion),
+            Read(addend), Write(output));
+        inner?.LinearForward(input, weight, output, addend);
+    }
+
+    public void LinearInputGradient(Tensor outputGradient, in WeightMatrix weight, Tensor inputGradient, bool accumulate)
+    {
+        Require.Weight("linear input gradient", weight);
+        Require.Output("linear input gradient", profile, outputGradient, inputGradient.Rows, weight.OutFeatures);
+        Require.Activation("linear input gradient", profile, inputGradient, outputGradient.Rows, weight.InFeatures);
+        Observe(
+            "linear input gradient", Read(outputGradient), Read(weight.Values), Read(weight.Scales), Read(weight.ZeroPoints),
+            Read(weight.InputGradientExpansion), Write(inputGradient, accumulate));
+        inner?.LinearInputGradient(outputGradient, weight, inputGradient, accumulate);
+    }
+
+    public void LinearWeightGradient(Tensor outputGradient, Tensor input, Tensor weightGradient, bool accumulate)
+    {
+        Require.Output("linear weight gradient", profile, outputGradient, input.Rows, weightGradient.Rows);
+        Require.Activation("linear weight gradient", profile, input, outputGradient.Rows, weightGradient.Columns);
+        Require.Gradient("linear weight gradient", weightGradient, outputGradient.Columns, input.Columns);
+        Observe("linear weight gradient", Read(outputGradient), Read(input), Write(weightGradient, accumulate));
+        inner?.LinearWeightGradient(outputGradient, input, weightGradient, accumulate);
+    }
+
+    public void RotaryEmbedding(Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse)
+    {
+        Require.Activation("rotary embedding", profile, values, values.Rows, values.Columns);
+        Require.Shape("rotary embedding", sine, cosine.Rows, cosine.Columns);
+        Require.That(values.Columns % (2 * cosine.Columns) == 0, "rotary embedding", "the row is no multiple of the head dimension");
+        Require.That(firstPosition + (long)sequenceLength <= cosine.Rows, "rotary embedding", "positions leave the table");
+        Observe("rotary embedding", Read(cosine), Read(sine), ReadWrite(values));
+        inner?.RotaryEmbedding(values, cosine, sine, sequenceLength, firstPosition, inverse);
+    }
+
+    public void AttentionForward(Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp)
+    {
+        Require.Attention("attention forward", profile, query, key, value, output, logSumExp, shape);
+        Observe("attention forward", Read(query), Read(key), Read(value), Write(output), Write(logSumExp));
+        inner?.AttentionForward(query, key, value, shape, output, logSumExp);
+    }
+
+    public void AttentionBackward(
+        Tensor query, Tensor key, Tensor value, Tensor output, Tensor logSumExp, Tensor outputGradient, in AttentionShape shape,
+        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient)
+    {
+        Require.Attention("attention backward", profile, query, key, value, output, logSumExp, shape);
+        Require.Attention("attention backward", profile, queryGradient, keyGradient, valueGradient, outputGradient, delta, shape);
+        Require.That(shape.QueryLength == shape.KeyLength, "attention backward", "queries and keys differ in length");
+        Observe(
+            "attention backward", Read(query), Read(key), Read(value), Read(output), Read(logSumExp), Read(outputGradient),
+            Write(delta), Write(queryGradient), Write(keyGradient), Write(valueGradient));
+        inner?.AttentionBackward(query, key, value, output, logSumExp, outputGradient, shape, delta, queryGradient, keyGradient, valueGradient);
+    }
+
+    public void SwiGluForward(Tensor gate, Tensor up, Tensor output)
+    {
+        Require.Activation("swiglu forward", profile, up, gate.Rows, gate.Columns);
+        Require.Activation("swiglu forward", profile, output, gate.Rows, gate.Columns);
+        Observe("swiglu forward", Read(gate), Read(up), Write(output));
+        inner?.SwiGluForward(gate, up, output);
+    }
+
+    public void SwiGluBackward(Tensor gate, Tensor up, Tensor outputGradient, Tensor gateGradient, Tensor upGradient)
+    {
+        Require.Activation("swiglu backward", profile, outputGradient, gate.Rows, gate.Columns);
+        Require.Activation("swiglu backward", profile, up, gate.Rows, gate.Columns);
+        Require.Activation("swiglu backward", profile, gateGradient, gate.Rows, gate.Columns);
+        Require.Activation("swiglu backward", profile, upGradient, gate.Rows, gate.Columns);
+        Observe("swiglu backward", Read(gate), Read(up), Read(outputGradient), Write(gateGradient), Write(upGradient));
+        inner?.SwiGluBackward(gate, up, outputGradient, gateGradient, upGradient);
+    }
+
+    public void CrossEntropyForward(Tensor logits, Tensor labels, Tensor logSumExp, Tensor losses)
+    {
+        Require.DType("cross-entropy forward", logits, profile.LogitDType);
+        Require.Vector("cross-entropy forward", labels, DType.I32, logits.Rows);
+        Require.Vector("cross-entropy forward", logSumExp, DType.F32, logits.Rows);
+        Require.Vector("cross-entropy forward", losses, DType.F32, logits.Rows);
+        Observe("cross-entropy forward", Read(logits), Read(labels), Write(logSumExp), Write(losses));
+        inner?.CrossEntropyForward(logits, labels, logSumExp, losses);
+    }
+
+    public void CrossEntropyBackward(Tensor logits, Tensor labels, Tensor logSumExp, int firstColumn, float scale)
+    {
+        Require.DType("cross-entropy backward", logits, profile.LogitDType);
+        Require.Vector("cross-entropy backward", labels, DType.I32, logits.Rows);
+        Require.Vector("cross-entropy backward", logSumExp, DType.F32, logits.Rows);
+        Observe("cross-entropy backward", Read(labels), Read(logSumExp), ReadWrite(logits));
+        inner?.CrossEntropyBackward(logits, labels, logSumExp, firstColumn, scale);
+    }
+
+    public void AccumulateSum(Tensor values, Tensor total)
+    {
+        Require.DType("sum", values, DType.F32);
+        Require.Vector("sum", total, DType.F32, 1);
+        Observe("sum", Read(values), ReadWrite(total));
+        inner?.AccumulateSum(values, total);
+    }
+
+    public void AccumulateSumOfSquares(Tensor values, Tensor total)
+    {
+        Require.Vector("sum of squares", total, DType.F32, 1);
+        Observe("sum of squares", Read(values), ReadWrite(total));
+        inner?.AccumulateSumOfSquares(values, total);
+    }
+
+    public void FillNormal(Tensor destination, in RandomStream stream, long firstElement, float standardDeviation)
+    {
+        Require.That(firstElement % 4 == 0, "fill normal", "the first element is no multiple of 4");
+        Observe("fill normal", Write(destination));
+        inner?.FillNormal(destination, stream, firstElement, standardDeviation);
+    }
+
+    public void Fill(Tensor destination, float value)
+    {
+        Observe("fill", Write(destination));
+        inner?.Fill(destination, value);
+    }
+
+    public void ApolloProject(Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares)
+    {
+        bool rows = gradient.Rows >= gradient.Columns;
+        int channels = Math.Max(gradient.Rows, gradient.Columns);
+        int rank = rows ? projection.Rows : projection.Columns;
+        Require.Gradient("apollo project", gradient, gradient.Rows, gradient.Columns);
+        Require.Shape("apollo project", projection, rows ? rank : gradient.Rows, rows ? gradient.Columns : rank);
+        Require.Shape("apollo project", projected, rows ? channels : rank, rows ? rank : channels);
+        Require.Vector("apollo project", channelSquares, DType.F32, channels);
+        Observe("apollo project", Read(gradient), Read(projection), Write(projected), Write(channelSquares));
+        inner?.ApolloProject(gradient, projection, projected, channelSquares);
+    }
+
+    public void ApolloScale(
+        Tensor projected, Tensor channelSquares, ChannelAxis axis, in ApolloScalars scalars,
+        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares)
+    {
+        Require.Shape("apollo scale", moment1, projected.Rows, projected.Columns);
+        Require.Shape("apollo scale", moment2, projected.Rows, projected.Columns);
+        Require.Vector("apollo scale", channelSquares, DType.F32, axis == ChannelAxis.Rows ? projected.Rows : projected.Columns);
+        Require.Vector("apollo scale", coefficients, DType.F32, scalars.TensorWise ? 1 : channelSquares.Columns);
+        Require.Vector("apollo scale", limiterNorm, DType.F32, 1);
+        Require.Vector("apollo scale", gradientSquares, DType.F32, 1);
+        Observe(
+            "apollo scale", Read(projected), Read(channelSquares), ReadWrite(moment1), ReadWrite(moment2), ReadWrite(limiterNorm),
+            Write(coefficients), ReadWrite(gradientSquares));
+        inner?.ApolloScale(projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares);
+    }
+
+    public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares)
+    {
+        Require.Shape("adam", moment1, gradient.Rows, gradient.Columns);
+        Require.Shape("adam", moment2, gradient.Rows, gradient.Columns);
+        Require.Vector("adam", gradientSquares, DType.F32, 1);
+        Observe("adam", ReadWrite(gradient), ReadWrite(moment1), ReadWrite(moment2), ReadWrite(gradientSquares));
+        inner?.AdamDirection(gradient, moment1, moment2, scalars, gradientSquares);
+    }
+
+    public void AdamDirection8Bit(
+        Tensor gradient, Tensor moment1, Tensor moment2, Tensor scale1, Tensor scale2, in AdamScalars scalars, Tensor gradientSquares)
+    {
+        Require.Shape("adam 8-bit", moment1, gradient.Rows, gradient.Columns);
+        Require.Shape("adam 8-bit", moment2, gradient.Rows, gradient.Columns);
+        Require.DType("adam 8-bit", moment1, DType.U8);
+        int blocks = EightBitMap.Blocks(gradient.Elements);
+        Require.Vector("adam 8-bit", scale1, DType.F32, blocks);
+        Require.Vector("adam 8-bit", scale2, DType.F32, blocks);
+        Observe(
+            "adam 8-bit", ReadWrite(gradient), ReadWrite(moment1), ReadWrite(moment2), ReadWrite(scale1), ReadWrite(scale2),
+            ReadWrite(gradientSquares));
+        inner?.AdamDirection8Bit(gradient, moment1, moment2, scale1, scale2, scalars, gradientSquares);
+    }
+
+    public void ApplyUpdate(
+        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor changed)
+    {
+        Require.Weight("apply update", weight);
+        Require.Gradient("apply update", gradient, weight.OutFeatures, weight.InFeatures);
+        Require.Vector("apply update", coefficients, DType.F32, axis switch { ChannelAxis.Rows => gradient.Rows, ChannelAxis.Columns => gradient.Columns, _ => 1 });
+        Require.Vector("apply update", changed, DType.I32, 1);
+        Observe(
+            "apply update", Read(gradient), Read(coefficients), ReadWrite(weight.Values), ReadWrite(weight.Scales),
+            ReadWrite(weight.ZeroPoints), ReadWrite(changed));
+        inner?.ApplyUpdate(weight, gradient, coefficients, axis, scalars, changed);
+    }
+
+    public void Quantize(Tensor source, in WeightMatrix destination)
+    {
+        Require.Weight("quantize", destination);
+        Require.Shape("quantize", source, destination.OutFeatures, destination.InFeatures);
+        Observe("quantize", Read(source), Write(destination.Values), Write(destination.Scales), Write(destination.ZeroPoints));
+        inner?.Quantize(source, destination);
+    }
+
+    public void Dequantize(in WeightMatrix source, Tensor destination)
+    {
+        Require.Weight("dequantize", source);
+        Require.Shape("dequantize", destination, source.OutFeatures, source.InFeatures);
+        Observe("dequantize", Read(source.Values), Read(source.Scales), Read(source.ZeroPoints), Write(destination));
+        inner?.Dequantize(source, destination);
+    }
+
+    /// <summary>Does nothing: the inner device belongs to whoever made it.</summary>
+    public void Dispose()
+    {
+    }
+
+    private static Access Read(Tensor tensor) => new(tensor, AccessKind.Read);
+
+    private static Access ReadWrite(Tensor tensor) => new(tensor, AccessKind.ReadWrite);
+
+    private static Access Write(Tensor tensor, bool accumulate = false) => new(tensor, accumulate ? AccessKind.ReadWrite : AccessKind.Write);
+
+    private void Observe(string operation, params ReadOnlySpan<Access> accesses) => observer.OnOperation(operation, accesses);
+}

@@ -1,0 +1,30 @@
+using QApollo.Devices;
+
+namespace QApollo.Memory;
+
+/// <summary>The memory of a run: exactly one allocation per space, of exactly the planned size.</summary>
+public sealed class Arena : IDisposable
+{
+    private readonly IDevice _device;
+    private readonly nint _deviceAddress;
+    private readonly nint _pinnedHostAddress;
+
+    /// <summary>Allocates what the plan says and binds the plan's table to it.</summary>
+    /// <exception cref="OutOfMemoryException">A space has less than the plan needs.</exception>
+    public Arena(IDevice device, MemoryPlan plan)
+    {
+        _device = device;
+        _deviceAddress = device.Allocate(MemorySpace.Device, plan.DeviceArenaBytes);
+        _pinnedHostAddress = plan.PinnedHostArenaBytes > 0 ? device.Allocate(MemorySpace.PinnedHost, plan.PinnedHostArenaBytes) : 0;
+        plan.Table.Bind(_deviceAddress, _pinnedHostAddress);
+    }
+
+    public void Dispose()
+    {
+        _device.Free(MemorySpace.Device, _deviceAddress);
+        if (_pinnedHostAddress != 0)
+        {
+            _device.Free(MemorySpace.PinnedHost, _pinnedHostAddress);
+        }
+    }
+}
