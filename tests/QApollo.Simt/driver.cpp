@@ -30,6 +30,7 @@ std::map<void*, Allocation> allocations;
 uint64_t used_bytes;
 int live_objects;
 thread_local bool has_context;
+thread_local simt::Order launch_order = simt::Order::Ascending;
 std::string message;
 
 void drain(Stream* stream) {
@@ -42,6 +43,22 @@ void drain(Stream* stream) {
 
 void drain_all() { for (Stream* stream : streams) drain(stream); }
 
+/// New memory is not zero on a GPU. The first part of it shows who relies on that; more would only cost time.
+constexpr size_t PoisonBytes = 1 << 20;
+
+void fill(void* target, int value, size_t bytes) {
+    auto* first = static_cast<unsigned char*>(target);
+    auto* page = reinterpret_cast<unsigned char*>((reinterpret_cast<size_t>(first) + 4095) & ~size_t(4095));
+    auto* end = reinterpret_cast<unsigned char*>(reinterpret_cast<size_t>(first + bytes) & ~size_t(4095));
+    if (value != 0 || bytes < PoisonBytes) {
+        memset(target, value, bytes);
+        return;
+    }
+    memset(first, 0, size_t(page - first));
+    madvise(page, size_t(end - page), MADV_DONTNEED); // the system gives zeroed pages when they are touched again
+    memset(end, 0, size_t(first + bytes - end));
+}
+
 /// The end of each allocation touches an unmapped page: an access beyond it faults.
 void* map_guarded(size_t bytes, int fill) {
     size_t rounded = (bytes + 15) & ~size_t(15), mapped = ((rounded + 4095) & ~size_t(4095)) + 4096;
@@ -50,7 +67,7 @@ void* map_guarded(size_t bytes, int fill) {
     void* mapping = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) return nullptr;
     auto* address = static_cast<unsigned char*>(mapping) + slack;
-    memset(address, fill, bytes);
+    memset(address, fill, std::min(bytes, PoisonBytes));
     mprotect(static_cast<unsigned char*>(mapping) + mapped - 4096, 4096, PROT_NONE);
     allocations[address] = {mapping, mapped, bytes};
     return address;
@@ -175,7 +192,7 @@ API cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, void* stream) 
 }
 API cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, void* stream) {
     Guard guard(api_lock);
-    static_cast<Stream*>(stream)->pending.push_back([=] { memset(reinterpret_cast<void*>(target), value, bytes); });
+    static_cast<Stream*>(stream)->pending.push_back([=] { fill(reinterpret_cast<void*>(target), value, bytes); });
     return Success;
 }
 
@@ -194,7 +211,7 @@ API cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsign
     if (threads != kernel->threads) return refuse("block size differs from the one the kernel was written for");
     if (shared_bytes > simt::StaticSharedLimit && shared_bytes > kernel->granted_shared_bytes) return refuse("more shared memory than was granted");
     drain(static_cast<Stream*>(stream));
-    return simt::Launcher::instance().launch(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters) ? Success : LaunchFailed;
+    return simt::Launcher::instance().launch(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
 }
 
 API cuGetErrorName(int status, const char** name) { *name = status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : status == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR"; return Success; }
@@ -205,8 +222,8 @@ API cuGetErrorString(int status, const char** text) {
     return Success;
 }
 
-// Beyond the driver API: what tests set and ask.
-API simt_set_order(int order) { simt::launch_order = order; return Success; }
+// Beyond the driver API: what tests set and ask. The order is that of launches from the calling thread.
+API simt_set_order(int order) { launch_order = simt::Order(order); return Success; }
 API simt_claim(int driver_version, int device_count, int capability_major, int capability_minor, uint64_t memory_bytes) {
     claims = {driver_version, device_count, capability_major, capability_minor, memory_bytes};
     return Success;

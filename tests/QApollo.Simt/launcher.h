@@ -13,8 +13,6 @@ inline std::vector<Kernel>& kernels() {
     return table;
 }
 
-inline std::atomic<int> launch_order{0};
-
 /// Fibers run on these threads only, never on a thread of the caller.
 class Launcher {
 public:
@@ -27,7 +25,7 @@ public:
     unsigned workers() const { return static_cast<unsigned>(threads_.size()); }
 
     /// Runs all blocks of a launch; false when one failed, with the reason in error_text.
-    bool launch(const Kernel* kernel, Dim3 grid, Dim3 size, size_t dynamic_bytes, void** parameters) {
+    bool launch(const Kernel* kernel, Dim3 grid, Dim3 size, size_t dynamic_bytes, void** parameters, Order order) {
         std::unique_lock<std::mutex> lock(lock_);
         {
             std::lock_guard<std::mutex> guard(error_lock);
@@ -38,6 +36,7 @@ public:
         size_ = size;
         dynamic_bytes_ = dynamic_bytes;
         parameters_ = parameters;
+        order_ = order;
         next_ = 0;
         stop_ = false;
         busy_ = workers();
@@ -74,7 +73,7 @@ private:
         while (!stop_ && (first = next_.fetch_add(chunk)) < total) {
             for (uint64_t i = first; i < first + chunk && i < total && !stop_; i++) {
                 Dim3 index = {unsigned(i % grid_.x), unsigned(i / grid_.x % grid_.y), unsigned(i / grid_.x / grid_.y)};
-                run_block(kernel_, parameters_, index, grid_, size_, dynamic_bytes_, Order(launch_order.load()));
+                run_block(kernel_, parameters_, index, grid_, size_, dynamic_bytes_, order_);
                 if (block->failed) stop_ = true;
             }
         }
@@ -89,6 +88,7 @@ private:
     Dim3 grid_{}, size_{};
     size_t dynamic_bytes_ = 0;
     void** parameters_ = nullptr;
+    Order order_ = Order::Ascending;
     std::atomic<uint64_t> next_{0};
     std::atomic<bool> stop_{false};
 };

@@ -57,7 +57,7 @@ internal sealed unsafe class CudaContext : IDisposable
         if (status == 2)
         {
             throw new InsufficientMemoryException(
-                $"{bytes:N0} bytes of device memory were asked for; {Card.Name} has {free:N0} of {total:N0} free: close other programs that use the GPU, or give a smaller --budget");
+                $"{bytes} bytes of device memory were asked for; {Card.Name} has {free} of {total} free: close other programs that use the GPU, or give a smaller --budget");
         }
 
         Driver.Check(status, "cuMemAlloc");
@@ -74,7 +74,7 @@ internal sealed unsafe class CudaContext : IDisposable
         int status = _table.HostAllocate(&address, (nuint)bytes, 0);
         if (status == 2)
         {
-            throw new InsufficientMemoryException($"{bytes:N0} bytes of page-locked host memory were asked for, which the system did not give: close other programs, or keep boundaries in device memory");
+            throw new InsufficientMemoryException($"{bytes} bytes of page-locked host memory were asked for, which the system did not give: close other programs, or keep boundaries in device memory");
         }
 
         Driver.Check(status, "cuMemHostAlloc");

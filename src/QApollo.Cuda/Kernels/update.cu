@@ -3,26 +3,27 @@
 // update_codes_*: INT8 groups, in the code domain and in binary32, with explicit operations so that every device gets the
 //   same bytes: v = q - zero; v' = fma(-c G, 1 / scale, v) decay; x = v' + zero. The grid is kept if all x are inside
 //   [0, 255] and, unless regridding is forced, max(x, zero) - min(x, zero) >= 0.75 * 254, or if no value changed; else a new
-//   grid over ((q - zero) scale - c G) decay. q' = round(x). group / 8 lanes per group, grid stride over groups.
+//   grid over ((q - zero) scale - c G) decay; a group of which that is not finite stays as it is. q' = round(x).
+//   group / 8 lanes per group, grid stride over groups.
 // update_dense_*_*: weight float or bf16 (rounded on the bf16 grid: low 16 bits + (word >> 16) carry); 8 values per thread.
 // Rounding: 0 nearest (half to even); otherwise floor(x) + (u < frac(x)), u the upper 24 bits of the element's random word.
 // Words: element e of the parameter takes word e % 4 of stream block e / 4, plus `offset` modulo 2^32. first_row: number
 //   of the weight's first row in the parameter.
-// A coefficient of 0 is a zero update whatever G holds. axis: 0 one coefficient, 1 one per row, 2 one per column.
+// Values with a coefficient of 0 stay as they are, decay and what G holds aside. axis: 0 one coefficient, 1 one per row, 2 one per column.
 // changed += number of codes (values) that changed, all of a regridded group: integer sums, so atomics keep determinism.
 #include "group_grid.h"
 
 struct UpdateRule { int axis, decay_first, rounding, regrid_always, first_row; float decay; Stream stream; u32 offset; };
 
-/// -c G of 8 values.
+/// c and -c G of 8 values.
 template <class T>
-DEVICE void negative_updates(const T* g, const float* c, int axis, int row, int column, i64 at, int count, bool vector, float (&updates)[8]) {
+DEVICE void negative_updates(const T* g, const float* c, int axis, int row, int column, i64 at, int count, bool vector,
+                             float (&coefficients)[8], float (&updates)[8]) {
     load8(g + at, count, vector, updates);
-    float coefficient = axis == 2 ? 0.0f : c[axis == 1 ? row : 0];
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-        if (axis == 2) coefficient = i < count ? c[column + i] : 0.0f;
-        updates[i] = coefficient == 0.0f ? 0.0f : -(coefficient * updates[i]);
+        coefficients[i] = i < count ? c[axis == 0 ? 0 : axis == 1 ? row : column + i] : 0.0f;
+        updates[i] = -(coefficients[i] * updates[i]);
     }
 }
 
@@ -59,6 +60,8 @@ DEVICE void add_changes(int changes, int* changed) {
     if (threadIdx.x == 0 && total) atomicAdd(changed, total);
 }
 
+enum GroupState { Unchanged = 0, Moved = 1, Outside = 2 };
+
 template <class T>
 DEVICE void update_codes(u8* codes, bf16* scales, u8* zeros, const T* g, const float* c, int* changed, int rows, int columns,
                          int group_size, int groups_per_row, int vector, const UpdateRule& rule) {
@@ -70,60 +73,72 @@ DEVICE void update_codes(u8* codes, bf16* scales, u8* zeros, const T* g, const f
         bool inside = p.row < rows;
         Grid grid = {inside ? to_float(scales[group]) : 1.0f, inside ? float(zeros[group]) : 0.0f};
         uint2 old = load_codes8(codes + at, p.count, vector);
-        float updates[8], x[8];
-        if (inside) negative_updates(g, c, rule.axis, p.row, p.column, at, p.count, vector, updates);
+        float coefficients[8], updates[8], x[8];
+        negative_updates(g, c, rule.axis, p.row, p.column, at, p.count, vector, coefficients, updates);
 
-        float inverse = 1.0f / grid.scale, least = grid.zero, most = grid.zero, moved = 0;
+        float inverse = 1.0f / grid.scale, least = grid.zero, most = grid.zero;
+        int state = Unchanged;
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= p.count) continue;
-            float code = float((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255), v = code - grid.zero;
-            v = rule.decay_first ? __fmaf_rn(updates[i], inverse, v * rule.decay) : __fmaf_rn(updates[i], inverse, v) * rule.decay;
-            x[i] = v + grid.zero;
+            float v = float((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255) - grid.zero;
+            float moved = rule.decay_first ? __fmaf_rn(updates[i], inverse, v * rule.decay) : __fmaf_rn(updates[i], inverse, v) * rule.decay;
+            if (coefficients[i] == 0.0f) moved = v;
+            x[i] = moved + grid.zero;
             least = fminf(least, x[i]);
             most = fmaxf(most, x[i]);
-            if (x[i] != code) moved = 1;
+            // Written so that NaN counts as outside.
+            if (!(x[i] >= 0.0f && x[i] <= 255.0f)) state = Outside;
+            else if (moved != v) state = max(state, Moved);
         }
         least = group_reduce(least, lanes, Min());
         most = group_reduce(most, lanes, Max());
-        moved = group_reduce(moved, lanes, Max());
-        bool keep = !rule.regrid_always && least >= 0.0f && most <= 255.0f && most - least >= 0.75f * 254.0f;
-        bool regrid = inside && moved != 0.0f && !keep;
+        state = int(group_reduce(float(state), lanes, Max()));
+        bool regrid = state == Outside || (state == Moved && (rule.regrid_always || most - least < 0.75f * 254.0f));
 
         if (__any_sync(AllLanes, regrid)) {
-            least = most = 0;
+            float broken = 0;
+            least = INFINITY;
+            most = -INFINITY;
 #pragma unroll
             for (int i = 0; i < 8; i++) {
                 if (i >= p.count || !regrid) continue;
                 float w = (float((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255) - grid.zero) * grid.scale;
-                x[i] = rule.decay_first ? w * rule.decay + updates[i] : (w + updates[i]) * rule.decay;
+                x[i] = coefficients[i] == 0.0f ? w : rule.decay_first ? w * rule.decay + updates[i] : (w + updates[i]) * rule.decay;
                 least = fminf(least, x[i]);
                 most = fmaxf(most, x[i]);
+                if (!is_finite(x[i])) broken = 1;
             }
             least = group_reduce(least, lanes, Min());
             most = group_reduce(most, lanes, Max());
+            broken = group_reduce(broken, lanes, Max());
             if (regrid) {
-                grid = grid_from_range(least, most);
+                Grid fresh = grid_from_range(least, most);
+                if (broken != 0.0f || !is_finite(fresh.scale)) {
+                    state = Unchanged;
+                } else {
+                    grid = fresh;
 #pragma unroll
-                for (int i = 0; i < 8; i++) if (i < p.count) x[i] = x[i] / grid.scale + grid.zero;
-                if (lane == 0) {
-                    scales[group] = scale_bits(grid.scale);
-                    zeros[group] = u8(grid.zero);
+                    for (int i = 0; i < 8; i++) if (i < p.count) x[i] = x[i] / grid.scale + grid.zero;
+                    if (lane == 0) {
+                        scales[group] = scale_bits(grid.scale);
+                        zeros[group] = u8(grid.zero);
+                    }
                 }
             }
         }
-        if (p.count == 0 || moved == 0.0f) continue;
+        if (p.count == 0 || state == Unchanged) continue;
 
-        u32 words[8], fresh[2] = {0, 0};
+        u32 words[8] = {0, 0, 0, 0, 0, 0, 0, 0}, fresh_codes[2] = {0, 0};
         if (rule.rounding != 0) random_words(rule, u64(rule.first_row + p.row) * columns + p.column, words);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= p.count) continue;
             u32 code = u32(fminf(fmaxf(round_code(rule, x[i], words[i]), 0.0f), 255.0f));
-            fresh[i / 4] |= code << (i % 4 * 8);
+            fresh_codes[i / 4] |= code << (i % 4 * 8);
             changes += regrid || code != ((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255);
         }
-        store_codes8(codes + at, p.count, vector, make_uint2(fresh[0], fresh[1]));
+        store_codes8(codes + at, p.count, vector, make_uint2(fresh_codes[0], fresh_codes[1]));
     }
     add_changes(changes, changed);
 }
@@ -142,14 +157,15 @@ DEVICE void update_dense(W* weight, const T* g, const float* c, int* changed, i6
     for (i64 item = i64(blockIdx.x) * blockDim.x + threadIdx.x; item < items; item += i64(gridDim.x) * blockDim.x) {
         int row = int(item / chunks), column = int(item % chunks) * 8, count = min(8, columns - column);
         i64 at = i64(row) * columns + column;
-        float values[8], updates[8];
+        float values[8], coefficients[8], updates[8];
         load8(weight + at, count, vector, values);
-        negative_updates(g, c, rule.axis, row, column, at, count, vector, updates);
+        negative_updates(g, c, rule.axis, row, column, at, count, vector, coefficients, updates);
         u32 words[8] = {0, 0, 0, 0, 0, 0, 0, 0};
         if (sizeof(W) == 2 && rule.rounding != 0) random_words(rule, u64(rule.first_row + row) * columns + column, words);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             float updated = rule.decay_first ? values[i] * rule.decay + updates[i] : (values[i] + updates[i]) * rule.decay;
+            if (coefficients[i] == 0.0f) updated = values[i];
             W rounded = round_value(rule, updated, words[i], W());
             if (i < count && bits_of(rounded) != bits_of(from_float<W>(values[i]))) changes++;
             values[i] = to_float(rounded);
