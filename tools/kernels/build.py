@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Builds the PTX of every kernel file with NVRTC 11.8 for compute_80, and reports registers and spills.
 
-    build.py write NVRTC_FOLDER   compile, write src/QApollo.Cuda/Ptx/*.ptx and docs/kernels.md
-    build.py check NVRTC_FOLDER   compile again; fail where the committed PTX or table differs, or a kernel spills
+    build.py write NVRTC_FOLDER   compile what changed, write src/QApollo.Cuda/Ptx/*.ptx and docs/kernels.md
+    build.py check NVRTC_FOLDER   compile everything; fail where the committed PTX or table differs, or a kernel spills
 
 NVRTC_FOLDER holds libnvrtc.so.11.2 and libnvrtc-builtins.so.11.8 (see fetch-nvrtc.sh). Each PTX starts with two
 stamp lines, which a test checks without NVRTC: the SHA-256 of its sources and options, and of the text below.
 """
 import ctypes
 import hashlib
+import multiprocessing
 import pathlib
 import re
 import sys
@@ -88,49 +89,66 @@ def registers(log):
     return found
 
 
-def table(reports):
+def rows_of(file, report):
+    """The table's lines for one file."""
+    for kernel in sorted(report["80"]):
+        values = [report[a][kernel] for a in ARCHITECTURES]
+        yield f"| {file} | {kernel} | {' / '.join(str(v[0]) for v in values)} | {max(v[1] for v in values)} | {values[0][2]} |"
+
+
+def table(rows):
     lines = ["# Kernels: registers and spills", "",
              "Written by `tools/kernels/build.py write` (NVRTC 11.8); the assembler's report for each target, dynamic shared memory aside.", "",
              "| file | kernel | registers sm_80 / 86 / 89 / 90 | spilled bytes | static shared bytes |", "| --- | --- | --- | --- | --- |"]
-    for file, report in reports.items():
-        for kernel in sorted(report["80"]):
-            values = [report[a][kernel] for a in ARCHITECTURES]
-            lines.append(f"| {file} | {kernel} | {' / '.join(str(v[0]) for v in values)} | {max(v[1] for v in values)} | {values[0][2]} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + rows) + "\n"
+
+
+def known_rows(source):
+    """The committed rows of a file whose PTX is up to date, else none."""
+    target = PTX / f"{source.stem}.ptx"
+    if not target.exists() or not TABLE.exists() or not target.read_bytes().startswith(f"// source {source_stamp(source)}\n".encode()):
+        return []
+    return [line for line in TABLE.read_text().splitlines() if line.startswith(f"| {source.name} |")]
+
+
+def build(job):
+    """Compiles one file; returns its name, PTX and reports."""
+    source, folder = job
+    nvrtc = Nvrtc(folder)
+    ptx, _ = nvrtc.compile(source, "compute_80", [])
+    return source, ptx, {a: registers(nvrtc.compile(source, f"sm_{a}", ["--ptxas-options=-v"])[1]) for a in ARCHITECTURES}
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1] not in ("write", "check"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("write", "check"):
         sys.exit(__doc__)
-    write, nvrtc = sys.argv[1] == "write", Nvrtc(pathlib.Path(sys.argv[2]).resolve())
-    only = sys.argv[3:]
-    problems, reports = [], {}
-    for source in sorted(KERNELS.glob("*.cu")):
-        if only and source.stem not in only:
-            continue
-        ptx, _ = nvrtc.compile(source, "compute_80", [])
-        target, text = PTX / f"{source.stem}.ptx", stamped(source, ptx)
-        if write and not only:
-            target.write_bytes(text.encode())
-        elif not only and (not target.exists() or target.read_bytes() != text.encode()):
-            problems.append(f"{target.name} is not what {source.name} gives")
-        reports[source.name] = {a: registers(nvrtc.compile(source, f"sm_{a}", ["--ptxas-options=-v"])[1]) for a in ARCHITECTURES}
-        for a, report in reports[source.name].items():
-            problems += [f"{kernel} spills {spilled} bytes on sm_{a}" for kernel, (_, spilled, _) in report.items() if spilled]
-    text = table(reports)
-    if only:
-        print(text)
-    elif write:
+    write, folder = sys.argv[1] == "write", pathlib.Path(sys.argv[2]).resolve()
+    sources = sorted(KERNELS.glob("*.cu"))
+    rows = {source: known_rows(source) if write else [] for source in sources}
+    problems = []
+    with multiprocessing.Pool() as pool:
+        for source, ptx, report in pool.imap_unordered(build, [(s, folder) for s in sources if not rows[s]]):
+            target, text = PTX / f"{source.stem}.ptx", stamped(source, ptx).encode()
+            if write:
+                target.write_bytes(text)
+            elif not target.exists() or target.read_bytes() != text:
+                problems.append(f"{target.name} is not what {source.name} gives")
+            rows[source] = list(rows_of(source.name, report))
+            for a, kernels in report.items():
+                problems += [f"{kernel} spills {spilled} bytes on sm_{a}" for kernel, (_, spilled, _) in kernels.items() if spilled]
+    text = table([row for source in sources for row in rows[source]])
+    if write:
         TABLE.parent.mkdir(exist_ok=True)
         TABLE.write_text(text)
-        for stale in set(PTX.glob("*.ptx")) - {PTX / f"{s.stem}.ptx" for s in KERNELS.glob("*.cu")}:
+        for stale in set(PTX.glob("*.ptx")) - {PTX / f"{s.stem}.ptx" for s in sources}:
             stale.unlink()
     elif not TABLE.exists() or TABLE.read_text() != text:
         problems.append(f"{TABLE.name} is not what the sources give")
     for problem in problems:
         print(problem)
-    print(f"{len(reports)} files, {sum(len(r['80']) for r in reports.values())} kernels, {len(problems)} problems")
+    print(f"{len(sources)} files, {sum(map(len, rows.values()))} kernels, {len(problems)} problems")
     sys.exit(1 if problems else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

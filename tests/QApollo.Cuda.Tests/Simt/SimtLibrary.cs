@@ -22,7 +22,7 @@ internal sealed unsafe class SimtLibrary(string path)
     public CudaDevice Open()
     {
         CudaDevice device = CudaDevice.Open(driverLibrary: path);
-        GiveWorkspace(device);
+        device.UseWorkspace(AllocateWorkspace(device));
         return device;
     }
 
@@ -55,10 +55,10 @@ internal sealed unsafe class SimtLibrary(string path)
         return kernels;
     }
 
-    private static void GiveWorkspace(CudaDevice device)
+    private static Tensor AllocateWorkspace(CudaDevice device)
     {
         long bytes = device.Profile.WorkspaceBytes(new WorkspaceRequest(default, 8192, 65536));
-        device.UseWorkspace(new Tensor(device.Allocate(MemorySpace.Device, bytes), DType.U8, 1, (int)bytes));
+        return new Tensor(device.Allocate(MemorySpace.Device, bytes), DType.U8, 1, (int)bytes);
     }
 
     private nint Export(string name) => NativeLibrary.GetExport(_handle, name);
@@ -66,12 +66,14 @@ internal sealed unsafe class SimtLibrary(string path)
     private static class PerClass<TTests>
     {
         private static readonly CudaDevice s_device = CudaDevice.Open(driverLibrary: Repository.SimtLibrary);
+        private static readonly Tensor s_workspace = AllocateWorkspace(s_device);
 
         public static CudaDevice Device
         {
             get
             {
-                GiveWorkspace(s_device);
+                // An earlier test of the class may have given the device memory that is gone by now.
+                s_device.UseWorkspace(s_workspace);
                 return s_device;
             }
         }
