@@ -56,8 +56,8 @@ internal static unsafe class Adam
         float numerator = inDirection ? scalars.Correction2 / scalars.Correction1 : 1f;
         float epsilon = inDirection ? scalars.Epsilon * scalars.Correction2 : scalars.Epsilon;
         Vector<int> finite = Vector.LessThan(Vector.Abs(g), Vector.Create(float.PositiveInfinity));
-        Vector<float> newM = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta1), m, Vector.Create(1 - scalars.Beta1) * g);
-        Vector<float> newV = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta2), v, Vector.Create(1 - scalars.Beta2) * g * g);
+        Vector<float> newM = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta1), m, Vector.Create(scalars.OneMinusBeta1) * g);
+        Vector<float> newV = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta2), v, Vector.Create(scalars.OneMinusBeta2) * g * g);
         m = Vector.ConditionalSelect(finite, newM, m);
         v = Vector.ConditionalSelect(finite, newV, v);
         Vector<float> direction = Vector.Create(numerator) * newM / (Vector.SquareRoot(newV) + Vector.Create(epsilon));

@@ -111,8 +111,8 @@ internal static unsafe class ApolloScaling
                 {
                     nint i = channel * ChannelStride + k * RankStride;
                     float r = Projected[i];
-                    float m = adam.Beta1 * Moment1[i] + (1 - adam.Beta1) * r;
-                    float v = adam.Beta2 * Moment2[i] + (1 - adam.Beta2) * r * r;
+                    float m = adam.Beta1 * Moment1[i] + adam.OneMinusBeta1 * r;
+                    float v = adam.Beta2 * Moment2[i] + adam.OneMinusBeta2 * r * r;
                     Moment1[i] = m;
                     Moment2[i] = v;
                     double d = numerator * m / (MathF.Sqrt(v) + epsilon);

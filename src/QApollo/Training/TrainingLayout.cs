@@ -43,6 +43,7 @@ public sealed class TrainingLayout
             TensorCategory.Workspace,
             persistent: true);
         Plan = MemoryPlan.Make(table, profile, Rehearse);
+        Release.CallsHooks = true;
     }
 
     public TrainingOptions Options { get; }
@@ -69,16 +70,38 @@ public sealed class TrainingLayout
 
     public MemoryPlan Plan { get; }
 
-    /// <summary>Everything that a run does to its tensors: initial weights, a step, an evaluation.</summary>
+    /// <summary>Brings initial weights and tables to the device.</summary>
+    public void Initialize(IDevice device)
+    {
+        Rotary.Upload(device);
+        WeightStaging.Initialize(device, Options.Model, Options.Seed);
+    }
+
+    /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
+    /// <param name="update">Its number: 1, 2, ...</param>
+    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
+    {
+        Inputs.Load(device, tokens, labels);
+        Release.BeginStep((uint)update, learningRate);
+        Step.Run(device);
+        Statistics.Read(device);
+    }
+
+    /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>
+    public void RunEvaluation(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    {
+        Inputs.LoadForEvaluation(device, tokens, labels);
+        Step.Evaluate(device);
+        Statistics.Read(device);
+    }
+
+    /// <summary>Everything that a run does to its tensors.</summary>
     private void Rehearse(IDevice device)
     {
-        WeightStaging.Initialize(device, Options.Model, Options.Seed);
-        Rotary.Upload(device);
         var tokens = new int[Options.Shape.TokensPerStep];
-        Inputs.Load(device, tokens, tokens);
-        Release.BeginStep(step: 1, learningRate: 0);
-        Step.Run(device);
-        Step.Evaluate(device);
+        Initialize(device);
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
     }
 
     private static int ChunkTokens(TrainingOptions options, DeviceProfile profile)

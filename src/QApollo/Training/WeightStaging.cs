@@ -7,6 +7,7 @@ namespace QApollo.Training;
 
 /// <summary>
 /// Fills weights a few rows at a time through a small F32 buffer, so that no weight ever exists in full precision.
+/// The buffer shares its memory with activations: use it between steps only.
 /// </summary>
 public sealed class WeightStaging
 {
