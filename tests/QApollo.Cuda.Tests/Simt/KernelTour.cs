@@ -52,7 +52,7 @@ internal static class KernelTour
         Tensor total = Output(DType.F32, 1, 1);
         device.ApolloProject(dw, Random(DType.F32, 1, Hidden), projected, squares);
         device.ApolloProject(dw, Random(DType.F32, 5, Hidden), Output(DType.F32, Wide, 5), squares);
-        var adam = new AdamScalars(0.9f, 0.999f, 1e-6f, 0.1f, 0.03f, BiasCorrection.StepSize);
+        var adam = new AdamScalars(0.9f, 0.999f, 0.1f, 0.001f, 1e-6f, 0.1f, 0.03f, BiasCorrection.StepSize);
         var apollo = new ApolloScalars(adam, 0.01f, 11.3f, false, true, true, false, TensorWise: true);
         device.ApolloScale(
             projected, squares, ChannelAxis.Rows, apollo, Output(DType.F32, Wide, 1), Output(DType.F32, Wide, 1), Output(DType.F32, 1, 1), coefficient, total);
