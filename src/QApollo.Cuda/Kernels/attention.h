@@ -4,8 +4,6 @@
 #pragma once
 #include "tensor_core.h"
 
-constexpr float Log2E = 1.4426950408889634f;
-
 template <int D> struct HeadTile {
     static constexpr int Pitch = D + 8;
 
