@@ -6,11 +6,14 @@ namespace QApollo.Cli;
 internal sealed class InterruptSignal : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
+    private readonly string _message;
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
 
-    public InterruptSignal()
+    /// <param name="message">Said at the first signal.</param>
+    public InterruptSignal(string message)
     {
+        _message = message;
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
     }
@@ -33,6 +36,6 @@ internal sealed class InterruptSignal : IDisposable
 
         context.Cancel = true;
         _source.Cancel();
-        Console.Error.WriteLine("stopping at the end of this step; once more to abort");
+        Console.Error.WriteLine(_message + "; once more to abort");
     }
 }

@@ -12,6 +12,7 @@ internal static class Program
         var verbose = new Option<bool>("--verbose") { Description = "Show where an error came from.", Recursive = true };
         root.Options.Add(verbose);
         root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(DataCommand.Create());
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
@@ -32,6 +33,11 @@ internal static class Program
         catch (UsageException exception)
         {
             return Report(exception, parsed.GetValue(verbose), ExitCode.Usage);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("qapollo: stopped");
+            return ExitCode.Failure;
         }
         catch (Exception exception) when (exception is RunFailedException or OutOfMemoryException or IOException or UnauthorizedAccessException)
         {

@@ -8,6 +8,7 @@ using QApollo.Data.Tokenizers;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Training;
+using D = QApollo.Cli.Options.DataOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;
@@ -15,9 +16,6 @@ namespace QApollo.Cli.Commands;
 /// <summary>`qapollo train`: text in, a trained model out.</summary>
 internal static class TrainCommand
 {
-    /// <summary>Text that a default run looks at: enough for the demo, and read in a second.</summary>
-    private const long SdkTextBytes = 16L << 20;
-
     public static Command Create()
     {
         var command = new Command("train", "Train a LLaMA on text.");
@@ -34,28 +32,29 @@ internal static class TrainCommand
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
         RequireFresh(directory, resume);
-
-        var tokenizer = new ByteTokenizer();
+        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
         if (tokenizer.VocabularySize > options.Model.VocabSize)
         {
-            throw new UsageException($"--model: a vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize}");
+            throw new UsageException(
+                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
         }
-
-        var batchOptions = new BatchOptions(
-            options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
-        using TokenDataset corpus = ReadCorpus(values, tokenizer);
-        (TokenDataset train, TokenDataset valid) = Split(corpus, values.Get(T.ValidShare));
-        var batches = new BatchSource(train, batchOptions);
-        ValidationBatches? validation = valid.Count > 1 ? new ValidationBatches(valid, batchOptions, values.Get(T.ValidTokens)) : null;
 
         using IDevice device = TrainSettings.OpenDevice(values);
         var layout = new TrainingLayout(options, device.Profile);
+        using var interrupt = new InterruptSignal("stopping at the end of this step");
+        using PreparedData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
+        var batchOptions = new BatchOptions(
+            options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
+        var batches = new BatchSource(data.Train, batchOptions);
+        ValidationBatches? validation =
+            data.Validation is { Count: > 1 } held ? new ValidationBatches(held, batchOptions, values.Get(T.ValidTokens)) : null;
+
         using var trainer = new Trainer(layout, device);
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
         var run = new TrainingRun(
             runOptions, trainer, batches, validation, tokenizer.Fingerprint, new PlainView(Console.Out, runOptions.MaxSteps));
         Console.WriteLine($"model: {values.Get(T.Model)}, {layout.Weights.All.Sum(weight => weight.Parameter.Elements):N0} parameters");
-        Console.WriteLine($"data: {train.Count:N0} tokens to train on, {valid.Count:N0} held out");
+        Console.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
         Console.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (resume)
         {
@@ -64,10 +63,25 @@ internal static class TrainCommand
 
         Directory.CreateDirectory(directory);
         WriteRunFile(values, directory);
-        using var interrupt = new InterruptSignal();
         bool finished = run.Run(interrupt.Token);
         Console.WriteLine(finished ? $"done: {directory}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
         return ExitCode.Success;
+    }
+
+    private static PreparedData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    {
+        PreparedData data;
+        using (var view = new PreparationView(Console.Out, !Console.IsOutputRedirected))
+        {
+            data = DataSettings.Prepare(values, tokenizer, seed, view, Console.Out, stop);
+        }
+
+        foreach (string note in data.Notes)
+        {
+            Console.WriteLine($"note: {note}");
+        }
+
+        return data;
     }
 
     private static OptionValues ReadOptions(CommandLine commandLine, ParseResult parsed)
@@ -100,25 +114,6 @@ internal static class TrainCommand
         {
             throw new UsageException($"--output-dir: {directory} holds a run already; add --resume to go on with it, or name another folder");
         }
-    }
-
-    private static TokenDataset ReadCorpus(OptionValues values, ByteTokenizer tokenizer)
-    {
-        string[] paths = values.Get(T.Data);
-        if (paths.Length > 0)
-        {
-            return TokenDataset.FromDocuments(tokenizer, new DocumentSource(Corpus.Find(paths)).Read());
-        }
-
-        SdkDocumentation documentation = SdkDocumentation.Find();
-        Console.WriteLine($"no --data: {documentation.Description}");
-        return TokenDataset.FromDocuments(tokenizer, documentation.ReadDocuments(SdkTextBytes));
-    }
-
-    private static (TokenDataset Train, TokenDataset Valid) Split(TokenDataset corpus, double validShare)
-    {
-        long held = (long)(corpus.Count * validShare);
-        return (corpus.Slice(0, corpus.Count - held), corpus.Slice(corpus.Count - held, held));
     }
 
     private static string RunFile(string directory) => Path.Combine(directory, "run.json");

@@ -66,6 +66,15 @@ internal sealed class CommandLine
         return values;
     }
 
+    /// <summary>As <see cref="Read"/>, for commands that need no more checks.</summary>
+    /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
+    public OptionValues ReadOrThrow(ParseResult result)
+    {
+        var errors = new List<string>();
+        OptionValues values = Read(result, errors);
+        return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
+    }
+
     private static string Describe(OptionSpec spec)
     {
         string range = spec.RangeText is null ? string.Empty : $" One of: {spec.RangeText}.";

@@ -84,8 +84,8 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
                     break;
                 case double:
                     break;
-                case object value:
-                    writer.WriteString(spec.Key, spec.Format(value));
+                case object value when spec.Format(value) is { Length: > 0 } text:
+                    writer.WriteString(spec.Key, text);
                     break;
             }
         }
@@ -98,7 +98,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
     {
         null or double.NaN => null,
         string[] { Length: 0 } => null,
-        object value => spec.Format(value),
+        object value => spec.Format(value) is { Length: > 0 } text ? text : null,
     };
 
     private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;

@@ -41,7 +41,7 @@ internal static class Spec
             int index = Array.FindIndex(choices, choice => choice.Word.Equals(text, StringComparison.OrdinalIgnoreCase));
             return index < 0 ? (false, default) : (true, choices[index].Value);
         },
-        value => Array.Find(choices, choice => choice.Value.Equals(value)).Word)
+        value => Array.Find(choices, choice => choice.Value.Equals(value)).Word ?? string.Empty)
     {
         DefaultNote = defaultNote,
     };

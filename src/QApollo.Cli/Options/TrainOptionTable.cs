@@ -3,13 +3,14 @@ using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
+using D = QApollo.Cli.Options.DataOptionTable;
 
 namespace QApollo.Cli.Options;
 
 /// <summary>The options of `qapollo train`.</summary>
 internal static class TrainOptionTable
 {
-    private const string ModelGroup = "Model and data";
+    private const string ModelGroup = "Model";
     private const string BatchGroup = "Batch and length";
     private const string OptimizerGroup = "Optimizer";
     private const string NumbersGroup = "Numbers and memory";
@@ -18,20 +19,11 @@ internal static class TrainOptionTable
     public static OptionSpec<string> Model { get; } = Spec.Text(
         "--model", ModelGroup, "What to train.", "a preset, a config.json, or a model folder", "demo");
 
-    public static ListSpec Data { get; } = new(
-        "--data", ModelGroup, "Files or folders of text.", "paths of .txt, .md, .jsonl or their .gz")
-    {
-        DefaultNote = "the API reference of the .NET SDK on this machine",
-    };
-
-    public static OptionSpec<double> ValidShare { get; } = Spec.Real(
-        "--valid-share", ModelGroup, "Share of the text that is held out.", 0.02, 0, 0.5);
-
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
-        "--valid-tokens", ModelGroup, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
+        "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
 
     public static OptionSpec<SequenceMode> Packing { get; } = Spec.Choice(
-        "--packing", ModelGroup, "Documents in a row, or as the papers score: one each, cut and padded.", SequenceMode.Packed,
+        "--packing", D.Group, "Documents in a row, or as the papers score: one each, cut and padded.", SequenceMode.Packed,
         ("packed", SequenceMode.Packed), ("paper", SequenceMode.Paper));
 
     public static OptionSpec<int> BatchSize { get; } = Spec.Int("--batch-size", BatchGroup, "Sequences per micro-batch.", 8, 1);
@@ -119,8 +111,6 @@ internal static class TrainOptionTable
 
     public static OptionSpec<string> Device { get; } = Spec.Text("--device", RunGroup, "Where to compute.", "cpu", "cpu");
 
-    public static OptionSpec<int> Threads { get; } = Spec.Int("--threads", RunGroup, "CPU threads; 0 for all cores.", 0, 0, 1024);
-
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
     public static OptionSpec<string> OutputDir { get; } = Spec.Text(
@@ -146,12 +136,12 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, Data, ValidShare, ValidTokens, Packing,
+        Model, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice,
-        Device, Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, Resume, Config,
+        Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, Resume, Config,
     ];
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>

@@ -72,7 +72,7 @@ internal static class TrainSettings
     /// <exception cref="UsageException">There is no such device.</exception>
     public static IDevice OpenDevice(OptionValues values) => values.Get(T.Device) switch
     {
-        "cpu" => new CpuDevice(values.Get(T.Threads)),
+        "cpu" => new CpuDevice(values.Get(DataOptionTable.Threads)),
         string other => throw new UsageException($"--device: '{other}' is not known; it takes cpu"),
     };
 
