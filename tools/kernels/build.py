@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KERNELS = ROOT / "src/QApollo.Cuda/Kernels"
 PTX = ROOT / "src/QApollo.Cuda/Ptx"
 TABLE = ROOT / "docs/kernels.md"
-OPTIONS = ["-std=c++17", "-fmad=false", "-default-device"]
+OPTIONS = ["-std=c++17", "-fmad=false"]
 ARCHITECTURES = ["80", "86", "89", "90"]
 
 
@@ -66,9 +66,20 @@ class Nvrtc:
         return ptx, log
 
 
+def headers_of(source, found=None):
+    """The kernel headers that a file includes, directly or not."""
+    found = set() if found is None else found
+    for name in re.findall(rb'^#include "(\w+\.h)"', read(source), re.MULTILINE):
+        header = KERNELS / name.decode()
+        if header.exists() and header not in found:
+            found.add(header)
+            headers_of(header, found)
+    return sorted(found, key=lambda h: h.name)
+
+
 def source_stamp(source):
-    headers = sorted(KERNELS.glob("*.h"), key=lambda h: h.name)
-    return digest(read(source), *[part for h in headers for part in (h.name.encode(), read(h))], " ".join(["compute_80"] + OPTIONS).encode())
+    headers = [part for h in headers_of(source) for part in (h.name.encode(), read(h))]
+    return digest(read(source), *headers, " ".join(["compute_80"] + OPTIONS).encode())
 
 
 def stamped(source, body):

@@ -25,13 +25,13 @@ template <class T> DEVICE void direction(T* g, float* moment1, float* moment2, f
 }
 
 KERNEL(adam_f32, 256, 2)
-(float* g, float* moment1, float* moment2, float* partials, i64 n, int vector, float beta1, float beta2, float numerator, float epsilon) {
-    direction(g, moment1, moment2, partials, n, vector, AdamScalars{beta1, beta2, numerator, epsilon});
+(float* g, float* moment1, float* moment2, float* partials, i64 n, int vector, ADAM_PARAMETERS) {
+    direction(g, moment1, moment2, partials, n, vector, ADAM_SCALARS);
 }
 EXPORT_KERNEL(adam_f32)
 
 KERNEL(adam_bf16, 256, 2)
-(bf16* g, float* moment1, float* moment2, float* partials, i64 n, int vector, float beta1, float beta2, float numerator, float epsilon) {
-    direction(g, moment1, moment2, partials, n, vector, AdamScalars{beta1, beta2, numerator, epsilon});
+(bf16* g, float* moment1, float* moment2, float* partials, i64 n, int vector, ADAM_PARAMETERS) {
+    direction(g, moment1, moment2, partials, n, vector, ADAM_SCALARS);
 }
 EXPORT_KERNEL(adam_bf16)

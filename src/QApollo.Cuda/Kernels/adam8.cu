@@ -75,13 +75,13 @@ DEVICE void direction8(T* g, u8* moment1, u8* moment2, float* scale1, float* sca
 }
 
 KERNEL(adam8_f32, 256, 2)
-(float* g, u8* moment1, u8* moment2, float* scale1, float* scale2, float* partials, i64 n, int vector, float beta1, float beta2, float numerator, float epsilon) {
-    direction8(g, moment1, moment2, scale1, scale2, partials, n, vector, AdamScalars{beta1, beta2, numerator, epsilon});
+(float* g, u8* moment1, u8* moment2, float* scale1, float* scale2, float* partials, i64 n, int vector, ADAM_PARAMETERS) {
+    direction8(g, moment1, moment2, scale1, scale2, partials, n, vector, ADAM_SCALARS);
 }
 EXPORT_KERNEL(adam8_f32)
 
 KERNEL(adam8_bf16, 256, 2)
-(bf16* g, u8* moment1, u8* moment2, float* scale1, float* scale2, float* partials, i64 n, int vector, float beta1, float beta2, float numerator, float epsilon) {
-    direction8(g, moment1, moment2, scale1, scale2, partials, n, vector, AdamScalars{beta1, beta2, numerator, epsilon});
+(bf16* g, u8* moment1, u8* moment2, float* scale1, float* scale2, float* partials, i64 n, int vector, ADAM_PARAMETERS) {
+    direction8(g, moment1, moment2, scale1, scale2, partials, n, vector, ADAM_SCALARS);
 }
 EXPORT_KERNEL(adam8_bf16)

@@ -61,9 +61,9 @@ DEVICE void moments(const float* r, float* moment1, float* moment2, const float*
 #define APOLLO_MOMENTS(name, Lanes)                                                                                          \
     KERNEL(name, 256, 2)(const float* r, float* moment1, float* moment2, const float* squares, float* coefficients, float* sums, \
                          int channels, int rank, i64 channel_stride, i64 rank_stride,                                        \
-                         float beta1, float beta2, float numerator, float epsilon) {                                         \
+                         ADAM_PARAMETERS) {                                         \
         moments<Lanes>(r, moment1, moment2, squares, coefficients, sums, channels, rank, channel_stride, rank_stride,        \
-                       AdamScalars{beta1, beta2, numerator, epsilon});                                                       \
+                       ADAM_SCALARS);                                                       \
     }                                                                                                                        \
     EXPORT_KERNEL(name)
 

@@ -4,8 +4,6 @@
 #pragma once
 #include "tensor_core.h"
 
-constexpr float Log2E = 1.4426950408889634f;
-
 template <int D> struct HeadTile {
     static constexpr int Pitch = D + 8;
 
@@ -43,12 +41,12 @@ template <int D> struct HeadTile {
     }
 };
 
-/// Accumulators of 16 x 8 Count values become A fragments: the product's layout is the operand's.
-template <int Count> DEVICE void pack_fragments(u32 (&fragments)[4], const float (&values)[Count][4], int pair) {
-    fragments[0] = pack_bf16(values[2 * pair][0], values[2 * pair][1]);
-    fragments[1] = pack_bf16(values[2 * pair][2], values[2 * pair][3]);
-    fragments[2] = pack_bf16(values[2 * pair + 1][0], values[2 * pair + 1][1]);
-    fragments[3] = pack_bf16(values[2 * pair + 1][2], values[2 * pair + 1][3]);
+/// Accumulators of two neighbouring 16 x 8 tiles become A fragments: the product's layout is the operand's.
+DEVICE void pack_fragments(u32 (&fragments)[4], const float (&left)[4], const float (&right)[4]) {
+    fragments[0] = pack_bf16(left[0], left[1]);
+    fragments[1] = pack_bf16(left[2], left[3]);
+    fragments[2] = pack_bf16(right[0], right[1]);
+    fragments[3] = pack_bf16(right[2], right[3]);
 }
 
 template <int Count> DEVICE void clear(float (&values)[Count][4]) {
@@ -79,7 +77,7 @@ DEVICE void accumulate_rows(float (&sums)[D / 8][4], const float (&values)[Count
 #pragma unroll
     for (int j = 0; j < Count / 2; j++) {
         u32 fragments_a[4], fragments_b[4];
-        pack_fragments(fragments_a, values, j);
+        pack_fragments(fragments_a, values[2 * j], values[2 * j + 1]);
 #pragma unroll
         for (int n = 0; n < D / 16; n++) {
             HeadTile<D>::rows_as_depth(fragments_b, b, j * 16, n);

@@ -46,7 +46,7 @@ KERNEL(cross_entropy_backward, 256, 1)
     load8(target, count, vector, values);
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-        float probability = expf(values[i] - normalizer);
+        float probability = fast_exp2((values[i] - normalizer) * Log2E);
         values[i] = label < 0 ? 0.0f : scale * (first_column + column + i == label ? probability - 1.0f : probability);
     }
     store8(target, count, vector, values);

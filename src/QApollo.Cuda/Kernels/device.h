@@ -170,9 +170,18 @@ DEVICE float fast_exp2(float x) {
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
     return result;
 }
+/// 1 / x to 1 ulp; 0 for infinity.
+DEVICE float fast_reciprocal(float x) {
+    float result;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
 #else
 DEVICE float fast_exp2(float x) { return exp2f(x); }
+DEVICE float fast_reciprocal(float x) { return 1.0f / x; }
 #endif
+
+constexpr float Log2E = 1.4426950408889634f;
 
 struct Words4 { u32 x, y, z, w; };
 

@@ -3,7 +3,8 @@
 // Elementwise: one thread per 8 elements, which it reads before it writes, so outputs may be inputs.
 #include "device.h"
 
-DEVICE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+/// To a few ulp of binary32, far below the rounding of the bf16 results; e^-x overflows to infinity, which gives 0.
+DEVICE float sigmoid(float x) { return fast_reciprocal(1.0f + fast_exp2(-Log2E * x)); }
 
 DEVICE int elements_left(i64 first, i64 n) { return n - first >= 8 ? 8 : int(n - first); }
 

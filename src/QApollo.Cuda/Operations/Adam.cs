@@ -7,10 +7,10 @@ namespace QApollo.Cuda;
 // Kernels/adam.cu and Kernels/adam8.cu.
 public sealed unsafe partial class CudaDevice
 {
-    private static readonly Kernel AdamF32 = new("adam", "adam_f32", 256, 10);
-    private static readonly Kernel AdamBF16 = new("adam", "adam_bf16", 256, 10);
-    private static readonly Kernel Adam8F32 = new("adam8", "adam8_f32", 256, 12);
-    private static readonly Kernel Adam8BF16 = new("adam8", "adam8_bf16", 256, 12);
+    private static readonly Kernel AdamF32 = new("adam", "adam_f32", 256, 12);
+    private static readonly Kernel AdamBF16 = new("adam", "adam_bf16", 256, 12);
+    private static readonly Kernel Adam8F32 = new("adam8", "adam8_f32", 256, 14);
+    private static readonly Kernel Adam8BF16 = new("adam8", "adam8_bf16", 256, 14);
     private bool _hasEightBitMaps;
 
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares)
@@ -20,7 +20,7 @@ public sealed unsafe partial class CudaDevice
         var (numerator, epsilon) = DirectionFactors(scalars);
         Launch(
             kernel, blocks, gradient, moment1, moment2, _workspace, gradient.Elements, AreAligned(gradient, moment1, moment2), scalars.Beta1,
-            scalars.Beta2, numerator, epsilon);
+            scalars.Beta2, scalars.OneMinusBeta1, scalars.OneMinusBeta2, numerator, epsilon);
         AddPartials(blocks, gradientSquares);
     }
 
@@ -33,7 +33,7 @@ public sealed unsafe partial class CudaDevice
         var (numerator, epsilon) = DirectionFactors(scalars);
         Launch(
             kernel, blocks, gradient, moment1, moment2, scale1, scale2, _workspace, gradient.Elements, AreAligned(gradient, moment1, moment2),
-            scalars.Beta1, scalars.Beta2, numerator, epsilon);
+            scalars.Beta1, scalars.Beta2, scalars.OneMinusBeta1, scalars.OneMinusBeta2, numerator, epsilon);
         AddPartials(blocks, gradientSquares);
     }
 

@@ -20,8 +20,8 @@ public sealed unsafe partial class CudaDevice
     private static readonly Kernel RankColumnsF32 = new("apollo_project", "apollo_rank_columns_f32", 256, 6);
     private static readonly Kernel RankColumnsBF16 = new("apollo_project", "apollo_rank_columns_bf16", 256, 6);
     private static readonly Kernel ApolloTotal = new("apollo_scale", "apollo_total", 1024, 4);
-    private static readonly Kernel ApolloMomentsThread = new("apollo_scale", "apollo_moments_thread", 256, 14);
-    private static readonly Kernel ApolloMomentsWarp = new("apollo_scale", "apollo_moments_warp", 256, 14);
+    private static readonly Kernel ApolloMomentsThread = new("apollo_scale", "apollo_moments_thread", 256, 16);
+    private static readonly Kernel ApolloMomentsWarp = new("apollo_scale", "apollo_moments_warp", 256, 16);
     private static readonly Kernel ApolloCoefficients = new("apollo_scale", "apollo_coefficients", 1024, 12);
 
     public void ApolloProject(Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares)
@@ -78,7 +78,8 @@ public sealed unsafe partial class CudaDevice
         Launch(ApolloTotal, 1, channelSquares, channels, gradientSquares, _workspace);
         Launch(
             moments, blocks, projected, moment1, moment2, channelSquares, scalars.TensorWise ? default : coefficients, _workspace, channels, rank,
-            contiguous ? rank : 1L, contiguous ? 1L : channels, scalars.Adam.Beta1, scalars.Adam.Beta2, numerator, epsilon);
+            contiguous ? rank : 1L, contiguous ? 1L : channels, scalars.Adam.Beta1, scalars.Adam.Beta2,
+            scalars.Adam.OneMinusBeta1, scalars.Adam.OneMinusBeta2, numerator, epsilon);
         Launch(
             ApolloCoefficients, 1, _workspace, blocks, coefficients, channels, scalars.TensorWise, scalars.StepSize * scalars.ScaleRoot,
             scalars.ScaleFront ? scalars.ScaleRoot : 1f, scalars.UseLimiter, scalars.StoreOnly, scalars.KeepZeroNorm,

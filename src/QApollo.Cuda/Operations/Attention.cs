@@ -57,9 +57,15 @@ public sealed unsafe partial class CudaDevice
 
     private static int HeadSizeIndex(in AttentionShape shape)
     {
-        int features = shape.HeadDim;
-        int index = Array.FindIndex(HeadSizes, size => size >= features);
-        return index >= 0 ? index : throw new ArgumentException($"a head has {features} features; the CUDA device takes up to {HeadSizes[^1]}");
+        for (int index = 0; index < HeadSizes.Length; index++)
+        {
+            if (HeadSizes[index] >= shape.HeadDim)
+            {
+                return index;
+            }
+        }
+
+        throw new ArgumentException($"a head has {shape.HeadDim} features; the CUDA device takes up to {HeadSizes[^1]}");
     }
 
     private static Kernel[] PerHeadSize(string module, string name, int parameters) =>

@@ -11,7 +11,8 @@ namespace QApollo.Cuda.Tests.Driver;
 /// <summary>The committed PTX against the sources it was built from and against the kernels that the device launches.</summary>
 public partial class PtxTests
 {
-    private static IEnumerable<string> ModuleNames => Sources(".cu").Select(path => Path.GetFileNameWithoutExtension(path));
+    private static IEnumerable<string> ModuleNames =>
+        Directory.EnumerateFiles(Repository.Kernels, "*.cu").Select(path => Path.GetFileNameWithoutExtension(path));
 
     public static TheoryData<string> Modules => [.. ModuleNames];
 
@@ -71,20 +72,34 @@ public partial class PtxTests
 
     private static string Embedded(string module) => Encoding.UTF8.GetString(KernelModules.ReadPtx(module)).TrimEnd('\0');
 
-    private static IEnumerable<string> Sources(string extension) =>
-        Directory.EnumerateFiles(Repository.Kernels, "*" + extension).OrderBy(Path.GetFileName, StringComparer.Ordinal);
-
     private static string SourceStamp(string module)
     {
-        List<byte[]> parts = [Normalized(Path.Combine(Repository.Kernels, module + ".cu"))];
-        foreach (string header in Sources(".h"))
+        string source = Path.Combine(Repository.Kernels, module + ".cu");
+        var headers = new SortedSet<string>(StringComparer.Ordinal);
+        AddHeaders(source, headers);
+        List<byte[]> parts = [Normalized(source)];
+        foreach (string header in headers)
         {
-            parts.Add(Encoding.UTF8.GetBytes(Path.GetFileName(header)));
-            parts.Add(Normalized(header));
+            parts.Add(Encoding.UTF8.GetBytes(header));
+            parts.Add(Normalized(Path.Combine(Repository.Kernels, header)));
         }
 
-        parts.Add("compute_80 -std=c++17 -fmad=false -default-device"u8.ToArray());
+        parts.Add("compute_80 -std=c++17 -fmad=false"u8.ToArray());
         return Digest([.. parts]);
+    }
+
+    /// <summary>The kernel headers that a file includes, directly or not.</summary>
+    private static void AddHeaders(string path, SortedSet<string> headers)
+    {
+        foreach (Match include in IncludePattern().Matches(File.ReadAllText(path)))
+        {
+            string header = include.Groups["name"].Value;
+            string headerPath = Path.Combine(Repository.Kernels, header);
+            if (File.Exists(headerPath) && headers.Add(header))
+            {
+                AddHeaders(headerPath, headers);
+            }
+        }
     }
 
     private static byte[] Normalized(string path) => Encoding.UTF8.GetBytes(File.ReadAllText(path).ReplaceLineEndings("\n"));
@@ -104,4 +119,7 @@ public partial class PtxTests
 
     [GeneratedRegex(@"\.visible \.entry (?<name>\w+)\((\s*\.param [^,)]+(?<parameter>),?)*\s*\)\s*\.maxntid (?<threads>\d+), 1, 1")]
     private static partial Regex EntryPattern();
+
+    [GeneratedRegex("^#include \"(?<name>\\w+\\.h)\"", RegexOptions.Multiline)]
+    private static partial Regex IncludePattern();
 }

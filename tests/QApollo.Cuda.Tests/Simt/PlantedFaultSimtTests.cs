@@ -34,6 +34,24 @@ public sealed class PlantedFaultSimtTests : IDisposable
     }
 
     [Fact]
+    public void Lanes_that_disagree_about_who_takes_part_are_reported()
+    {
+        SimtLibrary faulty = Build(
+            "rmsnorm", "device.h", "__shfl_xor_sync(AllLanes, value, flip)", "__shfl_xor_sync(threadIdx.x & 1 ? AllLanes : 0x7fffffffu, value, flip)");
+        using CudaDevice device = faulty.Open();
+        var exception = Assert.Throws<CudaException>(() => Norm(device));
+        Assert.Contains("lanes of one warp give different masks", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shared_memory_that_is_not_initialized_shows_as_NaN()
+    {
+        SimtLibrary faulty = Build("rmsnorm", "rmsnorm.cu", "if (column + i < hidden) weight_sums[column + i] = 0;", "{ }");
+        Assert.All(WeightGradient(SimtLibrary.Default), value => Assert.True(float.IsFinite(value)));
+        Assert.All(WeightGradient(faulty), value => Assert.True(float.IsNaN(value)));
+    }
+
+    [Fact]
     public void An_off_by_one_group_is_caught_by_the_oracle()
     {
         SimtLibrary faulty = Build("linear_forward", "gemm.h", "(inner >> matrix.group_shift)", "((inner + 16) >> matrix.group_shift)");
@@ -106,6 +124,19 @@ public sealed class PlantedFaultSimtTests : IDisposable
         Tensor inverse = memory.Zeros(DType.F32, 1, Rows);
         device.RmsNormForward(x.Tensor, weight.Tensor, 1e-6f, memory.Activation(Rows, Columns), inverse);
         return (memory.Floats(inverse), RmsNormOracle.Forward(x.Values, weight.Values, 1e-6f, Rows).InverseRms);
+    }
+
+    private static float[] WeightGradient(SimtLibrary library)
+    {
+        const int Rows = 4, Columns = 64;
+        using CudaDevice device = library.Open();
+        using var memory = new DeviceMemory(device, 1 << 20);
+        Operand x = memory.Activation(new Samples(1).Normals(Rows * Columns), Rows, Columns);
+        Operand weight = memory.Upload(new Samples(2).Normals(Columns), DType.F32, 1, Columns);
+        Operand inverse = memory.Upload([1, 1, 1, 1], DType.F32, 1, Rows);
+        Tensor gradient = memory.Zeros(DType.F32, 1, Columns);
+        device.RmsNormBackward(x.Tensor, x.Tensor, weight.Tensor, inverse.Tensor, memory.Activation(Rows, Columns), false, gradient, false);
+        return memory.Floats(gradient);
     }
 
     private static bool ProductsMatch(SimtLibrary library)
