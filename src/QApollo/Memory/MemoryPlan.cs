@@ -15,8 +15,8 @@ public sealed class MemoryPlan
         Operations = operations;
         DeviceArenaBytes = deviceBytes;
         PinnedHostArenaBytes = pinnedHostBytes;
-        DeviceUsage = MemoryUsage.Of(table, MemorySpace.Device, operations.Count, deviceBytes);
-        PinnedHostUsage = MemoryUsage.Of(table, MemorySpace.PinnedHost, operations.Count, pinnedHostBytes);
+        DeviceUsage = MemoryUsage.Of(table, MemorySpace.Device, operations.Count, deviceBytes, tensor => tensor.LiveRanges);
+        PinnedHostUsage = MemoryUsage.Of(table, MemorySpace.PinnedHost, operations.Count, pinnedHostBytes, tensor => tensor.LiveRanges);
     }
 
     public TensorTable Table { get; }
@@ -47,10 +47,14 @@ public sealed class MemoryPlan
     public static MemoryPlan Make(TensorTable table, DeviceProfile profile, Action<IDevice> rehearse)
     {
         table.BindVirtual(profile.Alignment);
-        var liveness = new LivenessAnalysis(table);
+        var liveness = new LivenessAnalysis((tensor, _) => table.FromVirtual(tensor.Address));
         using var device = new TracingDevice(profile, liveness);
         rehearse(device);
-        liveness.Complete();
+        foreach (PlannedTensor tensor in table.Tensors)
+        {
+            tensor.LiveRanges = liveness.RangesOf(tensor);
+        }
+
         long deviceBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.Device, profile.Alignment);
         long pinnedHostBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.PinnedHost, profile.Alignment);
         return new MemoryPlan(table, profile, liveness.Operations, deviceBytes, pinnedHostBytes);

@@ -27,11 +27,13 @@ public sealed class TensorTable
         string name, DType dtype, int rows, int columns, TensorCategory category, MemorySpace space = MemorySpace.Device) =>
         Declare(name, dtype, rows, columns, category, persistent: false, space);
 
-    /// <summary>A transient byte buffer, or null when no bytes are needed.</summary>
-    public PlannedTensor? Scratch(string name, long bytes, TensorCategory category)
+    /// <summary>A byte buffer, or null when no bytes are needed.</summary>
+    public PlannedTensor? Scratch(string name, long bytes, TensorCategory category, bool persistent)
     {
         const int RowBytes = 64;
-        return bytes == 0 ? null : Transient(name, DType.U8, checked((int)((bytes + RowBytes - 1) / RowBytes)), RowBytes, category);
+        return bytes == 0
+            ? null
+            : Declare(name, DType.U8, checked((int)((bytes + RowBytes - 1) / RowBytes)), RowBytes, category, persistent, MemorySpace.Device);
     }
 
     /// <summary>Gives every tensor an address of its own, in no memory at all.</summary>

@@ -27,9 +27,6 @@ public enum RegridMode
     Always = 1,
 }
 
-/// <summary>How INT8 groups are built and updated.</summary>
-/// <param name="GroupSize">Values per group along a row: 32, 64, 128 or 256.</param>
+/// <summary>How stored weights are updated.</summary>
 public sealed record QuantizationOptions(
-    int GroupSize = 128,
-    RoundingMode Rounding = RoundingMode.LowDiscrepancy,
-    RegridMode Regrid = RegridMode.WhenNeeded);
+    RoundingMode Rounding = RoundingMode.LowDiscrepancy, RegridMode Regrid = RegridMode.WhenNeeded);

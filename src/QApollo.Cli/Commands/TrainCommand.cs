@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.Text.Json;
+using QApollo.Checkpoints;
+using QApollo.Cli.Options;
+using QApollo.Cli.Views;
+using QApollo.Data;
+using QApollo.Data.Tokenizers;
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Training;
+using D = QApollo.Cli.Options.DataOptionTable;
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Commands;
+
+/// <summary>`qapollo train`: text in, a trained model out.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("train", "Train a LLaMA on text.");
+        var commandLine = new CommandLine(command, T.All);
+        command.SetAction((parsed, cancellation) => Task.Run(() => Execute(commandLine, parsed), cancellation));
+        return command;
+    }
+
+    private static int Execute(CommandLine commandLine, ParseResult parsed)
+    {
+        OptionValues values = ReadOptions(commandLine, parsed);
+        TrainingOptions options = TrainSettings.ToTrainingOptions(values);
+        string directory = values.GetText(T.OutputDir)
+            ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
+        bool resume = values.Get(T.Resume);
+        RequireFresh(directory, resume);
+        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
+        if (tokenizer.VocabularySize > options.Model.VocabSize)
+        {
+            throw new UsageException(
+                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
+        }
+
+        using IDevice device = TrainSettings.OpenDevice(values);
+        var layout = new TrainingLayout(options, device.Profile);
+        using var interrupt = new InterruptSignal("stopping at the end of this step");
+        using PreparedData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
+        var batchOptions = new BatchOptions(
+            options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
+        var batches = new BatchSource(data.Train, batchOptions);
+        ValidationBatches? validation =
+            data.Validation is { Count: > 1 } held ? new ValidationBatches(held, batchOptions, values.Get(T.ValidTokens)) : null;
+
+        using var trainer = new Trainer(layout, device);
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
+        var run = new TrainingRun(
+            runOptions, trainer, batches, validation, tokenizer.Fingerprint, new PlainView(Console.Out, runOptions.MaxSteps));
+        Console.WriteLine($"model: {values.Get(T.Model)}, {layout.Weights.All.Sum(weight => weight.Parameter.Elements):N0} parameters");
+        Console.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
+        Console.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        if (resume)
+        {
+            Console.WriteLine($"resumed {run.Resume()}");
+        }
+
+        Directory.CreateDirectory(directory);
+        WriteRunFile(values, directory);
+        bool finished = run.Run(interrupt.Token);
+        Console.WriteLine(finished ? $"done: {directory}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
+        return ExitCode.Success;
+    }
+
+    private static PreparedData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    {
+        PreparedData data;
+        using (var view = new PreparationView(Console.Out, !Console.IsOutputRedirected))
+        {
+            data = DataSettings.Prepare(values, tokenizer, seed, view, Console.Out, stop);
+        }
+
+        foreach (string note in data.Notes)
+        {
+            Console.WriteLine($"note: {note}");
+        }
+
+        return data;
+    }
+
+    private static OptionValues ReadOptions(CommandLine commandLine, ParseResult parsed)
+    {
+        var errors = new List<string>();
+        OptionValues values = commandLine.Read(parsed, errors);
+        if (values.GetText(T.Config) is { } config)
+        {
+            values.MergeJson(config, errors);
+        }
+
+        if (values.Get(T.Resume))
+        {
+            if (values.GetText(T.OutputDir) is { } directory && File.Exists(RunFile(directory)))
+            {
+                values.MergeJson(RunFile(directory), errors);
+            }
+            else
+            {
+                errors.Add("--resume: needs --output-dir, the folder of the run to go on with");
+            }
+        }
+
+        return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
+    }
+
+    private static void RequireFresh(string directory, bool resume)
+    {
+        if (!resume && CheckpointFolder.List(directory).Count > 0)
+        {
+            throw new UsageException($"--output-dir: {directory} holds a run already; add --resume to go on with it, or name another folder");
+        }
+    }
+
+    private static string RunFile(string directory) => Path.Combine(directory, "run.json");
+
+    private static void WriteRunFile(OptionValues values, string directory)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        {
+            values.WriteJson(writer);
+        }
+
+        PendingFile.WriteAll(RunFile(directory), stream.ToArray());
+    }
+}

@@ -1,0 +1,30 @@
+using QApollo.Cpu.Gemm;
+using QApollo.Cpu.Operations;
+using QApollo.Devices;
+
+namespace QApollo.Cpu;
+
+/// <summary>Sizes and dtypes of <see cref="CpuDevice"/>. They depend on the number of threads, not on the machine.</summary>
+/// <param name="threads">Threads of the device.</param>
+public sealed class CpuProfile(int threads) : DeviceProfile
+{
+    public int Threads { get; } = threads;
+
+    public override string Name => "cpu";
+
+    public override DType ActivationDType => DType.F32;
+
+    public override DType LogitDType => DType.F32;
+
+    public override long ExpandedWeightBytes(int outFeatures, int inFeatures, WeightUse use) => use == WeightUse.Forward
+        ? PackedMatrix.Bytes(inFeatures, outFeatures)
+        : PackedMatrix.Bytes(outFeatures, inFeatures);
+
+    public override long WorkspaceBytes(in WorkspaceRequest request)
+    {
+        AttentionShape attention = request.Attention;
+        int depth = Math.Max(Math.Max(attention.QueryRows, attention.QueryColumns), Math.Max(request.HiddenSize, request.MaxFeatures));
+        long bytes = Math.Max(Linear.WorkspaceBytes(depth, Threads), RmsNorm.WorkspaceBytes(request.HiddenSize));
+        return Math.Max(bytes, Threads * Attention.ThreadWorkspaceBytes(attention));
+    }
+}

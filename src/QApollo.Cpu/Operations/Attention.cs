@@ -1,0 +1,71 @@
+using QApollo.Cpu.Gemm;
+using QApollo.Cpu.Numerics;
+using QApollo.Devices;
+
+namespace QApollo.Cpu.Operations;
+
+/// <summary>
+/// Causal attention. A task is a key/value head of a sequence: its keys and values are packed once, then blocks of
+/// query rows of all heads that share them pass by. Keys that no row of a block sees are never computed.
+/// </summary>
+internal static unsafe class Attention
+{
+    public static long ThreadWorkspaceBytes(in AttentionShape shape) => new AttentionScratch(shape, null).Bytes;
+
+    public static void Forward(
+        CpuContext context, Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp)
+    {
+        var job = new AttentionForwardJob
+        {
+            Kernel = context.Kernel, Shape = shape, Query = (float*)query.Address, Key = (float*)key.Address,
+            Value = (float*)value.Address, Output = (float*)output.Address, LogSumExp = (float*)logSumExp.Address,
+            Workspace = (byte*)context.Workspace.Address,
+        };
+        context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
+    }
+
+    public static void Backward(
+        CpuContext context, Tensor query, Tensor key, Tensor value, Tensor output, Tensor logSumExp, Tensor outputGradient,
+        in AttentionShape shape, Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient)
+    {
+        var job = new AttentionBackwardJob
+        {
+            Kernel = context.Kernel, Shape = shape, Query = (float*)query.Address, Key = (float*)key.Address,
+            Value = (float*)value.Address, Output = (float*)output.Address, LogSumExp = (float*)logSumExp.Address,
+            OutputGradient = (float*)outputGradient.Address, Delta = (float*)delta.Address,
+            QueryGradient = (float*)queryGradient.Address, KeyGradient = (float*)keyGradient.Address,
+            ValueGradient = (float*)valueGradient.Address, Workspace = (byte*)context.Workspace.Address,
+        };
+        context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
+    }
+
+    /// <summary>A block of rows times a factor, contiguous.</summary>
+    public static LeftBlock CopyScaled(float* x, nint stride, int rows, int features, float factor, float* buffer, int height)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            VectorMath.Multiply(x + row * stride, factor, buffer + row * features, features);
+        }
+
+        return new LeftBlock(buffer, features, 1, height * features);
+    }
+
+    /// <summary>Packs Xᵀ: B(d, row) = x[row][d].</summary>
+    public static void PackTransposed(float* x, nint stride, int rows, int features, float* panels, int width)
+    {
+        for (int row = 0; row < rows; row += width)
+        {
+            PackedMatrix.PackTransposed(
+                x + row * stride, stride, Math.Min(width, rows - row), features, panels + (nint)row * features, width);
+        }
+    }
+
+    /// <summary>Packs X: B(row, d) = x[row][d].</summary>
+    public static void Pack(float* x, nint stride, int rows, int features, float* panels, int width)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            PackedMatrix.PackRow(x + row * stride, features, panels + row * width, (nint)rows * width, width);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using QApollo.Cpu.Gemm;
+using QApollo.Devices;
+
+namespace QApollo.Cpu.Operations;
+
+/// <summary>
+/// The three products of a linear layer. The right operand is the expanded weight when there is one; else as many of
+/// its columns as fit are packed into the workspace at a time.
+/// </summary>
+internal static unsafe class Linear
+{
+    private const long MinSharedBytes = 4 << 20;
+
+    /// <summary>Scratch for products of at most this depth: at least one panel, and a block per thread.</summary>
+    public static long WorkspaceBytes(int maxDepth, int threads) =>
+        Math.Max(MinSharedBytes, PackedMatrix.Bytes(maxDepth, Microkernel.MaxColumns)) + (long)threads * Product.ThreadWorkspaceBytes;
+
+    public static void Expand(CpuContext context, in WeightMatrix weight, WeightUse use, Tensor expansion)
+    {
+        if (use == WeightUse.Forward)
+        {
+            PackedMatrix.PackForward(context, weight, 0, weight.OutFeatures, (float*)expansion.Address);
+        }
+        else
+        {
+            PackedMatrix.PackInputGradient(context, weight, 0, weight.InFeatures, (float*)expansion.Address);
+        }
+    }
+
+    public static void Forward(CpuContext context, Tensor input, in WeightMatrix weight, Tensor output, Tensor addend)
+    {
+        int depth = weight.InFeatures;
+        var split = new Split(context, depth, weight.OutFeatures, weight.ForwardExpansion);
+        for (int column = 0; column < weight.OutFeatures; column += split.Columns)
+        {
+            int columns = Math.Min(split.Columns, weight.OutFeatures - column);
+            if (weight.ForwardExpansion.IsAbsent)
+            {
+                PackedMatrix.PackForward(context, weight, column, columns, split.Panels);
+            }
+
+            float* initial = addend.IsAbsent ? null : (float*)addend.Address + column;
+            Product.Run(
+                context, (float*)input.Address, depth, 1, split.Panels, input.Rows, columns, depth,
+                initial, (float*)output.Address + column, weight.OutFeatures, DType.F32, accumulate: false, split.ThreadWorkspace);
+        }
+    }
+
+    public static void InputGradient(
+        CpuContext context, Tensor outputGradient, in WeightMatrix weight, Tensor inputGradient, bool accumulate)
+    {
+        int depth = weight.OutFeatures;
+        var split = new Split(context, depth, weight.InFeatures, weight.InputGradientExpansion);
+        for (int column = 0; column < weight.InFeatures; column += split.Columns)
+        {
+            int columns = Math.Min(split.Columns, weight.InFeatures - column);
+            if (weight.InputGradientExpansion.IsAbsent)
+            {
+                PackedMatrix.PackInputGradient(context, weight, column, columns, split.Panels);
+            }
+
+            float* output = (float*)inputGradient.Address + column;
+            Product.Run(
+                context, (float*)outputGradient.Address, depth, 1, split.Panels, outputGradient.Rows, columns, depth,
+                accumulate ? output : null, output, weight.InFeatures, DType.F32, accumulate: false, split.ThreadWorkspace);
+        }
+    }
+
+    public static void WeightGradient(CpuContext context, Tensor outputGradient, Tensor input, Tensor weightGradient, bool accumulate)
+    {
+        int depth = input.Rows;
+        int rows = outputGradient.Columns;
+        var matrix = new WeightMatrix(input);
+        var split = new Split(context, depth, input.Columns, expansion: default);
+        for (int column = 0; column < input.Columns; column += split.Columns)
+        {
+            int columns = Math.Min(split.Columns, input.Columns - column);
+            PackedMatrix.PackInputGradient(context, matrix, column, columns, split.Panels);
+            byte* output = (byte*)weightGradient.Address + (long)column * weightGradient.DType.Size();
+            Product.Run(
+                context, (float*)outputGradient.Address, 1, rows, split.Panels, rows, columns, depth,
+                accumulate && weightGradient.DType == DType.F32 ? (float*)output : null, output, input.Columns,
+                weightGradient.DType, accumulate, split.ThreadWorkspace);
+        }
+    }
+
+    /// <summary>How the workspace is cut: a slice per thread, the rest for packed columns.</summary>
+    private readonly struct Split
+    {
+        public Split(CpuContext context, int depth, int columns, Tensor expansion)
+        {
+            ThreadWorkspace = (byte*)context.Workspace.Address;
+            long slices = (long)context.Pool.Threads * Product.ThreadWorkspaceBytes;
+            if (!expansion.IsAbsent)
+            {
+                Panels = (float*)expansion.Address;
+                Columns = Math.Max(columns, 1);
+                return;
+            }
+
+            Panels = (float*)(ThreadWorkspace + slices);
+            int width = context.Kernel.Columns;
+            long fitting = (context.Workspace.Bytes - slices) / ((long)depth * width * sizeof(float));
+            Columns = (int)Math.Min(PackedMatrix.Round(columns, width), fitting * width);
+            if (Columns == 0)
+            {
+                throw new InvalidOperationException(
+                    $"the workspace of {context.Workspace.Bytes} bytes is too small for a product of depth {depth}");
+            }
+        }
+
+        public float* Panels { get; }
+
+        public int Columns { get; }
+
+        public byte* ThreadWorkspace { get; }
+    }
+}

@@ -1,0 +1,70 @@
+namespace QApollo.Models;
+
+/// <summary>A model shape with a name, and settings known to train it.</summary>
+/// <param name="Description">One line for people.</param>
+/// <param name="LearningRate">Peak learning rate for APOLLO-Mini with warm-up and cosine decay.</param>
+public sealed record LlamaPreset(string Name, string Description, LlamaConfig Config, double LearningRate);
+
+/// <summary>
+/// The model shapes that <c>--model</c> knows by name. 60m, 130m, 350m, 1b and 7b are those of the
+/// published experiments. The learning rate 0.01 for 60m to 1b is the published one (arXiv 2412.05270, table 2); smaller
+/// models take the same, larger ones a more careful value of our own choice.
+/// </summary>
+public static class LlamaPresets
+{
+    /// <summary>All presets, smallest first.</summary>
+    public static IReadOnlyList<LlamaPreset> All { get; } =
+    [
+        new(
+            "demo",
+            "0.9 M, on bytes: minutes on a laptop's CPU",
+            Shape(hidden: 128, intermediate: 352, layers: 4, heads: 4) with { VocabSize = 320 },
+            0.01),
+        new("9m", "9 M: a first experiment on a CPU", Shape(128, 352, 4, 4), 0.01),
+        new("20m", "20 M: quick comparisons", Shape(256, 688, 4, 4), 0.01),
+        new("35m", "35 M: quick comparisons", Shape(384, 1024, 6, 8), 0.01),
+        new("60m", "58 M: the smallest of the published experiments", Shape(512, 1376, 8, 8), 0.01),
+        new("130m", "134 M: of GPT-2's size", Shape(768, 2048, 12, 12), 0.01),
+        new("250m", "247 M: narrow and deep", Shape(768, 2560, 24, 16), 0.01),
+        new("350m", "368 M: of GPT-2 medium's size", Shape(1024, 2736, 24, 16), 0.01),
+        new("1b", "1.3 B", Shape(2048, 5461, 24, 32), 0.01),
+        new("3b", "2.7 B", Shape(2560, 6848, 32, 32), 0.005),
+        new("7b", "6.7 B: LLaMA-7B", Shape(4096, 11008, 32, 32) with { MaxPositionEmbeddings = 4096 }, 0.005),
+        new(
+            "llama3-8b",
+            "8 B: Llama-3-8B, grouped queries, vocabulary 128,256",
+            Shape(4096, 14336, 32, 32) with
+            {
+                NumKeyValueHeads = 8,
+                VocabSize = 128_256,
+                MaxPositionEmbeddings = 8192,
+                RopeTheta = 500_000,
+                RmsNormEps = 1e-5,
+                BosTokenId = 128_000,
+                EosTokenId = 128_001,
+            },
+            0.005),
+        new("13b", "13 B: LLaMA-13B", Shape(5120, 13824, 40, 40) with { MaxPositionEmbeddings = 4096 }, 0.003),
+    ];
+
+    /// <summary>The preset of that name, case ignored; null if there is none.</summary>
+    public static LlamaPreset? TryFind(string name) =>
+        All.FirstOrDefault(preset => preset.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The preset of that name, case ignored.</summary>
+    /// <exception cref="UsageException">There is none; the message lists the names.</exception>
+    public static LlamaPreset Find(string name) => TryFind(name)
+        ?? throw new UsageException($"no model preset is called '{name}'; there are {string.Join(", ", All.Select(preset => preset.Name))}");
+
+    private static LlamaConfig Shape(int hidden, int intermediate, int layers, int heads) => new()
+    {
+        HiddenSize = hidden,
+        IntermediateSize = intermediate,
+        NumHiddenLayers = layers,
+        NumAttentionHeads = heads,
+        NumKeyValueHeads = heads,
+        HeadDim = hidden / heads,
+        VocabSize = 32_000,
+        MaxPositionEmbeddings = 1024,
+    };
+}

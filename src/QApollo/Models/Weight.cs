@@ -1,0 +1,57 @@
+using QApollo.Devices;
+using QApollo.Memory;
+
+namespace QApollo.Models;
+
+/// <summary>A parameter and the memory it lives in.</summary>
+public sealed class Weight
+{
+    private readonly int _groupSize;
+
+    /// <summary>Declares the weight's tensors in the table.</summary>
+    public Weight(TensorTable table, Parameter parameter, WeightFormats formats)
+    {
+        Parameter = parameter;
+        WeightFormat format = parameter.IsNorm ? WeightFormat.F32 : parameter.IsMatrix ? formats.Matrices : formats.EmbeddingAndHead;
+        TensorCategory category =
+            parameter.IsNorm ? TensorCategory.Norms : parameter.IsMatrix ? TensorCategory.Codes : TensorCategory.EmbeddingAndHead;
+        DType dtype = format switch { WeightFormat.Int8 => DType.U8, WeightFormat.BF16 => DType.BF16, _ => DType.F32 };
+        Values = table.Persistent(parameter.Name, dtype, parameter.Rows, parameter.Columns, category);
+        if (format == WeightFormat.Int8)
+        {
+            _groupSize = formats.GroupSize;
+            int groups = WeightMatrix.GroupsPerRow(parameter.Columns, formats.GroupSize);
+            TensorCategory scales = parameter.IsMatrix ? TensorCategory.Scales : category;
+            Scales = table.Persistent(parameter.Name + "_scale", DType.BF16, parameter.Rows, groups, scales);
+            ZeroPoints = table.Persistent(parameter.Name + "_zero", DType.U8, parameter.Rows, groups, scales);
+        }
+    }
+
+    public Parameter Parameter { get; }
+
+    public PlannedTensor Values { get; }
+
+    /// <summary>Null for a dense weight.</summary>
+    public PlannedTensor? Scales { get; }
+
+    /// <summary>Null for a dense weight.</summary>
+    public PlannedTensor? ZeroPoints { get; }
+
+    /// <summary>Scratch that the layer's pass expands the weight into; null where the device multiplies from the stored form.</summary>
+    public PlannedTensor? ForwardExpansion { get; internal set; }
+
+    /// <summary>As <see cref="ForwardExpansion"/>, for the input gradient.</summary>
+    public PlannedTensor? InputGradientExpansion { get; internal set; }
+
+    /// <summary>The weight as it is stored.</summary>
+    public WeightMatrix Stored => Scales is null ? new WeightMatrix(Values) : new WeightMatrix(Values, Scales, ZeroPoints!, _groupSize);
+
+    /// <summary>The weight with its expansions, for products within a layer's pass.</summary>
+    public WeightMatrix Matrix => Stored with
+    {
+        ForwardExpansion = ForwardExpansion?.View ?? default,
+        InputGradientExpansion = InputGradientExpansion?.View ?? default,
+    };
+
+    public static implicit operator WeightMatrix(Weight weight) => weight.Matrix;
+}

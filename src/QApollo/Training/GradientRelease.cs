@@ -1,0 +1,63 @@
+using QApollo.Devices;
+using QApollo.Models;
+using QApollo.Optimizers;
+using QApollo.Quantization;
+
+namespace QApollo.Training;
+
+/// <summary>A gradient that is complete over all micro-batches of the step.</summary>
+/// <param name="Gradient">[rows, columns] F32 or BF16, on the device; a hook may change it in place.</param>
+/// <param name="FirstRow">The parameter's row of the gradient's row 0: embedding and head may come in slices.</param>
+/// <param name="Step">The update that it is for, 1, 2, ...</param>
+public readonly record struct ReleasedGradient(Weight Weight, Tensor Gradient, int FirstRow, uint Step)
+{
+    public Parameter Parameter => Weight.Parameter;
+}
+
+/// <summary>
+/// Watches or changes gradients as they are released (norms, clipping, logging). Called within the step, in the
+/// order of release: head, layers from the last to the first, embedding. Work should stay on the device.
+/// </summary>
+public interface IReleaseHook
+{
+    /// <summary>The gradient is complete; the optimizer has not seen it yet.</summary>
+    void BeforeUpdate(IDevice device, in ReleasedGradient released);
+
+    /// <summary>The weight's rows are rewritten; the gradient's content is consumed.</summary>
+    void AfterUpdate(IDevice device, in ReleasedGradient released)
+    {
+    }
+}
+
+/// <summary>Passes released gradients through the hooks to their optimizers.</summary>
+public sealed class GradientRelease(
+    ParameterOptimizer[] optimizers, StepStatistics statistics, QuantizationOptions quantization, ulong seed, IReadOnlyList<IReleaseHook> hooks)
+{
+    private uint _step;
+    private float _learningRate;
+
+    /// <summary>Off while the step is rehearsed: there is nothing to see yet.</summary>
+    internal bool CallsHooks { get; set; }
+
+    /// <summary>Says which update the following releases belong to.</summary>
+    public void BeginStep(uint step, float learningRate) => (_step, _learningRate) = (step, learningRate);
+
+    public void Release(IDevice device, Weight weight, Tensor gradient, int firstRow = 0)
+    {
+        var released = new ReleasedGradient(weight, gradient, firstRow, _step);
+        for (int i = 0; CallsHooks && i < hooks.Count; i++)
+        {
+            hooks[i].BeforeUpdate(device, released);
+        }
+
+        int parameter = weight.Parameter.Index;
+        var context = new UpdateContext(
+            _step, _learningRate, seed, quantization.Rounding, quantization.Regrid,
+            statistics.GradientSquares(parameter), statistics.Changed(parameter));
+        optimizers[parameter].Update(device, context, gradient, firstRow);
+        for (int i = 0; CallsHooks && i < hooks.Count; i++)
+        {
+            hooks[i].AfterUpdate(device, released);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+using QApollo.Devices;
+using QApollo.Memory;
+
+namespace QApollo.Training;
+
+/// <summary>
+/// Boundaries that wait in pinned host memory. A few device slots hold those in use; copies run beside the
+/// computation. A boundary that is still in a slot is not copied back.
+/// </summary>
+public sealed class HostBoundaries : BoundaryStore
+{
+    /// <summary>Input and gradient in use, input and gradient on their way.</summary>
+    private const int SlotCount = 4;
+
+    private readonly PlannedTensor[] _host;
+    private readonly Slot[] _slots = new Slot[SlotCount];
+    private readonly StepShape _shape;
+    private int _clock;
+
+    public HostBoundaries(TensorTable table, int boundaries, int hiddenSize, StepShape shape, DType dtype)
+    {
+        _shape = shape;
+        _host = new PlannedTensor[boundaries];
+        for (int boundary = 0; boundary < boundaries; boundary++)
+        {
+            _host[boundary] = table.Transient(
+                $"boundary.{boundary}", dtype, shape.TokensPerStep, hiddenSize, TensorCategory.Boundaries, MemorySpace.PinnedHost);
+        }
+
+        for (int slot = 0; slot < SlotCount; slot++)
+        {
+            _slots[slot] = new Slot(table.Transient(
+                $"boundary.slot{slot}", dtype, shape.TokensPerMicroBatch, hiddenSize, TensorCategory.Staging));
+        }
+    }
+
+    public override void Begin(IDevice device)
+    {
+        _clock = 0;
+        foreach (Slot slot in _slots)
+        {
+            slot.Settle(device);
+            slot.Boundary = -1;
+            slot.LastUse = 0;
+        }
+    }
+
+    public override Tensor Read(IDevice device, int boundary, int microBatch)
+    {
+        Slot slot = Acquire(device, boundary, microBatch, fetch: true);
+        slot.Settle(device);
+        return slot.Tensor;
+    }
+
+    public override void Prefetch(IDevice device, int boundary, int microBatch)
+    {
+        if (microBatch < _shape.GradAccum)
+        {
+            Acquire(device, boundary, microBatch, fetch: true);
+        }
+    }
+
+    public override Tensor BeginWrite(IDevice device, int boundary, int microBatch)
+    {
+        Slot slot = Acquire(device, boundary, microBatch, fetch: false);
+        slot.Settle(device);
+        return slot.Tensor;
+    }
+
+    public override void EndWrite(IDevice device, int boundary, int microBatch)
+    {
+        Slot slot = Acquire(device, boundary, microBatch, fetch: false);
+        slot.Pending = device.BeginTransfer(slot.Tensor, HostRows(boundary, microBatch));
+    }
+
+    private Tensor HostRows(int boundary, int microBatch) =>
+        _host[boundary].RowRange(microBatch * _shape.TokensPerMicroBatch, _shape.TokensPerMicroBatch);
+
+    private Slot Acquire(IDevice device, int boundary, int microBatch, bool fetch)
+    {
+        Slot oldest = _slots[0];
+        foreach (Slot slot in _slots)
+        {
+            if (slot.Boundary == boundary && slot.MicroBatch == microBatch)
+            {
+                slot.LastUse = ++_clock;
+                return slot;
+            }
+
+            if (slot.LastUse < oldest.LastUse)
+            {
+                oldest = slot;
+            }
+        }
+
+        oldest.Settle(device);
+        (oldest.Boundary, oldest.MicroBatch, oldest.LastUse) = (boundary, microBatch, ++_clock);
+        if (fetch)
+        {
+            oldest.Pending = device.BeginTransfer(HostRows(boundary, microBatch), oldest.Tensor);
+        }
+
+        return oldest;
+    }
+
+    /// <summary>A piece of device memory and the boundary that is in it.</summary>
+    private sealed class Slot(PlannedTensor tensor)
+    {
+        public PlannedTensor Tensor { get; } = tensor;
+
+        public int Boundary { get; set; } = -1;
+
+        public int MicroBatch { get; set; }
+
+        public int LastUse { get; set; }
+
+        public Transfer? Pending { get; set; }
+
+        /// <summary>Orders what follows after the copy that is on its way, if any.</summary>
+        public void Settle(IDevice device)
+        {
+            if (Pending is { } transfer)
+            {
+                device.AwaitTransfer(transfer);
+                Pending = null;
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using QApollo.Devices;
+using QApollo.Models;
+
+namespace QApollo.Training;
+
+/// <summary>The choices that trade memory for time or precision. The planner makes them under a budget; each can be set by hand.</summary>
+public sealed record MemoryOptions
+{
+    /// <summary>F32 or BF16: element type of the gradient scratch.</summary>
+    public DType GradientDType { get; init; } = DType.F32;
+
+    /// <summary>Where layer inputs wait for the backward pass.</summary>
+    public MemorySpace Boundaries { get; init; } = MemorySpace.Device;
+
+    /// <summary>Tokens whose logits exist at a time; 0 for at most 1024, or 64 MiB of logits, whichever is less.</summary>
+    public int LogitChunk { get; init; }
+
+    /// <summary>
+    /// Vocabulary rows of embedding and head whose gradient exists at a time; 0 for all. Slices of the head cost one more
+    /// product with the head; slices of the embedding cost nothing. A tied table is never sliced.
+    /// </summary>
+    public int VocabularySlice { get; init; }
+
+    public WeightFormats Weights { get; init; } = new();
+}

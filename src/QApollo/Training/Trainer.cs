@@ -1,0 +1,143 @@
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Models;
+using QApollo.Optimizers;
+
+namespace QApollo.Training;
+
+/// <summary>
+/// Trains a LLaMA on a device: one allocation, then steps that allocate nothing. Not thread-safe.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly IDevice _device;
+    private readonly Arena _arena;
+    private readonly long _matrixElements;
+
+    /// <summary>Plans, allocates, and initializes the weights from the seed.</summary>
+    /// <param name="device">Stays the caller's; must outlive the trainer.</param>
+    /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
+    /// <param name="hooks">See every released gradient.</param>
+    /// <exception cref="UsageException">The options contradict each other or the model.</exception>
+    /// <exception cref="OutOfMemoryException">The device has less memory than the plan needs.</exception>
+    public Trainer(
+        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
+        : this(new TrainingLayout(options, device.Profile, projections, hooks), device)
+    {
+    }
+
+    /// <summary>As the other constructor, with a layout that was made before.</summary>
+    public Trainer(TrainingLayout layout, IDevice device)
+    {
+        _device = device;
+        Layout = layout;
+        _arena = new Arena(device, layout.Plan);
+        if (layout.Workspace is not null)
+        {
+            device.UseWorkspace(layout.Workspace);
+        }
+
+        layout.Initialize(device);
+        foreach (Weight weight in layout.Weights.All)
+        {
+            _matrixElements += weight.Parameter.IsMatrix ? weight.Parameter.Elements : 0;
+        }
+    }
+
+    public TrainingLayout Layout { get; }
+
+    public MemoryPlan Plan => Layout.Plan;
+
+    public IDevice Device => _device;
+
+    /// <summary>Updates done so far; set it when a checkpoint is loaded.</summary>
+    public int CompletedSteps { get; set; }
+
+    /// <summary>
+    /// Parameters that the first update with a learning rate above zero left exactly as they were: none of their
+    /// stored values moved. Empty in a healthy run; null before that update.
+    /// </summary>
+    public IReadOnlyList<Parameter>? UnmovedParameters { get; private set; }
+
+    /// <summary>Forward, backward and update for one step's tokens.</summary>
+    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength].</param>
+    /// <param name="labels">The target of each position; negative ones are ignored.</param>
+    /// <exception cref="RunFailedException">Loss or a gradient is not finite; the message names step and tensor.</exception>
+    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    {
+        int step = CompletedSteps + 1;
+        float learningRate = Layout.Options.Schedule.At(CompletedSteps);
+        Layout.RunStep(_device, tokens, labels, step, learningRate);
+        double gradientNorm = CheckFinite(step);
+        CompletedSteps = step;
+        int counted = Math.Max(1, Layout.Inputs.CountedLabels);
+        return new StepResult(
+            step, Layout.Statistics.LossSumValue / (double)counted, learningRate, Layout.Inputs.CountedLabels, gradientNorm,
+            ChangedShare(learningRate));
+    }
+
+    /// <summary>Sum of the losses of one micro-batch, without a gradient.</summary>
+    /// <param name="tokens">[BatchSize * SequenceLength].</param>
+    /// <returns>Sum over the counted labels in nats, and their number.</returns>
+    public (double LossSum, int Counted) Evaluate(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    {
+        Layout.RunEvaluation(_device, tokens, labels);
+        return (Layout.Statistics.LossSumValue, Layout.Inputs.CountedLabels);
+    }
+
+    public void Dispose() => _arena.Dispose();
+
+    private double CheckFinite(int step)
+    {
+        if (!float.IsFinite(Layout.Statistics.LossSumValue))
+        {
+            throw new RunFailedException($"step {step}: the loss is {Layout.Statistics.LossSumValue}; a lower --lr or more --warmup-steps may help");
+        }
+
+        double squares = 0;
+        ReadOnlySpan<float> perParameter = Layout.Statistics.GradientSquaresValues;
+        for (int i = 0; i < perParameter.Length; i++)
+        {
+            if (!float.IsFinite(perParameter[i]))
+            {
+                throw new RunFailedException(
+                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help");
+            }
+
+            squares += perParameter[i];
+        }
+
+        return Math.Sqrt(squares);
+    }
+
+    private double ChangedShare(float learningRate)
+    {
+        ReadOnlySpan<int> changed = Layout.Statistics.ChangedValues;
+        long matrixChanges = 0;
+        for (int i = 0; i < changed.Length; i++)
+        {
+            matrixChanges += Layout.Weights.All[i].Parameter.IsMatrix ? changed[i] : 0;
+        }
+
+        if (UnmovedParameters is null && learningRate > 0)
+        {
+            UnmovedParameters = FindUnmoved(changed);
+        }
+
+        return matrixChanges / (double)_matrixElements;
+    }
+
+    private List<Parameter> FindUnmoved(ReadOnlySpan<int> changed)
+    {
+        var unmoved = new List<Parameter>();
+        for (int i = 0; i < changed.Length; i++)
+        {
+            if (changed[i] == 0)
+            {
+                unmoved.Add(Layout.Weights.All[i].Parameter);
+            }
+        }
+
+        return unmoved;
+    }
+}

@@ -1,0 +1,136 @@
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Models;
+using QApollo.Optimizers;
+
+namespace QApollo.Training;
+
+/// <summary>
+/// All tensors of a training run, the step that works on them, and the memory plan that follows. Needs no device and
+/// no memory: `qapollo plan` makes one for a 7B on any machine.
+/// </summary>
+public sealed class TrainingLayout
+{
+    private const int DefaultChunkTokens = 1024;
+    private const long DefaultChunkBytes = 64L << 20;
+
+    /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
+    /// <param name="hooks">See every released gradient.</param>
+    /// <exception cref="UsageException">The options contradict each other or the model.</exception>
+    public TrainingLayout(
+        TrainingOptions options, DeviceProfile profile, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
+    {
+        Options = options;
+        StepShape shape = options.Shape;
+        LlamaConfig model = options.Model;
+        var table = new TensorTable();
+        var attention = new AttentionShape(
+            shape.BatchSize, shape.SequenceLength, shape.SequenceLength, model.NumAttentionHeads, model.NumKeyValueHeads, model.HeadDim);
+
+        Weights = new ModelWeights(table, model, options.Memory.Weights);
+        Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
+        Statistics = new StepStatistics(table, Weights.All.Length);
+        Inputs = new StepInputs(table, shape);
+        Rotary = new RotaryTable(table, model, shape.SequenceLength);
+        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
+        WeightStaging = new WeightStaging(table, Weights);
+        var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
+        var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, ChunkTokens(options, profile));
+        Step = new TrainingStep(table, options, profile, Weights, Inputs, Statistics, layer, head, Release, VocabularySlice());
+        Workspace = table.Scratch(
+            "workspace",
+            profile.WorkspaceBytes(new WorkspaceRequest(attention, model.HiddenSize, Math.Max(model.IntermediateSize, model.VocabSize))),
+            TensorCategory.Workspace,
+            persistent: true);
+        Plan = MemoryPlan.Make(table, profile, Rehearse);
+        Release.CallsHooks = true;
+    }
+
+    public TrainingOptions Options { get; }
+
+    public ModelWeights Weights { get; }
+
+    /// <summary>One per weight, in their order.</summary>
+    public ParameterOptimizer[] Optimizers { get; }
+
+    public StepStatistics Statistics { get; }
+
+    public StepInputs Inputs { get; }
+
+    public RotaryTable Rotary { get; }
+
+    public GradientRelease Release { get; }
+
+    public WeightStaging WeightStaging { get; }
+
+    public TrainingStep Step { get; }
+
+    /// <summary>Scratch memory of the device's operations; null when it needs none.</summary>
+    public PlannedTensor? Workspace { get; }
+
+    public MemoryPlan Plan { get; }
+
+    /// <summary>Brings initial weights and tables to the device.</summary>
+    public void Initialize(IDevice device)
+    {
+        Rotary.Upload(device);
+        WeightStaging.Initialize(device, Options.Model, Options.Seed);
+    }
+
+    /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
+    /// <param name="update">Its number: 1, 2, ...</param>
+    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
+    {
+        Inputs.Load(device, tokens, labels);
+        Release.BeginStep((uint)update, learningRate);
+        Step.Run(device);
+        Statistics.Read(device);
+    }
+
+    /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>
+    public void RunEvaluation(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    {
+        Inputs.LoadForEvaluation(device, tokens, labels);
+        Step.Evaluate(device);
+        Statistics.Read(device);
+    }
+
+    /// <summary>Everything that a run does to its tensors.</summary>
+    private void Rehearse(IDevice device)
+    {
+        var tokens = new int[Options.Shape.TokensPerStep];
+        Initialize(device);
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
+    }
+
+    private static int ChunkTokens(TrainingOptions options, DeviceProfile profile)
+    {
+        int tokens = options.Shape.TokensPerMicroBatch;
+        if (options.Memory.LogitChunk > 0)
+        {
+            return Math.Min(options.Memory.LogitChunk, tokens);
+        }
+
+        long rowBytes = (long)options.Model.VocabSize * profile.LogitDType.Size();
+        return (int)Math.Min(Math.Min(DefaultChunkTokens, tokens), Math.Max(1, DefaultChunkBytes / rowBytes));
+    }
+
+    private int VocabularySlice()
+    {
+        int vocabulary = Options.Model.VocabSize;
+        int slice = Options.Memory.VocabularySlice;
+        if (slice <= 0 || slice >= vocabulary || Weights.Head == Weights.Embedding)
+        {
+            return vocabulary;
+        }
+
+        int multiple = Math.Max(Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
+        if (multiple == 0)
+        {
+            throw new UsageException("--vocabulary-slice needs adamw, adamw8bit or sgd for embedding and head");
+        }
+
+        return Math.Min(vocabulary, (slice + multiple - 1) / multiple * multiple);
+    }
+}

@@ -1,0 +1,24 @@
+using QApollo.Models;
+using QApollo.Optimizers;
+using QApollo.Quantization;
+
+namespace QApollo.Training;
+
+/// <summary>Everything that decides what a training run computes, except the text.</summary>
+public sealed record TrainingOptions
+{
+    public required LlamaConfig Model { get; init; }
+
+    public required StepShape Shape { get; init; }
+
+    public required LearningRateSchedule Schedule { get; init; }
+
+    public OptimizerOptions Optimizer { get; init; } = new();
+
+    public QuantizationOptions Quantization { get; init; } = new();
+
+    public MemoryOptions Memory { get; init; } = new();
+
+    /// <summary>Keys the initial weights, projections and rounding.</summary>
+    public ulong Seed { get; init; } = 1;
+}

@@ -1,0 +1,192 @@
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Models;
+
+namespace QApollo.Training;
+
+/// <summary>
+/// One update, layer-major over the micro-batches: forward keeps only layer inputs; backward recomputes a layer for
+/// every micro-batch, adds up its gradients, and releases them into the optimizer before the next layer begins.
+/// </summary>
+public sealed class TrainingStep
+{
+    private readonly StepShape _shape;
+    private readonly ModelWeights _weights;
+    private readonly StepInputs _inputs;
+    private readonly StepStatistics _statistics;
+    private readonly BoundaryStore _boundaries;
+    private readonly DecoderLayer _layer;
+    private readonly LayerExpansions _expansions;
+    private readonly GradientScratch _layerGradients;
+    private readonly VocabularyGradients _vocabularyGradients;
+    private readonly LanguageModelHead _head;
+    private readonly GradientRelease _release;
+    private readonly PlannedTensor _logSumExp;
+    private readonly int _gradientBoundary;
+
+    internal TrainingStep(TensorTable table, TrainingOptions options, DeviceProfile profile, ModelWeights weights, StepInputs inputs,
+        StepStatistics statistics, DecoderLayer layer, LanguageModelHead head, GradientRelease release, int vocabularySlice)
+    {
+        (_weights, _inputs, _statistics, _layer, _head, _release) = (weights, inputs, statistics, layer, head, release);
+        _shape = options.Shape;
+        _vocabularyGradients = new VocabularyGradients(table, weights, options.Memory.GradientDType, vocabularySlice);
+        _layerGradients = new GradientScratch(
+            table, weights.Layers[0].Matrices.Append(weights.Layers[0].InputNorm).Append(weights.Layers[0].PostAttentionNorm),
+            options.Memory.GradientDType, release);
+        _expansions = new LayerExpansions(table, weights, profile, _shape);
+        _logSumExp = table.Transient("head.log_sum_exp", DType.F32, 1, _shape.TokensPerStep, TensorCategory.Logits);
+
+        // A sliced head reads the last layer's output once more after its gradient exists; otherwise they share a boundary.
+        int layers = weights.Layers.Length;
+        _gradientBoundary = _vocabularyGradients.HeadIsSliced ? layers + 1 : layers;
+        int hidden = options.Model.HiddenSize;
+        _boundaries = options.Memory.Boundaries == MemorySpace.Device
+            ? new DeviceBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType)
+            : new HostBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType);
+    }
+
+    /// <summary>Forward, loss, backward and all updates of one step, for the inputs that are loaded.</summary>
+    public void Run(IDevice device)
+    {
+        _statistics.Zero(device);
+        _boundaries.Begin(device);
+        ForwardEmbedding(device, _shape.GradAccum);
+        for (int layer = 0; layer < _weights.Layers.Length; layer++)
+        {
+            ForwardLayer(device, layer, layer, layer + 1, _shape.GradAccum);
+        }
+
+        Loss(device);
+        for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
+        {
+            BackwardLayer(device, layer);
+        }
+
+        BackwardEmbedding(device);
+    }
+
+    /// <summary>Forward and loss of the first micro-batch that is loaded; two boundaries serve all layers in turn.</summary>
+    public void Evaluate(IDevice device)
+    {
+        _statistics.Zero(device);
+        _boundaries.Begin(device);
+        ForwardEmbedding(device, microBatches: 1);
+        for (int layer = 0; layer < _weights.Layers.Length; layer++)
+        {
+            ForwardLayer(device, layer, layer % 2, (layer + 1) % 2, microBatches: 1);
+        }
+
+        Tensor hidden = _boundaries.Read(device, _weights.Layers.Length % 2, 0);
+        _head.Loss(device, hidden, _inputs.Labels(0), _logSumExp.View.ElementRange(0, _shape.TokensPerMicroBatch), _statistics.LossSum);
+    }
+
+    private void ForwardEmbedding(IDevice device, int microBatches)
+    {
+        for (int microBatch = 0; microBatch < microBatches; microBatch++)
+        {
+            device.EmbeddingForward(_weights.Embedding.Stored, _inputs.Tokens(microBatch), _boundaries.BeginWrite(device, 0, microBatch));
+            _boundaries.EndWrite(device, 0, microBatch);
+        }
+    }
+
+    private void ForwardLayer(IDevice device, int layer, int inputBoundary, int outputBoundary, int microBatches)
+    {
+        LayerWeights weights = _weights.Layers[layer];
+        _expansions.ExpandForForward(device, weights);
+        for (int microBatch = 0; microBatch < microBatches; microBatch++)
+        {
+            Tensor input = _boundaries.Read(device, inputBoundary, microBatch);
+            if (microBatch + 1 < microBatches)
+            {
+                _boundaries.Prefetch(device, inputBoundary, microBatch + 1);
+            }
+
+            _layer.Forward(device, weights, input, _boundaries.BeginWrite(device, outputBoundary, microBatch));
+            _boundaries.EndWrite(device, outputBoundary, microBatch);
+        }
+    }
+
+    private void Loss(IDevice device)
+    {
+        float scale = 1f / Math.Max(1, _inputs.CountedLabels);
+        int output = _weights.Layers.Length;
+        for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
+        {
+            Tensor hidden = _boundaries.Read(device, output, microBatch);
+            Tensor gradient = _gradientBoundary == output ? hidden : _boundaries.BeginWrite(device, _gradientBoundary, microBatch);
+            _head.LossAndGradient(
+                device, hidden, _inputs.Labels(microBatch), LogSumExp(microBatch), _statistics.LossSum, gradient, scale,
+                _vocabularyGradients.WholeHead, _vocabularyGradients.FinalNorm, accumulate: microBatch > 0);
+            _boundaries.EndWrite(device, _gradientBoundary, microBatch);
+        }
+
+        if (_vocabularyGradients.HeadIsSliced)
+        {
+            ReleaseHeadInSlices(device, scale);
+        }
+        else if (!_vocabularyGradients.IsTied)
+        {
+            _release.Release(device, _weights.Head, _vocabularyGradients.WholeHead);
+        }
+
+        _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
+    }
+
+    private void ReleaseHeadInSlices(IDevice device, float scale)
+    {
+        for (int firstRow = 0; firstRow < _weights.Head.Parameter.Rows; firstRow += _vocabularyGradients.SliceRows)
+        {
+            Tensor slice = _vocabularyGradients.HeadSlice(firstRow);
+            for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
+            {
+                Tensor hidden = _boundaries.Read(device, _weights.Layers.Length, microBatch);
+                _boundaries.Prefetch(device, _weights.Layers.Length, microBatch + 1);
+                _head.AddSliceGradient(
+                    device, hidden, _inputs.Labels(microBatch), LogSumExp(microBatch), scale, firstRow, slice, accumulate: microBatch > 0);
+            }
+
+            _release.Release(device, _weights.Head, slice, firstRow);
+        }
+    }
+
+    private void BackwardLayer(IDevice device, int layer)
+    {
+        LayerWeights weights = _weights.Layers[layer];
+        _expansions.ExpandForBackward(device, weights);
+        for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
+        {
+            Tensor input = _boundaries.Read(device, layer, microBatch);
+            Tensor gradient = _boundaries.Read(device, _gradientBoundary, microBatch);
+            _boundaries.Prefetch(device, layer, microBatch + 1);
+            _boundaries.Prefetch(device, _gradientBoundary, microBatch + 1);
+            _layerGradients.BeginMicroBatch(first: microBatch == 0, last: microBatch + 1 == _shape.GradAccum);
+            _layer.Backward(device, weights, input, gradient, _layerGradients);
+            _boundaries.EndWrite(device, _gradientBoundary, microBatch);
+        }
+    }
+
+    private void BackwardEmbedding(IDevice device)
+    {
+        int rows = _weights.Embedding.Parameter.Rows;
+        for (int firstRow = 0; firstRow < rows; firstRow += _vocabularyGradients.SliceRows)
+        {
+            Tensor slice = _vocabularyGradients.EmbeddingSlice(firstRow);
+            if (!_vocabularyGradients.IsTied)
+            {
+                device.Zero(slice);
+            }
+
+            for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
+            {
+                Tensor gradient = _boundaries.Read(device, _gradientBoundary, microBatch);
+                _boundaries.Prefetch(device, _gradientBoundary, microBatch + 1);
+                device.EmbeddingBackward(gradient, _inputs.Index(microBatch, firstRow, slice.Rows), firstRow, slice);
+            }
+
+            _release.Release(device, _weights.Embedding, slice, firstRow);
+        }
+    }
+
+    private Tensor LogSumExp(int microBatch) =>
+        _logSumExp.View.ElementRange((long)microBatch * _shape.TokensPerMicroBatch, _shape.TokensPerMicroBatch);
+}

@@ -1,0 +1,183 @@
+using System.Runtime.InteropServices;
+using QApollo.Devices;
+using QApollo.Quantization;
+
+namespace QApollo.TestSupport.Contract;
+
+/// <summary>A tensor on the device, with the values that it holds after rounding to its element type.</summary>
+public readonly record struct Operand(Tensor Tensor, double[] Values);
+
+/// <summary>One allocation of a device, cut into the tensors of a test, and the way to and from host arrays.</summary>
+public sealed class DeviceMemory : IDisposable
+{
+    private const int GuardBytes = 1 << 16;
+
+    private readonly IDevice _device;
+    private readonly nint _base;
+    private readonly long _bytes;
+    private long _used;
+    private Tensor _guard;
+
+    public DeviceMemory(IDevice device, long bytes = 96 << 20)
+    {
+        _device = device;
+        _bytes = bytes;
+        _base = device.Allocate(MemorySpace.Device, bytes);
+    }
+
+    /// <summary>A zeroed tensor.</summary>
+    public Tensor Zeros(DType dtype, int rows, int columns)
+    {
+        int alignment = _device.Profile.Alignment;
+        var tensor = new Tensor(_base + (nint)_used, dtype, rows, columns);
+        _used += (tensor.Bytes + alignment - 1) / alignment * alignment;
+        if (_used > _bytes)
+        {
+            throw new InvalidOperationException($"the test's device memory of {_bytes} bytes is full");
+        }
+
+        return tensor;
+    }
+
+    /// <summary>A zeroed tensor of the activation dtype.</summary>
+    public Tensor Activation(int rows, int columns) => Zeros(_device.Profile.ActivationDType, rows, columns);
+
+    /// <summary>Gives the device its workspace, filled with NaN so that reading what was not written shows.</summary>
+    public void UseWorkspace(in WorkspaceRequest request)
+    {
+        long bytes = _device.Profile.WorkspaceBytes(request);
+        Tensor workspace = Zeros(DType.U8, 1, checked((int)bytes));
+        _guard = Zeros(DType.U8, 1, GuardBytes);
+        _device.Fill(new Tensor(workspace.Address, DType.F32, 1, (int)(bytes / 4)), float.NaN);
+        _device.UseWorkspace(workspace);
+    }
+
+    public Operand Upload(double[] values, DType dtype, int rows, int columns)
+    {
+        Tensor tensor = Zeros(dtype, rows, columns);
+        Write(tensor, values);
+        return new Operand(tensor, Read(tensor));
+    }
+
+    public Operand Activation(double[] values, int rows, int columns) => Upload(values, _device.Profile.ActivationDType, rows, columns);
+
+    public Tensor Upload(int[] values)
+    {
+        Tensor tensor = Zeros(DType.I32, 1, values.Length);
+        _device.Upload(MemoryMarshal.AsBytes<int>(values), tensor);
+        return tensor;
+    }
+
+    public Tensor Upload(byte[] values, int rows, int columns)
+    {
+        Tensor tensor = Zeros(DType.U8, rows, columns);
+        _device.Upload(values, tensor);
+        return tensor;
+    }
+
+    /// <summary>Sets an F32 or BF16 tensor.</summary>
+    public void Write(Tensor tensor, double[] values)
+    {
+        if (tensor.DType == DType.F32)
+        {
+            _device.Upload(MemoryMarshal.AsBytes<float>(Array.ConvertAll(values, v => (float)v)), tensor);
+        }
+        else
+        {
+            _device.Upload(MemoryMarshal.AsBytes<ushort>(Array.ConvertAll(values, v => BFloat.FromSingle((float)v))), tensor);
+        }
+    }
+
+    public byte[] Bytes(Tensor tensor)
+    {
+        byte[] bytes = new byte[tensor.Bytes];
+        _device.Download(tensor, bytes);
+        return bytes;
+    }
+
+    public float[] Floats(Tensor tensor)
+    {
+        byte[] bytes = Bytes(tensor);
+        return tensor.DType == DType.F32
+            ? MemoryMarshal.Cast<byte, float>(bytes).ToArray()
+            : Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), BFloat.ToSingle);
+    }
+
+    public double[] Read(Tensor tensor) => Array.ConvertAll(Floats(tensor), v => (double)v);
+
+    public int Int(Tensor tensor) => MemoryMarshal.Read<int>(Bytes(tensor));
+
+    /// <summary>A weight holding the values, quantized by the device.</summary>
+    public WeightMatrix Weight(double[] values, int rows, int columns, WeightForm form)
+    {
+        WeightMatrix weight = EmptyWeight(rows, columns, form);
+        _device.Quantize(Upload(values, DType.F32, rows, columns).Tensor, weight);
+        return weight;
+    }
+
+    public WeightMatrix EmptyWeight(int rows, int columns, WeightForm form)
+    {
+        if (form.GroupSize() == 0)
+        {
+            return new WeightMatrix(Zeros(form == WeightForm.F32 ? DType.F32 : DType.BF16, rows, columns));
+        }
+
+        int groups = WeightMatrix.GroupsPerRow(columns, form.GroupSize());
+        return new WeightMatrix(
+            Zeros(DType.U8, rows, columns), Zeros(DType.BF16, rows, groups), Zeros(DType.U8, rows, groups), form.GroupSize());
+    }
+
+    /// <summary>The values that a weight stands for, computed on the host from its bytes.</summary>
+    public double[] Values(in WeightMatrix weight)
+    {
+        if (!weight.IsQuantized)
+        {
+            return Read(weight.Values);
+        }
+
+        byte[] codes = Bytes(weight.Values);
+        double[] scales = Read(weight.Scales);
+        byte[] zeros = Bytes(weight.ZeroPoints);
+        double[] values = new double[codes.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int group = i / weight.InFeatures * weight.Scales.Columns + i % weight.InFeatures / weight.GroupSize;
+            values[i] = (codes[i] - zeros[group]) * scales[group];
+        }
+
+        return values;
+    }
+
+    /// <exception cref="InvalidOperationException">An operation wrote beyond the workspace.</exception>
+    public void Dispose()
+    {
+        bool overrun = !_guard.IsAbsent && Bytes(_guard).Any(b => b != 0);
+        _device.Free(MemorySpace.Device, _base);
+        if (overrun)
+        {
+            throw new InvalidOperationException("an operation wrote beyond the workspace that it asked for");
+        }
+    }
+}
+
+/// <summary>How a weight is stored.</summary>
+public enum WeightForm
+{
+    F32,
+    BF16,
+    Int8By32,
+    Int8By128,
+    Int8By256,
+}
+
+public static class WeightFormExtensions
+{
+    /// <summary>0 for a dense weight.</summary>
+    public static int GroupSize(this WeightForm form) => form switch
+    {
+        WeightForm.Int8By32 => 32,
+        WeightForm.Int8By128 => 128,
+        WeightForm.Int8By256 => 256,
+        _ => 0,
+    };
+}

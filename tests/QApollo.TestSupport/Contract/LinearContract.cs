@@ -1,0 +1,134 @@
+using QApollo.Devices;
+using QApollo.TestSupport.Oracles;
+using Xunit;
+
+namespace QApollo.TestSupport.Contract;
+
+/// <summary>The three matrix products, weights in every stored form, with and without expansion.</summary>
+public abstract class LinearContract : DeviceContract
+{
+    public static TheoryData<int, int, int> Shapes => new()
+    {
+        { 1, 1, 1 }, { 1, 64, 32 }, { 3, 17, 5 }, { 12, 32, 64 }, { 17, 129, 33 }, { 48, 96, 96 }, { 50, 300, 67 },
+        { 97, 257, 130 }, { 13, 1365, 31 }, { 100, 31, 341 }, { 5, 40, 5461 }, { 300, 20, 20 },
+    };
+
+    public static TheoryData<int, int, int, WeightForm, bool> WeightShapes
+    {
+        get
+        {
+            var data = new TheoryData<int, int, int, WeightForm, bool>();
+            foreach (object[] shape in Shapes)
+            {
+                foreach (WeightForm form in Enum.GetValues<WeightForm>())
+                {
+                    data.Add((int)shape[0], (int)shape[1], (int)shape[2], form, false);
+                    data.Add((int)shape[0], (int)shape[1], (int)shape[2], form, true);
+                }
+            }
+
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(WeightShapes))]
+    public void Forward_is_input_times_transposed_weight_plus_addend(int n, int c, int o, WeightForm form, bool expand)
+    {
+        var (x, weight, samples) = Setup(n, c, o, form);
+        double[] w = Memory.Values(weight);
+        if (expand)
+        {
+            weight = weight with { ForwardExpansion = Expand(weight, WeightUse.Forward) };
+        }
+
+        Tensor output = Memory.Activation(n, o);
+        Device.LinearForward(x.Tensor, weight, output);
+        AssertClose(output, LinearOracle.Forward(x.Values, w, n, c, o), Math.Sqrt(c), "x wᵀ");
+
+        Operand addend = Memory.Activation(samples.Normals(n * o), n, o);
+        double[] expected = LinearOracle.Forward(x.Values, w, n, c, o, addend.Values);
+        Device.LinearForward(x.Tensor, weight, output, addend.Tensor);
+        AssertClose(output, expected, Math.Sqrt(c), "x wᵀ + addend");
+        Device.LinearForward(x.Tensor, weight, addend.Tensor, addend.Tensor);
+        AssertClose(addend.Tensor, expected, Math.Sqrt(c), "x wᵀ + addend in place");
+    }
+
+    [Theory]
+    [MemberData(nameof(WeightShapes))]
+    public void Input_gradient_is_output_gradient_times_weight(int n, int c, int o, WeightForm form, bool expand)
+    {
+        var (_, weight, samples) = Setup(n, c, o, form);
+        double[] w = Memory.Values(weight);
+        if (expand)
+        {
+            weight = weight with { InputGradientExpansion = Expand(weight, WeightUse.InputGradient) };
+        }
+
+        Operand dy = Memory.Activation(samples.Normals(n * o), n, o);
+        Tensor dx = Memory.Activation(n, c);
+        Memory.Write(dx, [.. Enumerable.Repeat(double.NaN, n * c)]);
+        Device.LinearInputGradient(dy.Tensor, weight, dx, accumulate: false);
+        AssertClose(dx, LinearOracle.InputGradient(dy.Values, w, n, c, o), Math.Sqrt(o), "dy w");
+
+        double[] old = Memory.Read(dx);
+        Device.LinearInputGradient(dy.Tensor, weight, dx, accumulate: true);
+        AssertClose(dx, LinearOracle.InputGradient(dy.Values, w, n, c, o, old), Math.Sqrt(o), "dx + dy w");
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Weight_gradient_is_transposed_output_gradient_times_input(int n, int c, int o)
+    {
+        foreach (DType dtype in (DType[])[DType.F32, DType.BF16])
+        {
+            var (x, _, samples) = Setup(n, c, o, WeightForm.F32);
+            Operand dy = Memory.Activation(samples.Normals(n * o), n, o);
+            Tensor dw = Memory.Zeros(dtype, o, c);
+            Memory.Write(dw, [.. Enumerable.Repeat(double.NaN, o * c)]);
+            Device.LinearWeightGradient(dy.Tensor, x.Tensor, dw, accumulate: false);
+            AssertClose(dw, LinearOracle.WeightGradient(dy.Values, x.Values, n, c, o), Math.Sqrt(n), $"dyᵀ x, {dtype}");
+
+            double[] old = Memory.Read(dw);
+            Device.LinearWeightGradient(dy.Tensor, x.Tensor, dw, accumulate: true);
+            AssertClose(dw, LinearOracle.WeightGradient(dy.Values, x.Values, n, c, o, old), Math.Sqrt(n), $"dw + dyᵀ x, {dtype}");
+        }
+    }
+
+    /// <summary>A BF16 gradient is rounded once, however many tokens are summed.</summary>
+    [Fact]
+    public void Bfloat_weight_gradient_is_rounded_once()
+    {
+        const int Tokens = 700, Features = 33;
+        var (x, _, samples) = Setup(Tokens, Features, Features, WeightForm.F32);
+        Operand dy = Memory.Activation(samples.Normals(Tokens * Features), Tokens, Features);
+        Tensor dw = Memory.Zeros(DType.BF16, Features, Features);
+        Device.LinearWeightGradient(dy.Tensor, x.Tensor, dw, accumulate: false);
+        double[] expected = LinearOracle.WeightGradient(dy.Values, x.Values, Tokens, Features, Features);
+        Compare.AllClose(Memory.Floats(dw), expected, 1e-3, 1.0 / 256, "one rounding");
+    }
+
+    private (Operand Input, WeightMatrix Weight, Samples Samples) Setup(int n, int c, int o, WeightForm form)
+    {
+        var samples = new Samples(n * 31 + c * 7 + o);
+        int width = Math.Max(c, o);
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, width + width % 2), width, width));
+        Operand x = Memory.Activation(samples.Normals(n * c), n, c);
+        return (x, Memory.Weight(samples.Normals(o * c), o, c, form), samples);
+    }
+
+    private Tensor Expand(in WeightMatrix weight, WeightUse use)
+    {
+        long bytes = Device.Profile.ExpandedWeightBytes(weight.OutFeatures, weight.InFeatures, use);
+        if (bytes == 0)
+        {
+            return default;
+        }
+
+        Tensor expansion = Memory.Zeros(DType.U8, 1, checked((int)bytes));
+        Tensor guard = Memory.Zeros(DType.U8, 1, 256);
+        Device.ExpandWeight(weight, use, expansion);
+        Assert.All(Memory.Bytes(guard), b => Assert.Equal(0, b));
+        return expansion;
+    }
+}

@@ -1,0 +1,68 @@
+using QApollo.Devices;
+using QApollo.TestSupport.Oracles;
+using Xunit;
+
+namespace QApollo.TestSupport.Contract;
+
+/// <summary>RMSNorm and its reverse, all promised overlaps.</summary>
+public abstract class NormContract : DeviceContract
+{
+    private const float Epsilon = 1e-6f;
+
+    public static TheoryData<int, int> Shapes => new() { { 1, 1 }, { 3, 17 }, { 17, 64 }, { 65, 128 }, { 130, 344 }, { 9, 4096 }, { 700, 20 } };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Forward_scales_rows_to_unit_mean_square(int n, int h)
+    {
+        var samples = new Samples(n + h);
+        Operand x = Memory.Activation(samples.Normals(n * h, 3), n, h);
+        Operand weight = Memory.Upload(samples.Normals(h), DType.F32, 1, h);
+        Tensor output = Memory.Activation(n, h);
+        Tensor inverseRms = Memory.Zeros(DType.F32, 1, n);
+        var (expected, inverse) = RmsNormOracle.Forward(x.Values, weight.Values, Epsilon, n);
+        Device.RmsNormForward(x.Tensor, weight.Tensor, Epsilon, output, inverseRms);
+        AssertClose(output, expected, 1e-3, "output");
+        Compare.AllClose(Memory.Floats(inverseRms), inverse, 0, 1e-6, "1 / rms");
+
+        Device.RmsNormForward(x.Tensor, weight.Tensor, Epsilon, x.Tensor, inverseRms);
+        AssertClose(x.Tensor, expected, 1e-3, "output in place");
+    }
+
+    [Fact]
+    public void Forward_of_a_zero_row_is_zero()
+    {
+        Tensor x = Memory.Activation(2, 33);
+        Operand weight = Memory.Upload(new Samples(1).Normals(33), DType.F32, 1, 33);
+        Tensor inverseRms = Memory.Zeros(DType.F32, 1, 2);
+        Device.RmsNormForward(x, weight.Tensor, Epsilon, x, inverseRms);
+        Assert.All(Memory.Floats(x), v => Assert.Equal(0f, v));
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Backward_is_the_gradient(int n, int h)
+    {
+        var samples = new Samples(n + h);
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), h, h));
+        Operand x = Memory.Activation(samples.Normals(n * h, 3), n, h);
+        Operand weight = Memory.Upload(samples.Normals(h), DType.F32, 1, h);
+        Operand dy = Memory.Activation(samples.Normals(n * h), n, h);
+        Tensor output = Memory.Activation(n, h);
+        Tensor inverse = Memory.Zeros(DType.F32, 1, n);
+        Device.RmsNormForward(x.Tensor, weight.Tensor, Epsilon, output, inverse);
+        double[] r = Memory.Read(inverse);
+        Operand dx = Memory.Activation(samples.Normals(n * h), n, h);
+        Operand dw = Memory.Upload(samples.Normals(h), DType.F32, 1, h);
+
+        var (expectedInput, expectedWeight) = RmsNormOracle.Backward(dy.Values, x.Values, weight.Values, r, dx.Values, dw.Values);
+        Device.RmsNormBackward(dy.Tensor, x.Tensor, weight.Tensor, inverse, dx.Tensor, true, dw.Tensor, true);
+        AssertClose(dx.Tensor, expectedInput, 1, "dx, accumulated");
+        AssertClose(dw.Tensor, expectedWeight, Math.Sqrt(n), "dweight, accumulated");
+
+        (expectedInput, expectedWeight) = RmsNormOracle.Backward(dy.Values, x.Values, weight.Values, r);
+        Device.RmsNormBackward(dy.Tensor, x.Tensor, weight.Tensor, inverse, dy.Tensor, false, dw.Tensor, false);
+        AssertClose(dy.Tensor, expectedInput, 1, "dx in the place of dy");
+        AssertClose(dw.Tensor, expectedWeight, Math.Sqrt(n), "dweight");
+    }
+}

@@ -1,0 +1,121 @@
+using QApollo.Devices;
+using QApollo.Quantization;
+
+namespace QApollo.TestSupport.Oracles;
+
+/// <summary>
+/// The rewriting of a stored weight, one element at a time in binary32: the rule is exact, so devices must match it bit
+/// for bit. Works on copies of a weight's bytes.
+/// </summary>
+public sealed class UpdateOracle(UpdateScalars scalars)
+{
+    /// <summary>Stored values that changed so far; a regridded group counts all of its codes.</summary>
+    public int Changed { get; private set; }
+
+    /// <summary>Groups that got a new grid so far.</summary>
+    public int Regridded { get; private set; }
+
+    /// <summary>Updates one group.</summary>
+    /// <param name="element">Number of the group's first element in the whole parameter.</param>
+    public GroupGrid UpdateGroup(Span<byte> codes, GroupGrid grid, ReadOnlySpan<float> gradient, ReadOnlySpan<float> coefficients, ulong element)
+    {
+        float zero = grid.ZeroPoint;
+        float inverse = 1f / grid.Scale;
+        float[] x = new float[codes.Length];
+        bool unchanged = true;
+        float min = zero, max = zero;
+        for (int i = 0; i < x.Length; i++)
+        {
+            float v = codes[i] - zero;
+            float change = -(coefficients[i] * gradient[i]);
+            float moved = scalars.DecayFirst
+                ? MathF.FusedMultiplyAdd(change, inverse, v * scalars.Decay)
+                : MathF.FusedMultiplyAdd(change, inverse, v) * scalars.Decay;
+            moved = coefficients[i] == 0f ? v : moved;
+            unchanged &= moved == v;
+            x[i] = moved + zero;
+            min = MathF.Min(min, x[i]);
+            max = MathF.Max(max, x[i]);
+        }
+
+        if (unchanged)
+        {
+            return grid;
+        }
+
+        bool keep = min >= 0 && max <= 255 && scalars.Regrid != RegridMode.Always && max - min >= GroupGrid.MinFill * GroupGrid.Steps;
+        if (!keep)
+        {
+            for (int i = 0; i < x.Length; i++)
+            {
+                float w = (codes[i] - zero) * grid.Scale;
+                float change = coefficients[i] * gradient[i];
+                x[i] = coefficients[i] == 0f ? w : scalars.DecayFirst ? w * scalars.Decay - change : (w - change) * scalars.Decay;
+            }
+
+            GroupGrid fresh = GroupGrid.FromRange(x.Min(), x.Max());
+            if (!float.IsFinite(fresh.Scale))
+            {
+                return grid;
+            }
+
+            grid = fresh;
+            for (int i = 0; i < x.Length; i++)
+            {
+                x[i] = x[i] / grid.Scale + grid.ZeroPoint;
+            }
+
+            Regridded++;
+        }
+
+        for (int i = 0; i < x.Length; i++)
+        {
+            byte code = (byte)Math.Clamp(Round(x[i], element + (ulong)i), 0f, 255f);
+            Changed += keep && code == codes[i] ? 0 : 1;
+            codes[i] = code;
+        }
+
+        return grid;
+    }
+
+    public float UpdateSingle(float w, float gradient, float coefficient)
+    {
+        float moved = Move(w, gradient, coefficient);
+        Changed += BitConverter.SingleToUInt32Bits(moved) == BitConverter.SingleToUInt32Bits(w) ? 0 : 1;
+        return moved;
+    }
+
+    public ushort UpdateBFloat(ushort bits, float gradient, float coefficient, ulong element)
+    {
+        float moved = Move(BFloat.ToSingle(bits), gradient, coefficient);
+        ushort result = scalars.Rounding == RoundingMode.Nearest
+            ? BFloat.FromSingle(moved)
+            : (ushort)((BitConverter.SingleToUInt32Bits(moved) + (Word(element) >> 16)) >> 16);
+        Changed += result == bits ? 0 : 1;
+        return result;
+    }
+
+    private float Move(float w, float gradient, float coefficient)
+    {
+        if (coefficient == 0f)
+        {
+            return w;
+        }
+
+        float change = coefficient * gradient;
+        return scalars.DecayFirst ? w * scalars.Decay - change : (w - change) * scalars.Decay;
+    }
+
+    private float Round(float x, ulong element)
+    {
+        if (scalars.Rounding == RoundingMode.Nearest)
+        {
+            return MathF.Round(x, MidpointRounding.ToEven);
+        }
+
+        float floor = MathF.Floor(x);
+        return Philox.ToUniform(Word(element)) < x - floor ? floor + 1 : floor;
+    }
+
+    private uint Word(ulong element) => unchecked(Philox.Word(scalars.RoundingStream, element) + scalars.RoundingOffset);
+}
