@@ -12,7 +12,10 @@ internal static class Program
         var verbose = new Option<bool>("--verbose") { Description = "Show where an error came from.", Recursive = true };
         root.Options.Add(verbose);
         root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(GenerateCommand.Create());
+        root.Subcommands.Add(EvalCommand.Create());
         root.Subcommands.Add(DataCommand.Create());
+        root.Subcommands.Add(PresetsCommand.Create());
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
