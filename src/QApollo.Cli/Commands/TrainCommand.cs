@@ -57,12 +57,11 @@ internal static class TrainCommand
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
-        long parameters = layout.Weights.All.Sum(weight => weight.Parameter.Elements);
-        notes.WriteLine($"model: {values.Get(T.Model)}, {parameters:N0} parameters{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
+        notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
-        var facts = new RunFacts(
-            $"{values.Get(T.Model)}, {parameters:N0} parameters, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, () => Environment.WorkingSet);
+        var facts = new RunFacts($"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
         var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
         if (resume)

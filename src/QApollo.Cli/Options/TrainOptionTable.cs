@@ -17,7 +17,7 @@ internal static class TrainOptionTable
     private const string RunGroup = "Run";
 
     public static OptionSpec<string> Model { get; } = Spec.Text(
-        "--model", ModelGroup, "What to train.", "a preset, a config.json, or a model folder", "demo");
+        "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo");
 
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);

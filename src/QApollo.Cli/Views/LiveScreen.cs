@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using QApollo.Memory;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -10,8 +11,16 @@ internal static class LiveScreen
 {
     private const int CurveHeight = 4;
     private const int SampleLines = 5;
-    private const int WideColumns = 76;
     private const int LabelColumns = 12;
+
+    /// <summary>The longest field, and a gap.</summary>
+    private const int FieldColumns = 52;
+
+    /// <summary>From here on there are two fields to a line.</summary>
+    private const int WideColumns = 84;
+
+    /// <summary>Below this, fields are not aligned.</summary>
+    private const int NarrowColumns = 36;
     private const int AxisColumns = 8;
 
     private static readonly Style Quiet = new(Color.Grey);
@@ -60,11 +69,11 @@ internal static class LiveScreen
             ("memory", $"{ByteSize.Format(run.PlannedBytes)} planned, {ByteSize.Format(run.UsedBytes)} used"),
             ("checkpoint", run.Checkpoint is null ? "-" : Path.GetFileName(run.Checkpoint)),
         };
-        int columns = width >= WideColumns ? 2 : 1;
-        foreach ((string Label, string Value)[] row in fields.Chunk(columns))
+        int labelColumns = width < NarrowColumns ? 0 : LabelColumns - 1;
+        foreach ((string Label, string Value)[] row in fields.Chunk(width >= WideColumns ? 2 : 1))
         {
-            IEnumerable<string> cells = row.Select(field => Fit(field.Label.PadRight(LabelColumns) + field.Value, width / columns));
-            yield return new Text(string.Concat(cells).TrimEnd(), Style.Plain);
+            IEnumerable<string> cells = row.Select(field => $"{field.Label.PadRight(labelColumns)} {field.Value}".PadRight(FieldColumns));
+            yield return Line(string.Concat(cells), width);
         }
     }
 
@@ -93,24 +102,32 @@ internal static class LiveScreen
         }
 
         yield return Line(Invariant($"sample at step {step}"), width, Quiet);
-        string line = Printable.OnOneLine(text);
-        for (int index = 0; index < SampleLines && line.Length > 0; index++)
+        string rest = Printable.OnOneLine(text).Trim();
+        for (int line = 0; line < SampleLines && rest.Length > 0; line++)
         {
-            string piece = Fit(line, width);
-            line = line[piece.TrimEnd().Length..].TrimStart();
-            yield return new Text(piece.TrimEnd());
+            int length = LengthOfLine(rest, width);
+            yield return new Text(rest[..length].TrimEnd());
+            rest = rest[length..].TrimStart();
         }
+    }
+
+    /// <summary>Characters of the text's first line: whole words where that fills half of it.</summary>
+    private static int LengthOfLine(string text, int width)
+    {
+        int length = Fit(text, width).Length;
+        int space = length < text.Length ? text.LastIndexOf(' ', length) : -1;
+        return space > length / 2 ? space : length;
     }
 
     /// <summary>One line, cut at the width.</summary>
     private static Text Line(string text, int width, Style? style = null) => new(Fit(Printable.OnOneLine(text), width).TrimEnd(), style);
 
-    /// <summary>As many characters as fit into so many columns, filled up with spaces; never half a character.</summary>
+    /// <summary>As many characters as fit into so many columns; never half a character.</summary>
     private static string Fit(string text, int columns)
     {
         int used = 0;
         int end = 0;
-        foreach (System.Text.Rune rune in text.EnumerateRunes())
+        foreach (Rune rune in text.EnumerateRunes())
         {
             int cells = new Segment(rune.ToString()).CellCount();
             if (used + cells > columns)
@@ -122,7 +139,7 @@ internal static class LiveScreen
             end += rune.Utf16SequenceLength;
         }
 
-        return text[..end] + new string(' ', columns - used);
+        return text[..end];
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -28,11 +28,68 @@ public class LiveScreenTests
     };
 
     [Fact]
+    public void At_40_columns() => Equal(
+        40,
+        """
+        demo, 867,456 parameters, checkpoints/d
+        step 120/400 30%
+        0:18, 0:41 left
+        loss        2.3457  smoothed 2.4012
+        validation  2.5000 at step 100
+        lr          0.00912
+        speed       12,346 tokens/s
+        memory      12.00 MiB planned, 85.00 Mi
+        checkpoint  step-000100
+           5.50 ███▃▃▃
+                ██████▅▅▁▁▁
+                ███████████▄▄▁▁▁
+           2.35 ████████████████▇▇▇▅▅▃▃▃▂▂▁▁▁▁▁
+        sample at step 100
+        The quick brown fox jumps over the lazy
+        dog, and �[31mthen goes on to say
+        things that no fox would ever say to
+        anybody.
+        warning: step 1 left 1 parameters as th
+        """);
+
+    [Fact]
     public void At_80_columns() => Equal(
         80,
         """
         demo, 867,456 parameters, checkpoints/demo-20260101-120000
-        step 120/400  ███████████░░░░░░░░░░░░░░░░░░░░░░░░░░   30%  0:18, 0:41 left
+        step 120/400  ████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   30%  0:18, 0:41 left
+        loss        2.3457  smoothed 2.4012
+        validation  2.5000 at step 100
+        lr          0.00912
+        speed       12,346 tokens/s
+        memory      12.00 MiB planned, 85.00 MiB used
+        checkpoint  step-000100
+           5.50 ██████▃▃▃▃▃▃
+                ████████████▅▅▅▅▅▅▁▁▁▁▁▁
+                ████████████████████████▄▄▄▄▄▄▁▁▁▁▁▁
+           2.35 ████████████████████████████████████▇▇▇▇▇▇▅▅▅▅▅▅▃▃▃▃▃▃▂▂▂▂▂▂▁▁▁▁▁▁▁▁▁▁▁
+        sample at step 100
+        The quick brown fox jumps over the lazy dog, and �[31mthen goes on to say
+        things that no fox would ever say to anybody.
+        warning: step 1 left 1 parameters as they were
+        """);
+
+    [Fact]
+    public void At_120_columns() => Equal(
+        120,
+        """
+        demo, 867,456 parameters, checkpoints/demo-20260101-120000
+        step 120/400  ██████████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   30%  0:18, 0:41 left
+        loss        2.3457  smoothed 2.4012                 validation  2.5000 at step 100
+        lr          0.00912                                 speed       12,346 tokens/s
+        memory      12.00 MiB planned, 85.00 MiB used       checkpoint  step-000100
+           5.50 ██████████▃▃▃▃▃▃▃▃▃
+                ███████████████████▅▅▅▅▅▅▅▅▅▁▁▁▁▁▁▁▁▁
+                █████████████████████████████████████▄▄▄▄▄▄▄▄▄▄▁▁▁▁▁▁▁▁▁
+           2.35 ████████████████████████████████████████████████████████▇▇▇▇▇▇▇▇▇▅▅▅▅▅▅▅▅▅▃▃▃▃▃▃▃▃▃▃▂▂▂▂▂▂▂▂▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁
+        sample at step 100
+        The quick brown fox jumps over the lazy dog, and �[31mthen goes on to say things that no fox would ever say to anybody.
+        warning: step 1 left 1 parameters as they were
         """);
 
     [Theory]
