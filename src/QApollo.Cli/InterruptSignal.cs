@@ -20,6 +20,12 @@ internal sealed class InterruptSignal : IDisposable
 
     public CancellationToken Token => _source.Token;
 
+    /// <summary>Where the message goes; standard error unless a view is on the screen.</summary>
+    public Action<string> Say { get; set; } = Console.Error.WriteLine;
+
+    /// <summary>Called at the second signal, before the process ends.</summary>
+    public Action? Abort { get; set; }
+
     public void Dispose()
     {
         _interrupt.Dispose();
@@ -31,11 +37,12 @@ internal sealed class InterruptSignal : IDisposable
     {
         if (_source.IsCancellationRequested)
         {
+            Abort?.Invoke();
             return;
         }
 
         context.Cancel = true;
         _source.Cancel();
-        Console.Error.WriteLine(_message + "; once more to abort");
+        Say(_message + "; once more to abort");
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text;
 using QApollo.Cli.Commands;
 
 namespace QApollo.Cli;
@@ -8,12 +9,21 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            // The console's own code page has neither the screen's block characters nor most of what models write.
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        }
+
         var root = new RootCommand("Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini.");
         var verbose = new Option<bool>("--verbose") { Description = "Show where an error came from.", Recursive = true };
         root.Options.Add(verbose);
         root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(GenerateCommand.Create());
+        root.Subcommands.Add(EvalCommand.Create());
         root.Subcommands.Add(DataCommand.Create());
         root.Subcommands.Add(TokenizerCommand.Create());
+        root.Subcommands.Add(PresetsCommand.Create());
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

@@ -15,6 +15,20 @@ internal static class QApolloProcess
     public static ProcessResult RunIn(string folder, params string[] arguments)
     {
         using Process process = Start(folder, arguments, out StringBuilder output, out StringBuilder error);
+        return ToEnd(process, arguments, output, error);
+    }
+
+    /// <summary>Runs to the end with that text on standard input.</summary>
+    public static ProcessResult RunWithInput(string input, string[] arguments)
+    {
+        using Process process = Start(Path.GetTempPath(), arguments, out StringBuilder output, out StringBuilder error, redirectInput: true);
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        return ToEnd(process, arguments, output, error);
+    }
+
+    private static ProcessResult ToEnd(Process process, string[] arguments, StringBuilder output, StringBuilder error)
+    {
         if (!process.WaitForExit(Limit))
         {
             process.Kill(entireProcessTree: true);
@@ -26,13 +40,16 @@ internal static class QApolloProcess
     }
 
     /// <summary>Starts and leaves it running.</summary>
-    public static Process Start(string folder, string[] arguments, out StringBuilder output, out StringBuilder error)
+    public static Process Start(
+        string folder, string[] arguments, out StringBuilder output, out StringBuilder error, bool redirectInput = false)
     {
         var start = new ProcessStartInfo("dotnet")
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            RedirectStandardInput = redirectInput,
+            StandardInputEncoding = redirectInput ? new UTF8Encoding(false) : null,
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
         foreach (string argument in arguments)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
@@ -6,6 +7,7 @@ using QApollo.Cli.Views;
 using QApollo.Data;
 using QApollo.Data.Tokenizers;
 using QApollo.Devices;
+using QApollo.Inference;
 using QApollo.Memory;
 using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
@@ -39,6 +41,7 @@ internal static class TrainCommand
                 $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
         }
 
+        using ModelFolder? initial = resume ? null : TrainSettings.OpenInitialWeights(values);
         using IDevice device = TrainSettings.OpenDevice(values);
         var layout = new TrainingLayout(options, device.Profile);
         using var interrupt = new InterruptSignal("stopping at the end of this step");
@@ -50,35 +53,55 @@ internal static class TrainCommand
             data.Validation is { Count: > 1 } held ? new ValidationBatches(held, batchOptions, values.Get(T.ValidTokens)) : null;
 
         using var trainer = new Trainer(layout, device);
+        initial?.Load(device, layout.Weights, layout.WeightStaging);
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
-        var run = new TrainingRun(
-            runOptions, trainer, batches, validation, tokenizer.Fingerprint, new PlainView(Console.Out, runOptions.MaxSteps));
-        Console.WriteLine($"model: {values.Get(T.Model)}, {layout.Weights.All.Sum(weight => weight.Parameter.Elements):N0} parameters");
-        Console.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
-        Console.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
+        TextWriter notes = Notes(values);
+        string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
+        notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
+        notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        var facts = new RunFacts($"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, () => Environment.WorkingSet);
+        IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
         if (resume)
         {
-            Console.WriteLine($"resumed {run.Resume()}");
+            notes.WriteLine($"resumed {run.Resume()}");
         }
 
         Directory.CreateDirectory(directory);
         WriteRunFile(values, directory);
-        bool finished = run.Run(interrupt.Token);
-        Console.WriteLine(finished ? $"done: {directory}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
+        bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
+        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
         return ExitCode.Success;
     }
+
+    private static bool Run(TrainingRun run, int completedSteps, IRunView view, InterruptSignal interrupt)
+    {
+        using (view)
+        {
+            (interrupt.Say, interrupt.Abort) = (view.OnWarning, view.Abort);
+            view.Begin(completedSteps);
+            return run.Run(interrupt.Token);
+        }
+    }
+
+    /// <summary>Where lines go that --quiet leaves out.</summary>
+    private static TextWriter Notes(OptionValues values) => values.Get(T.Quiet) ? TextWriter.Null : Console.Out;
 
     private static PreparedData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
     {
         PreparedData data;
-        using (var view = new PreparationView(Console.Out, !Console.IsOutputRedirected))
+        TextWriter notes = Notes(values);
+        using (var view = new PreparationView(notes, !Console.IsOutputRedirected))
         {
-            data = DataSettings.Prepare(values, tokenizer, seed, view, Console.Out, stop);
+            data = DataSettings.Prepare(values, tokenizer, seed, view, notes, stop);
         }
 
         foreach (string note in data.Notes)
         {
-            Console.WriteLine($"note: {note}");
+            notes.WriteLine($"note: {note}");
         }
 
         return data;

@@ -17,7 +17,7 @@ internal static class TrainOptionTable
     private const string RunGroup = "Run";
 
     public static OptionSpec<string> Model { get; } = Spec.Text(
-        "--model", ModelGroup, "What to train.", "a preset, a config.json, or a model folder", "demo");
+        "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo");
 
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
@@ -124,6 +124,22 @@ internal static class TrainOptionTable
 
     public static OptionSpec<int> Keep { get; } = Spec.Int("--keep", RunGroup, "Checkpoints to keep, the newest; 0 for all.", 2, 0);
 
+    public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
+        "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);
+
+    public static OptionSpec<string> SamplePrompt { get; } = Spec.Text(
+        "--sample-prompt", RunGroup, "What samples begin with.", "a text", null, "the beginning of a document");
+
+    public static OptionSpec<int> SampleTokens { get; } = Spec.Int(
+        "--sample-tokens", RunGroup, "Tokens of a sample, prompt included; a sequence at most; 0 for no samples.", 128, 0);
+
+    public static FlagSpec Plain { get; } = Spec.Flag("--plain", RunGroup, "Plain lines instead of the live view.", transient: true);
+
+    public static FlagSpec Quiet { get; } = Spec.Flag("--quiet", RunGroup, "Only warnings and the last line; no samples.", transient: true);
+
+    public static FlagSpec FromScratch { get; } = Spec.Flag(
+        "--from-scratch", ModelGroup, "Initialize the weights even where --model names a folder that has some.");
+
     public static FlagSpec Resume { get; } = Spec.Flag("--resume", RunGroup, "Go on from the newest checkpoint of --output-dir, with its options.", transient: true);
 
     public static OptionSpec<string> Config { get; } = new(
@@ -136,12 +152,13 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice,
-        Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, Resume, Config,
+        Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
+        Plain, Quiet, Resume, Config,
     ];
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>

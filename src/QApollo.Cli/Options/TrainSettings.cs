@@ -1,3 +1,4 @@
+using QApollo.Checkpoints;
 using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
@@ -52,6 +53,7 @@ internal static class TrainSettings
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
             },
             Seed = (ulong)values.Get(T.Seed),
+            SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
         };
     }
 
@@ -63,6 +65,7 @@ internal static class TrainSettings
             Directory = directory,
             MaxSteps = values.Get(T.MaxSteps),
             EvaluateEvery = values.Get(T.EvalEvery),
+            SampleEvery = values.Get(T.SampleEvery),
             SaveEvery = values.Get(T.SaveEvery),
             SaveInterval = minutes > 0 ? TimeSpan.FromMinutes(minutes) : null,
             Keep = values.Get(T.Keep),
@@ -76,7 +79,17 @@ internal static class TrainSettings
         string other => throw new UsageException($"--device: '{other}' is not known; it takes cpu"),
     };
 
-    /// <summary>A preset's name, a config.json, or a folder with one.</summary>
+    /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
+    /// <exception cref="UsageException">The folder's configuration is broken.</exception>
+    /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
+    public static ModelFolder? OpenInitialWeights(OptionValues values)
+    {
+        string text = values.Get(T.Model);
+        bool isFolder = LlamaPresets.TryFind(text) is null && Directory.Exists(text) && !values.Get(T.FromScratch);
+        return isFolder && ModelFolder.HasWeights(ModelFolder.Find(text)) ? new ModelFolder(text) : null;
+    }
+
+    /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
     private static (LlamaConfig Model, double LearningRate) FindModel(string text)
     {
         if (LlamaPresets.TryFind(text) is { } preset)
@@ -84,7 +97,7 @@ internal static class TrainSettings
             return (preset.Config, preset.LearningRate);
         }
 
-        string path = Directory.Exists(text) ? Path.Combine(text, "config.json") : text;
+        string path = Directory.Exists(text) ? Path.Combine(ModelFolder.Find(text), CheckpointFolder.ConfigFile) : text;
         if (!File.Exists(path))
         {
             string known = string.Join(", ", LlamaPresets.All.Select(known => known.Name));

@@ -4,12 +4,16 @@ using QApollo.Training;
 namespace QApollo.Cli.Views;
 
 /// <summary>A run as plain lines, for pipes, files, and people who like them.</summary>
-internal sealed class PlainView(TextWriter output, int maxSteps) : IRunObserver
+internal sealed class PlainView(TextWriter output, int maxSteps) : IRunView
 {
     /// <summary>Seconds between two step lines.</summary>
     private const double Interval = 2;
 
     private readonly RateEstimate _rate = new(maxSteps);
+
+    public void Begin(int completedSteps)
+    {
+    }
 
     public void OnStep(in StepResult result, double tokensPerSecond)
     {
@@ -28,5 +32,16 @@ internal sealed class PlainView(TextWriter output, int maxSteps) : IRunObserver
 
     public void OnSaved(string checkpoint) => output.WriteLine($"saved {checkpoint}");
 
+    public void OnSample(int completedSteps, string text) => output.WriteLine(
+        string.Create(CultureInfo.InvariantCulture, $"step {completedSteps}/{maxSteps}  sample: {Printable.OnOneLine(text)}"));
+
     public void OnWarning(string message) => output.WriteLine($"warning: {message}");
+
+    public void Abort()
+    {
+    }
+
+    public void Dispose()
+    {
+    }
 }

@@ -4,7 +4,7 @@ namespace QApollo.Models;
 
 /// <summary>
 /// One LLaMA decoder layer, forward and backward, for one micro-batch. Each line of the backward pass reverses a line
-/// of the forward pass, from the last to the first.
+/// of the forward pass, from the last to the first. With a key/value cache it goes forward only.
 /// </summary>
 public sealed class DecoderLayer(LlamaConfig config, LayerActivations activations, RotaryTable rotary)
 {
@@ -13,9 +13,13 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     /// <summary>output = layer(input).</summary>
     /// <param name="input">[N, H]: kept.</param>
     /// <param name="output">[N, H].</param>
-    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output)
+    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output) => Forward(device, w, input, output, WholeSequences);
+
+    /// <summary>As the other one, with keys and values of earlier tokens.</summary>
+    /// <param name="context">Its shape has as many queries as <paramref name="input"/> has rows.</param>
+    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output, in AttentionContext context)
     {
-        ForwardToActivated(device, w, input);
+        ForwardToActivated(device, w, input, context);
         device.LinearForward(a.Activated, w.Down, output, addend: a.Middle);
     }
 
@@ -27,7 +31,7 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     /// <param name="gradient">[N, H]: of the output before, of the input after.</param>
     public void Backward(IDevice device, LayerWeights w, Tensor input, Tensor gradient, IGradientSink sink)
     {
-        ForwardToActivated(device, w, input);
+        ForwardToActivated(device, w, input, WholeSequences);
 
         device.LinearInputGradient(gradient, w.Down, a.ActivatedGradient, accumulate: false);
         sink.AddLinear(device, w.Down, gradient, a.Activated);
@@ -43,7 +47,7 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         device.AttentionBackward(
             a.Query, a.Key, a.Value, a.Attention, a.LogSumExp, a.AttentionGradient, a.Shape,
             a.Delta, a.QueryGradient, a.KeyGradient, a.ValueGradient);
-        Rotate(device, a.QueryGradient, a.KeyGradient, inverse: true);
+        Rotate(device, a.QueryGradient, a.KeyGradient, firstPosition: 0, inverse: true);
         device.LinearInputGradient(a.ValueGradient, w.Value, a.NormedGradient, accumulate: false);
         sink.AddLinear(device, w.Value, a.ValueGradient, a.Normed);
         device.LinearInputGradient(a.KeyGradient, w.Key, a.NormedGradient, accumulate: true);
@@ -53,15 +57,18 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         sink.AddNorm(device, w.InputNorm, a.NormedGradient, input, a.InverseRms, gradient);
     }
 
-    private void ForwardToActivated(IDevice device, LayerWeights w, Tensor input)
+    /// <summary>Every token of the micro-batch's sequences is there: nothing comes from a cache.</summary>
+    private AttentionContext WholeSequences => new(a.Key, a.Value, a.Key, a.Value, a.Shape, FirstPosition: 0);
+
+    private void ForwardToActivated(IDevice device, LayerWeights w, Tensor input, in AttentionContext context)
     {
         float epsilon = (float)config.RmsNormEps;
         device.RmsNormForward(input, w.InputNorm.Values, epsilon, a.Normed, a.InverseRms);
         device.LinearForward(a.Normed, w.Query, a.Query);
-        device.LinearForward(a.Normed, w.Key, a.Key);
-        device.LinearForward(a.Normed, w.Value, a.Value);
-        Rotate(device, a.Query, a.Key, inverse: false);
-        device.AttentionForward(a.Query, a.Key, a.Value, a.Shape, a.Attention, a.LogSumExp);
+        device.LinearForward(a.Normed, w.Key, context.NewKeys);
+        device.LinearForward(a.Normed, w.Value, context.NewValues);
+        Rotate(device, a.Query, context.NewKeys, context.FirstPosition, inverse: false);
+        device.AttentionForward(a.Query, context.Keys, context.Values, context.Shape, a.Attention, a.LogSumExp);
         device.LinearForward(a.Attention, w.Output, a.Middle, addend: input);
 
         device.RmsNormForward(a.Middle, w.PostAttentionNorm.Values, epsilon, a.PostNormed, a.PostInverseRms);
@@ -70,9 +77,9 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         device.SwiGluForward(a.Gate, a.Up, a.Activated);
     }
 
-    private void Rotate(IDevice device, Tensor query, Tensor key, bool inverse)
+    private void Rotate(IDevice device, Tensor query, Tensor key, int firstPosition, bool inverse)
     {
-        device.RotaryEmbedding(query, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, 0, inverse);
-        device.RotaryEmbedding(key, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, 0, inverse);
+        device.RotaryEmbedding(query, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse);
+        device.RotaryEmbedding(key, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse);
     }
 }

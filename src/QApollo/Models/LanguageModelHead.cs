@@ -9,6 +9,9 @@ namespace QApollo.Models;
 /// </summary>
 public sealed class LanguageModelHead
 {
+    private const int DefaultChunkTokens = 1024;
+    private const long DefaultChunkBytes = 64L << 20;
+
     private readonly LlamaConfig _config;
     private readonly ModelWeights _weights;
     private readonly int _chunkTokens;
@@ -19,18 +22,36 @@ public sealed class LanguageModelHead
     private readonly PlannedTensor _losses;
 
     /// <param name="tokens">N.</param>
-    /// <param name="chunkTokens">n: at most N.</param>
+    /// <param name="chunkTokens">n: at most N; 0 for at most 1024, or 64 MiB of logits, whichever is less.</param>
+    /// <param name="name">Start of its tensors' names.</param>
     public LanguageModelHead(
-        TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, int tokens, int chunkTokens)
+        TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, int tokens, int chunkTokens = 0, string name = "head")
     {
+        if (chunkTokens == 0)
+        {
+            long rowBytes = (long)config.VocabSize * profile.LogitDType.Size();
+            chunkTokens = (int)Math.Min(DefaultChunkTokens, Math.Max(1, DefaultChunkBytes / rowBytes));
+        }
+
         _config = config;
         _weights = weights;
-        _chunkTokens = chunkTokens;
-        _normed = table.Transient("head.normed", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
-        _inverseRms = table.Transient("head.inverse_rms", DType.F32, 1, tokens, TensorCategory.Activations);
-        _normedGradient = table.Transient("head.normed_gradient", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
-        _logits = table.Transient("head.logits", profile.LogitDType, chunkTokens, config.VocabSize, TensorCategory.Logits);
-        _losses = table.Transient("head.losses", DType.F32, 1, chunkTokens, TensorCategory.Logits);
+        _chunkTokens = Math.Min(chunkTokens, tokens);
+        _normed = table.Transient(name + ".normed", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
+        _inverseRms = table.Transient(name + ".inverse_rms", DType.F32, 1, tokens, TensorCategory.Activations);
+        _normedGradient = table.Transient(name + ".normed_gradient", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
+        _logits = table.Transient(name + ".logits", profile.LogitDType, _chunkTokens, config.VocabSize, TensorCategory.Logits);
+        _losses = table.Transient(name + ".losses", DType.F32, 1, _chunkTokens, TensorCategory.Logits);
+    }
+
+    /// <summary>The logits of a few tokens.</summary>
+    /// <param name="hidden">[n, H]: at most a chunk of the last layer's output.</param>
+    /// <returns>[n, V]; valid until the head is used again.</returns>
+    public Tensor Logits(IDevice device, Tensor hidden)
+    {
+        Normalize(device, hidden);
+        Tensor logits = _logits.RowRange(0, hidden.Rows);
+        device.LinearForward(_normed.RowRange(0, hidden.Rows), _weights.Head.Stored, logits);
+        return logits;
     }
 
     /// <summary>Adds the loss of a micro-batch to <paramref name="lossSum"/>.</summary>
@@ -102,7 +123,9 @@ public sealed class LanguageModelHead
     }
 
     private void Normalize(IDevice device, Tensor hidden) =>
-        device.RmsNormForward(hidden, _weights.FinalNorm.Values, (float)_config.RmsNormEps, _normed, _inverseRms);
+        device.RmsNormForward(
+            hidden, _weights.FinalNorm.Values, (float)_config.RmsNormEps, _normed.RowRange(0, hidden.Rows),
+            _inverseRms.View.ElementRange(0, hidden.Rows));
 
     private void ForwardChunk(IDevice device, in Chunk chunk, Tensor lossSum)
     {

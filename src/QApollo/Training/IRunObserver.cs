@@ -10,6 +10,11 @@ public interface IRunObserver
 
     void OnSaved(string checkpoint);
 
+    /// <param name="text">Prompt and continuation; as the model wrote it, control characters included.</param>
+    void OnSample(int completedSteps, string text)
+    {
+    }
+
     /// <summary>Something that a person should know, in one line.</summary>
     void OnWarning(string message);
 }

@@ -12,6 +12,9 @@ public sealed record RunOptions
     /// <summary>Steps between validations; 0 for only the one at the end.</summary>
     public int EvaluateEvery { get; init; }
 
+    /// <summary>Steps between text samples; 0 for only the one at the end.</summary>
+    public int SampleEvery { get; init; }
+
     /// <summary>Steps between checkpoints; 0 for only the one at the end.</summary>
     public int SaveEvery { get; init; }
 

@@ -1,4 +1,5 @@
 using QApollo.Devices;
+using QApollo.Inference;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -11,16 +12,13 @@ namespace QApollo.Training;
 /// </summary>
 public sealed class TrainingLayout
 {
-    private const int DefaultChunkTokens = 1024;
-    private const long DefaultChunkBytes = 64L << 20;
-
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
     public TrainingLayout(
         TrainingOptions options, DeviceProfile profile, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
     {
-        Options = options;
+        Options = options with { SampleTokens = Math.Min(options.SampleTokens, options.Shape.SequenceLength) };
         StepShape shape = options.Shape;
         LlamaConfig model = options.Model;
         var table = new TensorTable();
@@ -31,17 +29,22 @@ public sealed class TrainingLayout
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape);
-        Rotary = new RotaryTable(table, model, shape.SequenceLength);
+        Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
         Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
-        var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, ChunkTokens(options, profile));
+        var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);
         Step = new TrainingStep(table, options, profile, Weights, Inputs, Statistics, layer, head, Release, VocabularySlice());
-        Workspace = table.Scratch(
-            "workspace",
-            profile.WorkspaceBytes(new WorkspaceRequest(attention, model.HiddenSize, Math.Max(model.IntermediateSize, model.VocabSize))),
-            TensorCategory.Workspace,
-            persistent: true);
+        long WorkspaceBytes(in AttentionShape shape) =>
+            profile.WorkspaceBytes(new WorkspaceRequest(shape, model.HiddenSize, Math.Max(model.IntermediateSize, model.VocabSize)));
+        long workspaceBytes = WorkspaceBytes(attention);
+        if (Options.SampleTokens > 0)
+        {
+            Sampling = new CachedModel(table, model, Weights, profile, Rotary, Options.SampleTokens);
+            workspaceBytes = Math.Max(workspaceBytes, WorkspaceBytes(Sampling.LargestAttention));
+        }
+
+        Workspace = table.Scratch("workspace", workspaceBytes, TensorCategory.Workspace, persistent: true);
         Plan = MemoryPlan.Make(table, profile, Rehearse);
         Release.CallsHooks = true;
     }
@@ -64,6 +67,9 @@ public sealed class TrainingLayout
     public WeightStaging WeightStaging { get; }
 
     public TrainingStep Step { get; }
+
+    /// <summary>Generates text with the weights in training; null when no samples are planned.</summary>
+    public CachedModel? Sampling { get; }
 
     /// <summary>Scratch memory of the device's operations; null when it needs none.</summary>
     public PlannedTensor? Workspace { get; }
@@ -102,18 +108,7 @@ public sealed class TrainingLayout
         Initialize(device);
         RunStep(device, tokens, tokens, update: 1, learningRate: 0);
         RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
-    }
-
-    private static int ChunkTokens(TrainingOptions options, DeviceProfile profile)
-    {
-        int tokens = options.Shape.TokensPerMicroBatch;
-        if (options.Memory.LogitChunk > 0)
-        {
-            return Math.Min(options.Memory.LogitChunk, tokens);
-        }
-
-        long rowBytes = (long)options.Model.VocabSize * profile.LogitDType.Size();
-        return (int)Math.Min(Math.Min(DefaultChunkTokens, tokens), Math.Max(1, DefaultChunkBytes / rowBytes));
+        Sampling?.Rehearse(device);
     }
 
     private int VocabularySlice()

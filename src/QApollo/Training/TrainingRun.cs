@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using QApollo.Checkpoints;
 using QApollo.Data;
+using QApollo.Inference;
 using QApollo.Models;
 using QApollo.Reports;
 
@@ -18,19 +19,23 @@ public sealed class TrainingRun
     private readonly ValidationBatches? _validation;
     private readonly string _tokenizerFingerprint;
     private readonly IRunObserver _observer;
+    private readonly RunSampler? _sampler;
     private readonly int[] _tokens;
     private readonly int[] _labels;
     private long _tokensSeen;
     private long _lastSave;
     private int _savedStep;
     private int _validatedStep = -1;
+    private int _sampledStep = -1;
 
     /// <param name="validation">Held-out data; null for none.</param>
+    /// <param name="sampler">Makes text samples; null for none.</param>
     public TrainingRun(
-        RunOptions options, Trainer trainer, BatchSource batches, ValidationBatches? validation, string tokenizerFingerprint, IRunObserver observer)
+        RunOptions options, Trainer trainer, BatchSource batches, ValidationBatches? validation, string tokenizerFingerprint, IRunObserver observer,
+        RunSampler? sampler = null)
     {
-        (_options, _trainer, _batches, _validation, _tokenizerFingerprint, _observer) =
-            (options, trainer, batches, validation, tokenizerFingerprint, observer);
+        (_options, _trainer, _batches, _validation, _tokenizerFingerprint, _observer, _sampler) =
+            (options, trainer, batches, validation, tokenizerFingerprint, observer, sampler);
         _tokens = new int[trainer.Layout.Options.Shape.TokensPerStep];
         _labels = new int[_tokens.Length];
     }
@@ -80,6 +85,11 @@ public sealed class TrainingRun
                 Validate(metrics);
             }
 
+            if (_options.SampleEvery > 0 && step % _options.SampleEvery == 0)
+            {
+                Sample();
+            }
+
             bool isTime = _options.SaveInterval is { } interval && Stopwatch.GetElapsedTime(_lastSave) >= interval;
             if (isTime || (_options.SaveEvery > 0 && step % _options.SaveEvery == 0))
             {
@@ -96,6 +106,7 @@ public sealed class TrainingRun
         if (finished)
         {
             Validate(metrics);
+            Sample();
         }
 
         return finished;
@@ -141,6 +152,16 @@ public sealed class TrainingRun
         _validatedStep = _trainer.CompletedSteps;
         metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss);
         _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
+    }
+
+    /// <summary>A text by the model as it is now; nothing when it was just made.</summary>
+    private void Sample()
+    {
+        if (_sampler is not null && _sampledStep != _trainer.CompletedSteps)
+        {
+            _sampledStep = _trainer.CompletedSteps;
+            _observer.OnSample(_sampledStep, _sampler.Sample());
+        }
     }
 
     private void Save()
