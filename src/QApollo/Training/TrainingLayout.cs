@@ -17,9 +17,11 @@ public sealed class TrainingLayout
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
+    /// <exception cref="OverflowException">The sizes of model and step multiply to more than can be counted.</exception>
     public TrainingLayout(
         TrainingOptions options, DeviceProfile profile, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
     {
+        options.Shape.Validate();
         Options = options;
         StepShape shape = options.Shape;
         LlamaConfig model = options.Model;
@@ -96,15 +98,20 @@ public sealed class TrainingLayout
     }
 
     /// <summary>Everything that a run does to its tensors.</summary>
-    private void Rehearse(IDevice device)
+    private void Rehearse(IDevice device, PhaseLog phases)
     {
         var tokens = new int[Options.Shape.TokensPerStep];
+        phases.Begin("initialization");
         Initialize(device);
+        Step.Phases = phases;
         RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Step.Phases = null;
+        phases.Begin("evaluation");
         RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
     }
 
-    private static int ChunkTokens(TrainingOptions options, DeviceProfile profile)
+    /// <summary>Tokens whose logits exist at a time, under these options.</summary>
+    internal static int ChunkTokens(TrainingOptions options, DeviceProfile profile)
     {
         int tokens = options.Shape.TokensPerMicroBatch;
         if (options.Memory.LogitChunk > 0)
