@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using QApollo.Cli.Commands;
+using QApollo.Cuda.Driver;
 
 namespace QApollo.Cli;
 
@@ -12,6 +13,8 @@ internal static class Program
         var verbose = new Option<bool>("--verbose") { Description = "Show where an error came from.", Recursive = true };
         root.Options.Add(verbose);
         root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(PlanCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
@@ -33,7 +36,7 @@ internal static class Program
         {
             return Report(exception, parsed.GetValue(verbose), ExitCode.Usage);
         }
-        catch (Exception exception) when (exception is RunFailedException or OutOfMemoryException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is RunFailedException or CudaException or OutOfMemoryException or IOException or UnauthorizedAccessException)
         {
             return Report(exception, parsed.GetValue(verbose), ExitCode.Failure);
         }

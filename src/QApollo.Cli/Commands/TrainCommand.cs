@@ -8,6 +8,7 @@ using QApollo.Data.Tokenizers;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Training;
+using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;
@@ -29,7 +30,9 @@ internal static class TrainCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ReadOptions(commandLine, parsed);
-        TrainingOptions options = TrainSettings.ToTrainingOptions(values);
+        var deviceChoice = new DeviceChoice(values, defaultText: "cpu");
+        PlannedRun planned = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), deviceChoice);
+        TrainingOptions options = planned.Options;
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
@@ -48,8 +51,8 @@ internal static class TrainCommand
         var batches = new BatchSource(train, batchOptions);
         ValidationBatches? validation = valid.Count > 1 ? new ValidationBatches(valid, batchOptions, values.Get(T.ValidTokens)) : null;
 
-        using IDevice device = TrainSettings.OpenDevice(values);
-        var layout = new TrainingLayout(options, device.Profile);
+        using IDevice device = deviceChoice.Open();
+        TrainingLayout layout = planned.Layout;
         using var trainer = new Trainer(layout, device);
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
         var run = new TrainingRun(
@@ -57,6 +60,12 @@ internal static class TrainCommand
         Console.WriteLine($"model: {values.Get(T.Model)}, {layout.Weights.All.Sum(weight => weight.Parameter.Elements):N0} parameters");
         Console.WriteLine($"data: {train.Count:N0} tokens to train on, {valid.Count:N0} held out");
         Console.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        if (planned.GivenUp.Count > 0)
+        {
+            Console.WriteLine($"budget: {string.Join("; ", planned.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})"))}");
+            Console.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, device.Profile))}");
+        }
+
         if (resume)
         {
             Console.WriteLine($"resumed {run.Resume()}");

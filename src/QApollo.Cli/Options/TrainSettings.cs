@@ -1,5 +1,3 @@
-using QApollo.Cpu;
-using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -68,13 +66,6 @@ internal static class TrainSettings
             Keep = values.Get(T.Keep),
         };
     }
-
-    /// <exception cref="UsageException">There is no such device.</exception>
-    public static IDevice OpenDevice(OptionValues values) => values.Get(T.Device) switch
-    {
-        "cpu" => new CpuDevice(values.Get(T.Threads)),
-        string other => throw new UsageException($"--device: '{other}' is not known; it takes cpu"),
-    };
 
     /// <summary>A preset's name, a config.json, or a folder with one.</summary>
     private static (LlamaConfig Model, double LearningRate) FindModel(string text)

@@ -94,7 +94,7 @@ public sealed record MemoryReport
     /// <summary>What people read for a category.</summary>
     public static string LabelOf(TensorCategory category) => category switch
     {
-        TensorCategory.Codes => "INT8 codes",
+        TensorCategory.Codes => "attention and MLP weights",
         TensorCategory.Scales => "scales and zero points",
         TensorCategory.EmbeddingAndHead => "embedding and head",
         TensorCategory.Optimizer => "optimizer state",

@@ -37,7 +37,7 @@ public sealed record StepTimeline(IReadOnlyList<TimelinePoint> Points, IReadOnly
         }
 
         int PointOf(int operation) => (int)Math.Min(points, (long)(operation - first) * points / (end - first));
-        return new StepTimeline(timeline, [.. Parts(plan, end).Select(part => new TimelinePart(part.Name, PointOf(part.First), PointOf(part.End)))]);
+        return new StepTimeline(timeline, [.. PartsOf(plan, end).Select(part => new TimelinePart(part.Name, PointOf(part.First), PointOf(part.End)))]);
     }
 
     /// <summary>Everything between initialization and evaluation.</summary>
@@ -49,7 +49,7 @@ public sealed record StepTimeline(IReadOnlyList<TimelinePoint> Points, IReadOnly
     }
 
     /// <summary>The phases of all layers in a row are one part.</summary>
-    private static List<(string Name, int First, int End)> Parts(MemoryPlan plan, int stepEnd)
+    private static List<(string Name, int First, int End)> PartsOf(MemoryPlan plan, int stepEnd)
     {
         var parts = new List<(string Name, int First, int End)>();
         foreach (PlanPhase phase in plan.Phases)
