@@ -20,6 +20,7 @@ internal sealed class HtmlPage
         th,td{padding:4px 14px 4px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}th{font-weight:600;color:var(--soft);font-size:13px}
         .n{text-align:right;white-space:nowrap}.chip{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:8px}
         svg{display:block;width:100%;height:auto;max-width:1000px}svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
+        .chart{min-width:760px}
         code{font:13px ui-monospace,monospace;background:var(--panel);padding:1px 5px;border-radius:4px}
         """;
 

@@ -77,7 +77,9 @@ public sealed record MemoryReport
                 ]),
             PinnedHost = new SpaceBytes(
                 plan.PinnedHostArenaBytes,
-                [.. Categories(plan.PinnedHostUsage).Where(category => category.Bytes > 0), new CategoryBytes("packing", "packing", plan.PinnedHostUsage.PackingBytes)]),
+                plan.PinnedHostArenaBytes == 0
+                    ? []
+                    : [.. Categories(plan.PinnedHostUsage).Where(category => category.Bytes > 0), new CategoryBytes("packing", "packing", plan.PinnedHostUsage.PackingBytes)]),
             Host = new SpaceBytes(
                 host.TotalBytes,
                 [new CategoryBytes("inputs", "inputs of a step", host.Inputs), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),

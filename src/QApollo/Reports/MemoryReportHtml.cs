@@ -35,7 +35,8 @@ public static class MemoryReportHtml
         page.Paragraph(string.Create(
             CultureInfo.InvariantCulture,
             $"Bytes on top of what lives all the time, over the operations of one step. The peak, {report.Peak.Name} ({report.Peak.Phase}), has {ByteSize.Format(report.Peak.Transient.Sum(tensor => tensor.Bytes))} beside the {ByteSize.Format(report.Peak.Resident)} that stay:"));
-        page.Add(SvgChart.Timeline(report.Timeline));
+        page.Add($"<div class=\"wide\"><div class=\"chart\">{SvgChart.Timeline(report.Timeline)}</div></div>");
+        page.Add($"<p class=\"soft\">{string.Join(" &nbsp; ", SvgChart.Moving(report.Timeline).Select(category => Chip((int)category) + MemoryReport.LabelOf(category)))}</p>");
         page.Table(
             ["lives at the peak", "for", "bytes"],
             ReportText.PeakRows(report.Peak).Select(row => row.Select(HtmlPage.Escape).ToArray()), 2);
@@ -73,11 +74,13 @@ public static class MemoryReportHtml
 
     private static string[] Row(CategoryBytes category, int index, long total) =>
     [
-        $"<span class=\"chip\" style=\"background:{HtmlPage.Color(index)}\"></span>{HtmlPage.Escape(category.Label)}",
+        Chip(index) + HtmlPage.Escape(category.Label),
         category.Bytes.ToString("N0", CultureInfo.InvariantCulture),
         ByteSize.Format(category.Bytes),
         (100.0 * category.Bytes / Math.Max(1, total)).ToString("0.0", CultureInfo.InvariantCulture) + " %",
     ];
+
+    private static string Chip(int category) => $"<span class=\"chip\" style=\"background:{HtmlPage.Color(category)}\"></span>";
 
     private static string[] SpaceRow(string space, CategoryBytes category) => [space, HtmlPage.Escape(category.Label), ByteSize.Format(category.Bytes)];
 }

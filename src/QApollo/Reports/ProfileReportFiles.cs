@@ -6,6 +6,9 @@ namespace QApollo.Reports;
 /// <summary>A <see cref="ProfileReport"/> as page, JSON and Markdown.</summary>
 public static class ProfileReportFiles
 {
+    /// <summary>The others take next to no time; the table has them.</summary>
+    private const int ShownBars = 12;
+
     public static string ToHtml(ProfileReport report)
     {
         var page = new HtmlPage();
@@ -17,7 +20,9 @@ public static class ProfileReportFiles
         page.Heading("Time per operation of one step");
         page.Add(SvgChart.Bars(
         [
-            .. ProfileReportText.OperationRows(report).Zip(report.Operations, (row, operation) => (operation.Operation, operation.Seconds, $"{row[2]} ms, {row[3]}")),
+            .. ProfileReportText.OperationRows(report)
+                .Zip(report.Operations, (row, operation) => (operation.Operation, operation.Seconds, $"{row[2]} ms, {row[3]}"))
+                .Take(ShownBars),
         ]));
         page.Table(ProfileReportText.OperationHeader, Escaped(ProfileReportText.OperationRows(report)), 1, 2, 3, 4);
         MemoryReportHtml.AddMemory(page, report.Plan);

@@ -24,6 +24,9 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
         using var trainer = new Trainer(options, device);
         trainer.Step(tokens, labels);
         (long freeAfter, _) = driverMemory?.Invoke() ?? default;
+
+        // Once for the measuring code itself, which allocates when it first runs.
+        _ = Time(trainer, tokens, labels, steps: 1);
         (double seconds, double managedBytes) = Time(trainer, tokens, labels, steps);
         using var process = Process.GetCurrentProcess();
         return new ProfileReport

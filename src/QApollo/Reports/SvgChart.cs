@@ -8,8 +8,10 @@ namespace QApollo.Reports;
 internal static class SvgChart
 {
     private const double Width = 1000;
-    private const double Left = 70;
+    private const double Left = 90;
     private const double PlotWidth = Width - Left - 10;
+    private const int MaxAxisSteps = 6;
+    private static readonly double[] RoundNumbers = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
     /// <summary>One bar cut into its categories, in proportion.</summary>
     /// <param name="parts">Colour, label and bytes.</param>
@@ -33,37 +35,47 @@ internal static class SvgChart
     /// <summary>Live bytes over the step, the categories on top of each other, above what always lives.</summary>
     public static string Timeline(StepTimeline timeline)
     {
-        const double Top = 26;
+        const double Top = 30;
         const double PlotHeight = 270;
         const double Bottom = Top + PlotHeight;
         int points = timeline.Points.Count;
-        IReadOnlyList<TensorCategory> categories = TensorCategories.All;
-        long[] resident = [.. categories.Select((_, category) => timeline.Points.Min(point => point.Bytes[category]))];
-        double span = Math.Max(1, timeline.Points.Max(point => point.Bytes.Sum()) - resident.Sum()) * 1.05;
+        long[] resident = Resident(timeline);
+        long[] totals = [.. timeline.Points.Select(point => point.Bytes.Sum() - resident.Sum())];
+        double step = AxisStep(totals.Max());
+        double span = Math.Ceiling(Math.Max(1, totals.Max()) / step) * step;
         double X(double point) => Left + (PlotWidth * point / points);
         double Y(double bytes) => Bottom - (PlotHeight * bytes / span);
 
         var svg = new StringBuilder(Text($"<svg viewBox=\"0 0 {Width} {Bottom + 34}\" role=\"img\" aria-label=\"device memory over one step\">"));
-        for (int line = 0; line <= 4; line++)
+        for (double bytes = 0; bytes <= span; bytes += step)
         {
-            double bytes = span * line / 4;
             svg.Append(Text($"<line x1=\"{Left}\" x2=\"{Width - 10}\" y1=\"{Y(bytes):0.##}\" y2=\"{Y(bytes):0.##}\" stroke=\"var(--line)\"/>"));
             svg.Append(Text($"<text x=\"{Left - 8}\" y=\"{Y(bytes) + 4:0.##}\" text-anchor=\"end\">+{ByteSize.Format((long)bytes)}</text>"));
         }
 
         var lower = new double[points];
-        for (int category = 0; category < categories.Count; category++)
+        foreach (TensorCategory category in Moving(timeline))
         {
-            double[] upper = [.. lower.Select((bytes, point) => bytes + timeline.Points[point].Bytes[category] - resident[category])];
-            if (upper.Zip(lower, (a, b) => a - b).Any(height => height > 0))
-            {
-                svg.Append(Text($"<path fill=\"{HtmlPage.Color(category)}\" d=\"{Area(lower, upper, X, Y)}\"><title>{MemoryReport.LabelOf(categories[category])}</title></path>"));
-            }
-
+            double[] upper = [.. lower.Select((bytes, point) => bytes + timeline.Points[point].Bytes[(int)category] - resident[(int)category])];
+            svg.Append(Text($"<path fill=\"{HtmlPage.Color((int)category)}\" d=\"{Area(lower, upper, X, Y)}\"><title>{MemoryReport.LabelOf(category)}</title></path>"));
             lower = upper;
         }
 
+        double peak = X(Array.IndexOf(totals, totals.Max()) + 0.5);
+        svg.Append(Text($"<text x=\"{peak:0.##}\" y=\"{Top - 10}\" text-anchor=\"{(peak < Width / 4 ? "start" : peak > Width * 3 / 4 ? "end" : "middle")}\">peak \u25be</text>"));
         return svg.Append(PartLabels(timeline, X, Top, Bottom)).Append("</svg>").ToString();
+    }
+
+    /// <summary>The categories that change over the step, the calmest first, so that they lie at the bottom.</summary>
+    public static IReadOnlyList<TensorCategory> Moving(StepTimeline timeline)
+    {
+        long[] resident = Resident(timeline);
+        return
+        [
+            .. TensorCategories.All
+                .Where(category => timeline.Points.Any(point => point.Bytes[(int)category] > resident[(int)category]))
+                .OrderBy(category => timeline.Points.Zip(timeline.Points.Skip(1), (a, b) => Math.Abs(b.Bytes[(int)category] - a.Bytes[(int)category])).Sum()),
+        ];
     }
 
     /// <summary>Bars to the right, each with its label before and its text after it.</summary>
@@ -82,6 +94,22 @@ internal static class SvgChart
         }
 
         return svg.Append("</svg>").ToString();
+    }
+
+    private static long[] Resident(StepTimeline timeline) =>
+        [.. TensorCategories.All.Select(category => timeline.Points.Min(point => point.Bytes[(int)category]))];
+
+    /// <summary>A round number of binary units that cuts the axis into three to six pieces.</summary>
+    private static double AxisStep(long largest)
+    {
+        double unit = 1;
+        while (unit * 1024 < largest)
+        {
+            unit *= 1024;
+        }
+
+        double round = RoundNumbers.FirstOrDefault(number => largest / (number * unit) <= MaxAxisSteps, RoundNumbers[^1]);
+        return round * unit;
     }
 
     /// <summary>Steps from point to point: a tensor is there or not.</summary>

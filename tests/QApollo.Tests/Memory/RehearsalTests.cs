@@ -11,8 +11,8 @@ namespace QApollo.Tests.Memory;
 /// <summary>Models too large for any test machine keep to their plan on an arena that owns no memory.</summary>
 public class RehearsalTests
 {
-    private const nint DeviceBase = (nint)1 << 44;
-    private const nint PinnedHostBase = (nint)1 << 45;
+    private static readonly nint DeviceBase = unchecked((nint)(1L << 44));
+    private static readonly nint PinnedHostBase = unchecked((nint)(1L << 45));
 
     [Theory]
     [InlineData("7b", 1, MemorySpace.Device)]

@@ -14,6 +14,16 @@ namespace QApollo.Tests.Reports;
 /// <summary>The report says what the plan says, in every format.</summary>
 public class MemoryReportTests
 {
+    private static readonly string[] DeviceCategories =
+    [
+        "codes", "scales", "embeddingAndHead", "norms", "optimizer", "gradients", "activations", "boundaries", "logits", "workspace",
+        "staging", "packing", "context",
+    ];
+
+    private static readonly string[] Spaces = ["device", "pinnedHost", "host"];
+
+    private static readonly string[] PartsOfAStep = ["embedding forward", "forward", "loss and head", "backward", "embedding backward"];
+
     private static readonly MemoryReport Report = Make();
 
     [Fact]
@@ -22,14 +32,8 @@ public class MemoryReportTests
         using var json = JsonDocument.Parse(MemoryReportJson.ToUtf8(Report));
         JsonElement root = json.RootElement;
         JsonElement device = root.GetProperty("device");
-        Assert.Equal(
-            new[]
-            {
-                "codes", "scales", "embeddingAndHead", "norms", "optimizer", "gradients", "activations", "boundaries", "logits", "workspace",
-                "staging", "packing", "context",
-            },
-            device.GetProperty("categories").EnumerateObject().Select(category => category.Name));
-        foreach (string space in new[] { "device", "pinnedHost", "host" })
+        Assert.Equal(DeviceCategories, device.GetProperty("categories").EnumerateObject().Select(category => category.Name));
+        foreach (string space in Spaces)
         {
             JsonElement element = root.GetProperty(space);
             Assert.Equal(
@@ -49,8 +53,7 @@ public class MemoryReportTests
     public void The_timeline_reaches_the_peak_and_names_the_parts_of_a_step()
     {
         Assert.Equal(Report.Peak.Resident + Report.Peak.Transient.Sum(tensor => tensor.Bytes), Report.Timeline.Points.Max(point => point.Bytes.Sum()));
-        Assert.Equal(
-            new[] { "embedding forward", "forward", "loss and head", "backward", "embedding backward" }, Report.Timeline.Parts.Select(part => part.Name));
+        Assert.Equal(PartsOfAStep, Report.Timeline.Parts.Select(part => part.Name));
         Assert.Equal(0, Report.Timeline.Parts[0].FirstPoint);
         Assert.Equal(Report.Timeline.Points.Count, Report.Timeline.Parts[^1].EndPoint);
         Assert.All(Report.Timeline.Parts, part => Assert.True(part.FirstPoint < part.EndPoint, part.Name));

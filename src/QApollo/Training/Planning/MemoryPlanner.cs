@@ -39,6 +39,14 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
         return new PlannedRun(LayoutOf(current), steps);
     }
 
+    /// <summary>The least device memory that the pinned choices and the host budget allow.</summary>
+    public PlannedRun Smallest(TrainingOptions options)
+    {
+        var steps = new List<Concession>();
+        var planner = new MemoryPlanner(profile, budget with { DeviceBytes = 0 }, pinned);
+        return new PlannedRun(planner.LayoutOf(planner.Concede(options, steps)), steps);
+    }
+
     /// <summary>For every concession: what it would free where it is not made, and what taking it back would cost where it is.</summary>
     public IReadOnlyList<Alternative> Alternatives(TrainingOptions original, PlannedRun run)
     {
@@ -127,8 +135,8 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
         string free = string.Empty;
         if (pinned.Count > 0)
         {
-            var unpinned = new MemoryPlanner(profile, budget with { DeviceBytes = 0 }, new HashSet<MemoryChoice>());
-            long bytes = unpinned.FootprintOf(unpinned.Concede(options, [])).DeviceBytes;
+            var unpinned = new MemoryPlanner(profile, budget, new HashSet<MemoryChoice>());
+            long bytes = unpinned.Smallest(options).Footprint.DeviceBytes;
             free = bytes < least.DeviceBytes ? $"; with no choice made by hand, {Rounded(bytes)}" : string.Empty;
         }
 

