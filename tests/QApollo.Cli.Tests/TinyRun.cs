@@ -22,10 +22,12 @@ internal sealed class TinyRun : IDisposable
     public string TextPath => Path.Combine(Folder, "text.txt");
 
     /// <summary>Arguments of `train` into a folder of that name.</summary>
-    public string[] Train(string run, int steps, params string[] more) =>
+    public string[] Train(string run, int steps, params string[] more) => Train(run, steps, evalEvery: 0, more);
+
+    public string[] Train(string run, int steps, int evalEvery, params string[] more) =>
     [
         "train", "--model", ModelPath, "--data", TextPath, "--output-dir", RunFolder(run), "--cache-dir", Path.Combine(Folder, "cache"),
-        "--max-steps", $"{steps}", "--batch-size", "2", "--seq-len", "16", "--threads", "1", "--eval-every", "0", .. more,
+        "--max-steps", $"{steps}", "--batch-size", "2", "--seq-len", "16", "--threads", "1", "--eval-every", $"{evalEvery}", .. more,
     ];
 
     public string RunFolder(string run) => Path.Combine(Folder, run);

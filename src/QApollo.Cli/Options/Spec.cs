@@ -21,9 +21,9 @@ internal static class Spec
         defaultValue,
         text => (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= min && value <= max, value),
         value => value.ToString("R", CultureInfo.InvariantCulture))
-    {
-        DefaultNote = defaultNote,
-    };
+        {
+            DefaultNote = defaultNote,
+        };
 
     public static OptionSpec<string> Text(string name, string group, string help, string rangeText, string? defaultValue, string? defaultNote = null) =>
         new(name, group, help, rangeText, defaultValue, text => (text.Length > 0, text)) { DefaultNote = defaultNote };
@@ -42,9 +42,9 @@ internal static class Spec
             return index < 0 ? (false, default) : (true, choices[index].Value);
         },
         value => Array.Find(choices, choice => choice.Value.Equals(value)).Word ?? string.Empty)
-    {
-        DefaultNote = defaultNote,
-    };
+        {
+            DefaultNote = defaultNote,
+        };
 
     public static FlagSpec Flag(string name, string group, string help, bool transient = false) => new(name, group, help) { IsTransient = transient };
 }

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using QApollo.Cpu.Numerics;
 using QApollo.Cpu.Threading;
 using QApollo.Devices;
@@ -20,24 +22,56 @@ internal static unsafe class PackedMatrix
     /// <param name="panel">First element to write: step 0 of the panel or a later one.</param>
     public static void PackTransposed(float* rows, nint rowStride, int count, int depth, float* panel, int width)
     {
-        for (int j = 0; j < width; j++)
+        int j = 0;
+        if (Sse.IsSupported)
         {
-            float* to = panel + j;
-            if (j < count)
+            for (; j <= count - 4; j += 4)
             {
-                float* from = rows + j * rowStride;
-                for (int k = 0; k < depth; k++)
-                {
-                    to[(nint)k * width] = from[k];
-                }
+                TransposeFourRows(rows + j * rowStride, rowStride, depth, panel + j, width);
             }
-            else
+        }
+
+        for (; j < count; j++)
+        {
+            for (int k = 0; k < depth; k++)
             {
-                for (int k = 0; k < depth; k++)
-                {
-                    to[(nint)k * width] = 0;
-                }
+                panel[(nint)k * width + j] = rows[j * rowStride + k];
             }
+        }
+
+        for (int k = 0; j < width && k < depth; k++)
+        {
+            new Span<float>(panel + (nint)k * width + j, width - j).Clear();
+        }
+    }
+
+    private static void TransposeFourRows(float* rows, nint rowStride, int depth, float* panel, int width)
+    {
+        nint rowStride2 = 2 * rowStride;
+        nint rowStride3 = 3 * rowStride;
+        int k = 0;
+        for (; k <= depth - 4; k += 4, rows += 4, panel += 4 * width)
+        {
+            Vector128<float> r0 = Vector128.Load(rows);
+            Vector128<float> r1 = Vector128.Load(rows + rowStride);
+            Vector128<float> r2 = Vector128.Load(rows + rowStride2);
+            Vector128<float> r3 = Vector128.Load(rows + rowStride3);
+            Vector128<float> low01 = Sse.UnpackLow(r0, r1);
+            Vector128<float> low23 = Sse.UnpackLow(r2, r3);
+            Vector128<float> high01 = Sse.UnpackHigh(r0, r1);
+            Vector128<float> high23 = Sse.UnpackHigh(r2, r3);
+            Sse.MoveLowToHigh(low01, low23).Store(panel);
+            Sse.MoveHighToLow(low23, low01).Store(panel + width);
+            Sse.MoveLowToHigh(high01, high23).Store(panel + 2 * width);
+            Sse.MoveHighToLow(high23, high01).Store(panel + 3 * width);
+        }
+
+        for (; k < depth; k++, rows++, panel += width)
+        {
+            panel[0] = rows[0];
+            panel[1] = rows[rowStride];
+            panel[2] = rows[rowStride2];
+            panel[3] = rows[rowStride3];
         }
     }
 
@@ -74,7 +108,11 @@ internal static unsafe class PackedMatrix
     {
         var job = new RowsJob
         {
-            Weight = weight, FirstColumn = firstColumn, Columns = columns, Destination = destination, Width = context.Kernel.Columns,
+            Weight = weight,
+            FirstColumn = firstColumn,
+            Columns = columns,
+            Destination = destination,
+            Width = context.Kernel.Columns,
         };
         context.Pool.Run(job, Round(weight.OutFeatures, RowsJob.Rows) / RowsJob.Rows);
     }

@@ -15,7 +15,8 @@ internal static unsafe class Product
 
     private const int TileBytes = BlockRows * BlockColumns * sizeof(float);
 
-    public const int ThreadWorkspaceBytes = TileBytes + (BlockProduct.ScratchBytes + 255) / 256 * 256;
+    /// <summary>Scratch memory of one thread: a tile of results, a block of A.</summary>
+    public static int ThreadWorkspaceBytes => TileBytes + LeftOperand.Elements(BlockRows) * sizeof(float);
 
     /// <param name="a">Left operand: a(i, k) = a[i aRow + k aStep].</param>
     /// <param name="panels">B, all of its depth.</param>
@@ -44,9 +45,22 @@ internal static unsafe class Product
 
         var job = new Job
         {
-            Kernel = context.Kernel, A = a, ARow = aRow, AStep = aStep, Panels = panels, Rows = rows, Columns = columns,
-            Depth = depth, Initial = initial, Output = output, Stride = stride, OutputType = outputType, Accumulate = accumulate,
-            Workspace = threadWorkspace, ColumnBlocks = (columns + blockColumns - 1) / blockColumns, BlockColumnCount = blockColumns,
+            Kernel = context.Kernel,
+            A = a,
+            ARow = aRow,
+            AStep = aStep,
+            Panels = panels,
+            Rows = rows,
+            Columns = columns,
+            Depth = depth,
+            Initial = initial,
+            Output = output,
+            Stride = stride,
+            OutputType = outputType,
+            Accumulate = accumulate,
+            Workspace = threadWorkspace,
+            ColumnBlocks = (columns + blockColumns - 1) / blockColumns,
+            BlockColumnCount = blockColumns,
         };
         context.Pool.Run(job, rowBlocks * job.ColumnBlocks);
     }
@@ -82,18 +96,29 @@ internal static unsafe class Product
             nint panelStride = (nint)Depth * Kernel.Columns;
             nint offset = row * Stride + column;
             byte* workspace = Workspace + (nint)worker * ThreadWorkspaceBytes;
-            float* scratch = (float*)(workspace + TileBytes);
-            if (OutputType == DType.F32)
+            float* copy = (float*)(workspace + TileBytes);
+            float* tile = (float*)workspace;
+            bool direct = OutputType == DType.F32;
+            float* c = direct ? (float*)Output + offset : tile;
+            nint cRow = direct ? Stride : columns;
+            float* initial = Initial == null ? null : Initial + offset;
+            nint initialRow = Stride;
+            int passDepth = BlockProduct.PassDepth(Depth);
+            for (int k = 0; k < Depth; k += passDepth)
             {
-                float* initial = Initial == null ? null : Initial + offset;
-                BlockProduct.Run(
-                    Kernel, a, ARow, AStep, panels, panelStride, rows, columns, Depth,
-                    initial, Stride, (float*)Output + offset, Stride, scratch);
+                int steps = Math.Min(passDepth, Depth - k);
+                LeftBlock left = LeftOperand.Copy(a + k * AStep, ARow, AStep, rows, steps, Kernel.Rows, copy);
+                BlockProduct.RunPass(
+                    Kernel, left, panels + (nint)k * Kernel.Columns, panelStride, rows, columns, steps, initial, initialRow, c, cRow);
+                initial = c;
+                initialRow = cRow;
+            }
+
+            if (direct)
+            {
                 return;
             }
 
-            float* tile = (float*)workspace;
-            BlockProduct.Run(Kernel, a, ARow, AStep, panels, panelStride, rows, columns, Depth, null, 0, tile, columns, scratch);
             float* old = stackalloc float[BlockColumns];
             for (int i = 0; i < rows; i++)
             {

@@ -126,20 +126,20 @@ internal static unsafe class VectorMath
         }
     }
 
-    /// <summary>values *= factor.</summary>
-    public static void Scale(float* values, float factor, int count)
+    /// <summary>destination = factor * source; they may be the same.</summary>
+    public static void Multiply(float* source, float factor, float* destination, int count)
     {
         int width = Vector<float>.Count;
         Vector<float> factors = Vector.Create(factor);
         int i = 0;
         for (; i <= count - width; i += width)
         {
-            (Vector.Load(values + i) * factors).Store(values + i);
+            (Vector.Load(source + i) * factors).Store(destination + i);
         }
 
         for (; i < count; i++)
         {
-            values[i] *= factor;
+            destination[i] = source[i] * factor;
         }
     }
 }

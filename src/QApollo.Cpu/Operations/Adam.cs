@@ -15,7 +15,10 @@ internal static unsafe class Adam
         int blocks = Reductions.Blocks(gradient.Elements);
         var job = new Job
         {
-            Gradient = gradient, Moment1 = (float*)moment1.Address, Moment2 = (float*)moment2.Address, Scalars = scalars,
+            Gradient = gradient,
+            Moment1 = (float*)moment1.Address,
+            Moment2 = (float*)moment2.Address,
+            Scalars = scalars,
             Partials = context.Partials,
         };
         context.Pool.Run(job, blocks);

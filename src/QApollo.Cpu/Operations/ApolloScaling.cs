@@ -28,10 +28,18 @@ internal static unsafe class ApolloScaling
         int tasks = (channels + perTask - 1) / perTask;
         var job = new MomentJob
         {
-            Projected = (float*)projected.Address, Moment1 = (float*)moment1.Address, Moment2 = (float*)moment2.Address,
-            Squares = squares, Coefficients = scalars.TensorWise ? null : (float*)coefficients.Address, Scalars = scalars,
-            Channels = channels, ChannelsPerTask = perTask, Rank = rank, Partials = context.Partials,
-            ChannelStride = axis == ChannelAxis.Rows ? rank : 1, RankStride = axis == ChannelAxis.Rows ? 1 : channels,
+            Projected = (float*)projected.Address,
+            Moment1 = (float*)moment1.Address,
+            Moment2 = (float*)moment2.Address,
+            Squares = squares,
+            Coefficients = scalars.TensorWise ? null : (float*)coefficients.Address,
+            Scalars = scalars,
+            Channels = channels,
+            ChannelsPerTask = perTask,
+            Rank = rank,
+            Partials = context.Partials,
+            ChannelStride = axis == ChannelAxis.Rows ? rank : 1,
+            RankStride = axis == ChannelAxis.Rows ? 1 : channels,
         };
         context.Pool.Run(job, tasks);
 

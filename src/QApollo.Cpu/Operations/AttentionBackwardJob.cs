@@ -31,39 +31,34 @@ internal unsafe struct AttentionBackwardJob : IJob
         int width = Kernel.Columns;
         nint queryStride = Shape.QueryColumns;
         nint keyStride = Shape.KeyColumns;
-        int scoreStride = PackedMatrix.Round(length, Microkernel.MaxColumns);
-        int paddedFeatures = PackedMatrix.Round(features, Microkernel.MaxColumns);
-        float* keysTransposed = (float*)(Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        float* valuesTransposed = keysTransposed + (nint)scoreStride * features;
-        float* keyPanels = valuesTransposed + (nint)scoreStride * features;
-        float* queryPanels = keyPanels + (nint)paddedFeatures * length;
-        float* gradientPanels = queryPanels + paddedFeatures * Attention.BlockRows;
-        float* scores = gradientPanels + paddedFeatures * Attention.BlockRows;
-        float* scoreGradients = scores + Attention.BlockRows * scoreStride;
-        float* scratch = scoreGradients + Attention.BlockRows * scoreStride;
+        int height = Kernel.Rows;
+        var scratch = new AttentionScratch(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
+        int scoreStride = scratch.ScoreStride;
+        float* scores = scratch.Scores;
+        float* scoreGradients = scratch.ScoreGradients;
 
         nint firstKey = (nint)batch * length * keyStride + group * features;
-        Attention.PackTransposed(Key + firstKey, keyStride, length, features, keysTransposed, width);
-        Attention.PackTransposed(Value + firstKey, keyStride, length, features, valuesTransposed, width);
-        Attention.Pack(Key + firstKey, keyStride, length, features, keyPanels, width);
+        Attention.PackTransposed(Key + firstKey, keyStride, length, features, scratch.KeysTransposed, width);
+        Attention.PackTransposed(Value + firstKey, keyStride, length, features, scratch.ValuesTransposed, width);
+        Attention.Pack(Key + firstKey, keyStride, length, features, scratch.Keys, width);
         Clear(KeyGradient + firstKey, keyStride, length, features);
         Clear(ValueGradient + firstKey, keyStride, length, features);
         for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
         {
-            for (int first = 0; first < length; first += Attention.BlockRows)
+            for (int first = 0; first < length; first += AttentionScratch.BlockRows)
             {
-                int rows = Math.Min(Attention.BlockRows, length - first);
+                int rows = Math.Min(AttentionScratch.BlockRows, length - first);
                 int seen = first + rows;
                 nint token = (nint)batch * length + first;
                 nint start = token * queryStride + head * features;
-                float* query = Query + start;
                 float* gradient = OutputGradient + start;
+                LeftBlock queryBlock = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, scratch.QueryCopy, height);
+                LeftBlock gradientBlock = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, scratch.GradientCopy, height);
                 BlockProduct.Run(
-                    Kernel, query, queryStride, 1, keysTransposed, (nint)features * width, rows, seen, features,
-                    null, 0, scores, scoreStride, scratch);
+                    Kernel, queryBlock, scratch.KeysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
                 BlockProduct.Run(
-                    Kernel, gradient, queryStride, 1, valuesTransposed, (nint)features * width, rows, seen, features,
-                    null, 0, scoreGradients, scoreStride, scratch);
+                    Kernel, gradientBlock, scratch.ValuesTransposed, (nint)features * width, rows, seen, features,
+                    null, 0, scoreGradients, scoreStride);
 
                 nint statistics = (nint)head * Shape.QueryRows + token;
                 for (int i = 0; i < rows; i++)
@@ -73,28 +68,33 @@ internal unsafe struct AttentionBackwardJob : IJob
                     int visible = first + i + 1;
                     float* score = scores + i * scoreStride;
                     float* scoreGradient = scoreGradients + i * scoreStride;
-                    Softmax.Differentiate(score, scoreGradient, visible, Shape.Scale, LogSumExp[statistics + i], delta);
+                    Softmax.Differentiate(score, scoreGradient, visible, LogSumExp[statistics + i], delta);
                     new Span<float>(score + visible, seen - visible).Clear();
                     new Span<float>(scoreGradient + visible, seen - visible).Clear();
                 }
 
-                Attention.Pack(query, queryStride, rows, features, queryPanels, width);
-                Attention.Pack(gradient, queryStride, rows, features, gradientPanels, width);
-                AddTransposedProduct(scores, scoreStride, gradientPanels, rows, seen, ValueGradient + firstKey, scratch);
-                AddTransposedProduct(scoreGradients, scoreStride, queryPanels, rows, seen, KeyGradient + firstKey, scratch);
+                Attention.Pack(scratch.QueryCopy, features, rows, features, scratch.Queries, width);
+                Attention.Pack(scratch.GradientCopy, features, rows, features, scratch.Gradients, width);
+                AddTransposedProduct(scores, scoreStride, scratch.Gradients, rows, seen, ValueGradient + firstKey);
+                AddTransposedProduct(scoreGradients, scoreStride, scratch.Queries, rows, seen, KeyGradient + firstKey);
                 BlockProduct.Run(
-                    Kernel, scoreGradients, scoreStride, 1, keyPanels, (nint)length * width, rows, features, seen,
-                    null, 0, QueryGradient + start, queryStride, scratch);
+                    Kernel, new LeftBlock(scoreGradients, scoreStride, 1, height * scoreStride), scratch.Keys, (nint)length * width,
+                    rows, features, seen, null, 0, QueryGradient + start, queryStride);
+                for (int i = 0; i < rows; i++)
+                {
+                    float* row = QueryGradient + start + i * queryStride;
+                    VectorMath.Multiply(row, Shape.Scale, row, features);
+                }
             }
         }
     }
 
     /// <summary>destination[key] += sum over query rows of left[row][key] * right[row].</summary>
     private readonly void AddTransposedProduct(
-        float* left, nint leftStride, float* rightPanels, int rows, int keys, float* destination, float* scratch) =>
+        float* left, nint leftStride, float* rightPanels, int rows, int keys, float* destination) =>
         BlockProduct.Run(
-            Kernel, left, 1, leftStride, rightPanels, (nint)rows * Kernel.Columns, keys, Shape.HeadDim, rows,
-            destination, Shape.KeyColumns, destination, Shape.KeyColumns, scratch);
+            Kernel, new LeftBlock(left, 1, leftStride, Kernel.Rows), rightPanels, (nint)rows * Kernel.Columns, keys, Shape.HeadDim, rows,
+            destination, Shape.KeyColumns, destination, Shape.KeyColumns);
 
     private static void Clear(float* values, nint stride, int rows, int columns)
     {

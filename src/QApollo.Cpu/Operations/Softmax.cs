@@ -81,18 +81,17 @@ internal static unsafe class Softmax
         }
     }
 
-    /// <summary>In place: e^(scale * (value - max)); returns the sum.</summary>
-    public static float Exponentials(float* values, int count, float max, float scale)
+    /// <summary>In place: e^(value - max); returns the sum.</summary>
+    public static float Exponentials(float* values, int count, float max)
     {
         int width = Vector<float>.Count;
         Vector<float> shift = Vector.Create(max);
-        Vector<float> scales = Vector.Create(scale);
         Vector<float> s0 = Vector<float>.Zero, s1 = s0;
         int i = 0;
         for (; i <= count - 2 * width; i += 2 * width)
         {
-            Vector<float> e0 = VectorMath.Exp((Vector.Load(values + i) - shift) * scales);
-            Vector<float> e1 = VectorMath.Exp((Vector.Load(values + i + width) - shift) * scales);
+            Vector<float> e0 = VectorMath.Exp(Vector.Load(values + i) - shift);
+            Vector<float> e1 = VectorMath.Exp(Vector.Load(values + i + width) - shift);
             e0.Store(values + i);
             e1.Store(values + i + width);
             s0 += e0;
@@ -102,35 +101,31 @@ internal static unsafe class Softmax
         float sum = Vector.Sum(s0 + s1);
         for (; i < count; i++)
         {
-            values[i] = MathF.Exp((values[i] - max) * scale);
+            values[i] = MathF.Exp(values[i] - max);
             sum += values[i];
         }
 
         return sum;
     }
 
-    /// <summary>
-    /// In place, for one row: scores become P = e^(scale * score - logSumExp), and their gradient dP becomes
-    /// dS = scale * P * (dP - delta).
-    /// </summary>
-    public static void Differentiate(float* scores, float* gradients, int count, float scale, float logSumExp, float delta)
+    /// <summary>In place, for one row: scores become P = e^(score - logSumExp), and their gradient dP becomes dS = P (dP - delta).</summary>
+    public static void Differentiate(float* scores, float* gradients, int count, float logSumExp, float delta)
     {
         int width = Vector<float>.Count;
-        Vector<float> scales = Vector.Create(scale);
-        Vector<float> shift = Vector.Create(-logSumExp);
+        Vector<float> shift = Vector.Create(logSumExp);
         Vector<float> deltas = Vector.Create(delta);
         int i = 0;
         for (; i <= count - width; i += width)
         {
-            Vector<float> p = VectorMath.Exp(VectorMath.MultiplyAdd(Vector.Load(scores + i), scales, shift));
+            Vector<float> p = VectorMath.Exp(Vector.Load(scores + i) - shift);
             p.Store(scores + i);
-            (p * scales * (Vector.Load(gradients + i) - deltas)).Store(gradients + i);
+            (p * (Vector.Load(gradients + i) - deltas)).Store(gradients + i);
         }
 
         for (; i < count; i++)
         {
-            scores[i] = MathF.Exp(scores[i] * scale - logSumExp);
-            gradients[i] = scores[i] * scale * (gradients[i] - delta);
+            scores[i] = MathF.Exp(scores[i] - logSumExp);
+            gradients[i] = scores[i] * (gradients[i] - delta);
         }
     }
 }

@@ -10,10 +10,13 @@ public readonly record struct Operand(Tensor Tensor, double[] Values);
 /// <summary>One allocation of a device, cut into the tensors of a test, and the way to and from host arrays.</summary>
 public sealed class DeviceMemory : IDisposable
 {
+    private const int GuardBytes = 1 << 16;
+
     private readonly IDevice _device;
     private readonly nint _base;
     private readonly long _bytes;
     private long _used;
+    private Tensor _guard;
 
     public DeviceMemory(IDevice device, long bytes = 96 << 20)
     {
@@ -44,6 +47,7 @@ public sealed class DeviceMemory : IDisposable
     {
         long bytes = _device.Profile.WorkspaceBytes(request);
         Tensor workspace = Zeros(DType.U8, 1, checked((int)bytes));
+        _guard = Zeros(DType.U8, 1, GuardBytes);
         _device.Fill(new Tensor(workspace.Address, DType.F32, 1, (int)(bytes / 4)), float.NaN);
         _device.UseWorkspace(workspace);
     }
@@ -144,7 +148,16 @@ public sealed class DeviceMemory : IDisposable
         return values;
     }
 
-    public void Dispose() => _device.Free(MemorySpace.Device, _base);
+    /// <exception cref="InvalidOperationException">An operation wrote beyond the workspace.</exception>
+    public void Dispose()
+    {
+        bool overrun = !_guard.IsAbsent && Bytes(_guard).Any(b => b != 0);
+        _device.Free(MemorySpace.Device, _base);
+        if (overrun)
+        {
+            throw new InvalidOperationException("an operation wrote beyond the workspace that it asked for");
+        }
+    }
 }
 
 /// <summary>How a weight is stored.</summary>

@@ -50,19 +50,20 @@ public abstract class EmbeddingContract : DeviceContract
             Operand dy = Memory.Activation(samples.Normals(n * h), n, h);
             int[] tokens = samples.Integers(n, 0, vocabulary);
             Operand gradient = Memory.Upload(samples.Normals(rows * h), dtype, rows, h);
-            Device.EmbeddingBackward(dy.Tensor, Index(tokens, firstRow, rows), firstRow, gradient.Tensor);
+            Device.EmbeddingBackward(dy.Tensor, Index(Memory, tokens, firstRow, rows), firstRow, gradient.Tensor);
             double[] expected = EmbeddingOracle.Backward(dy.Values, tokens, h, firstRow, gradient.Values);
             AssertClose(gradient.Tensor, expected, 3, $"table gradient, {dtype}");
         }
     }
 
-    private TokenIndex Index(int[] tokens, int firstRow, int rows)
+    /// <summary>The positions of tokens firstRow .. firstRow + rows - 1, by token.</summary>
+    public static TokenIndex Index(DeviceMemory memory, int[] tokens, int firstRow, int rows)
     {
         int[] distinct = [.. tokens.Distinct().Order()];
         int[] positions = [.. Enumerable.Range(0, tokens.Length).OrderBy(i => tokens[i]).ThenBy(i => i)];
         int[] starts = [.. distinct.Select(t => tokens.Count(other => other < t)), tokens.Length];
         int first = distinct.Count(t => t < firstRow);
         int count = distinct.Count(t => t >= firstRow && t < firstRow + rows);
-        return new TokenIndex(Memory.Upload(distinct), Memory.Upload(starts), Memory.Upload(positions), first, count);
+        return new TokenIndex(memory.Upload(distinct), memory.Upload(starts), memory.Upload(positions), first, count);
     }
 }

@@ -66,7 +66,9 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
 
     private void Open()
     {
-        _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 17, FileOptions.SequentialScan);
+        // Plain text is read in large portions, straight into the chunk.
+        int bufferSize = File.IsGzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
+        _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
         Stream content = File.IsGzip ? new WholeGzipStream(_source) : _source;
         if (File.Format == DocumentFormat.XmlDocumentation)
         {

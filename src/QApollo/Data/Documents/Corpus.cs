@@ -54,9 +54,24 @@ public static class Corpus
         return file.Length == 0 ? throw new UsageException($"data: {path}: the file is empty") : file;
     }
 
+    /// <summary>Whether a folder has anything that <see cref="Find"/> would read.</summary>
+    internal static bool HasText(string folder) => FilesBelow(Path.GetFullPath(folder)).Any();
+
     private static List<CorpusFile> InFolder(string folder)
     {
         string root = Path.GetFullPath(folder);
+        List<CorpusFile> found = [.. FilesBelow(root)];
+        if (found.Count == 0)
+        {
+            throw new UsageException($"data: {folder}: the folder has no file with text ({CorpusFile.ReadableFormats})");
+        }
+
+        found.Sort((a, b) => string.CompareOrdinal(Comparable(root, a), Comparable(root, b)));
+        return found;
+    }
+
+    private static IEnumerable<CorpusFile> FilesBelow(string root)
+    {
         var options = new EnumerationOptions
         {
             RecurseSubdirectories = true,
@@ -68,24 +83,14 @@ public static class Corpus
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory,
             ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0,
         };
-
-        var found = new List<CorpusFile>();
         foreach (string path in entries)
         {
             if (CorpusFile.TryCreate(path) is { Length: > 0 } file
                 && (file.Format != DocumentFormat.XmlDocumentation || XmlDocumentationText.IsDocumentation(file)))
             {
-                found.Add(file);
+                yield return file;
             }
         }
-
-        if (found.Count == 0)
-        {
-            throw new UsageException($"data: {folder}: the folder has no file with text ({CorpusFile.ReadableFormats})");
-        }
-
-        found.Sort((a, b) => string.CompareOrdinal(Comparable(root, a), Comparable(root, b)));
-        return found;
     }
 
     private static string Comparable(string root, CorpusFile file) => Path.GetRelativePath(root, file.Path).Replace('\\', '/');

@@ -3,6 +3,7 @@ namespace QApollo.Data;
 /// <summary>
 /// From paths a person gave to data ready to train on. Text becomes token shards in the cache folder: found again when
 /// content, tokenizer and options are the same, gone on with when an earlier run was interrupted. Token shards are opened.
+/// Nothing removes old datasets from the cache: any of its folders may be deleted.
 /// </summary>
 public static class CorpusPreparation
 {

@@ -47,7 +47,10 @@ internal sealed class PreparationJob : IDisposable
         }
     }
 
+    private bool HasSaved => File.Exists(Path.Combine(_folder, PreparationState.FileName));
+
     /// <summary>Works from the saved position to the end of the corpus, then completes the dataset.</summary>
+    /// <exception cref="RunFailedException">The text is broken, or the disk full. What was saved before stays when it is of use.</exception>
     public void Run(CancellationToken cancellation)
     {
         if (DatasetManifestFile.Exists(_folder))
@@ -68,9 +71,9 @@ internal sealed class PreparationJob : IDisposable
             Save();
             throw;
         }
-        catch (Exception e) when (e is InvalidFileException or UsageException)
+        catch (Exception e) when (e is InvalidFileException or UsageException || (e is RunFailedException && !HasSaved))
         {
-            // The text must be changed, and has another key then: nobody would go on from here.
+            // Either the text must be changed, and has another key then, or there is no position to go on from.
             Discard();
             throw;
         }

@@ -40,7 +40,7 @@ internal sealed class TokenShardFiles
             }
             else if (Directory.Exists(path) && !DatasetManifestFile.Exists(path))
             {
-                shards.AddRange(Directory.EnumerateFiles(path).Where(IsShard).Order(StringComparer.Ordinal));
+                shards.AddRange(ShardsIn(path));
             }
 
             other = shards.Count == before ? path : other;
@@ -140,6 +140,21 @@ internal sealed class TokenShardFiles
         {
             throw new InvalidFileException(
                 source.Path, $"invalid UTF-8 at byte {source.FirstReplaced}: save the text as UTF-8, or leave out --strict to replace it");
+        }
+    }
+
+    /// <summary>A folder's .bin files, if they are token shards or it has nothing else: text may lie beside a .bin of another kind.</summary>
+    private static string[] ShardsIn(string folder)
+    {
+        try
+        {
+            string[] shards = [.. Directory.EnumerateFiles(folder).Where(IsShard).Order(StringComparer.Ordinal)];
+            bool takes = shards.Any(TokenShardHeader.IsAt) || (shards.Length > 0 && !Corpus.HasText(folder));
+            return takes ? shards : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"data: {folder}: cannot be read: {e.Message}", e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 
 namespace QApollo.Data;
@@ -27,11 +28,11 @@ internal static class FileHash
 
     private static string Sha256(string path, Action<long> read, CancellationToken cancellation)
     {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 18);
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            byte[] buffer = new byte[1 << 18];
             for (int count = stream.Read(buffer); count > 0; count = stream.Read(buffer))
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -44,6 +45,10 @@ internal static class FileHash
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException($"{path}: cannot be read: {e.Message}", e);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 }

@@ -31,6 +31,15 @@ internal readonly record struct TokenShardHeader(int Tokens, int TokenBytes)
         BinaryPrimitives.WriteInt32LittleEndian(header[8..], Tokens);
     }
 
+    /// <summary>Whether the file begins as a token shard does.</summary>
+    public static bool IsAt(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        Span<byte> magic = stackalloc byte[4];
+        return stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length
+            && BinaryPrimitives.ReadInt32LittleEndian(magic) is Magic16 or Magic32;
+    }
+
     /// <param name="header">The file's first bytes, as many as it has up to <see cref="Bytes"/>.</param>
     /// <param name="path">For messages.</param>
     /// <exception cref="RunFailedException">It is no token shard, or of an unknown version, or its size does not fit its count.</exception>

@@ -216,6 +216,31 @@ public sealed class CorpusPreparationTests : IDisposable
         Assert.Contains("cannot be written", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(3_600_000, false)]
+    public void After_a_write_error_only_work_that_can_go_on_stays(int saveMilliseconds, bool stays)
+    {
+        _fixture.WriteDocuments("a.jsonl", 6000);
+        string output = _fixture.File("output");
+        PreparationOptions options = _fixture.Options with
+        {
+            OutputFolder = output,
+            ShardTokens = 1_500_000,
+            SaveInterval = TimeSpan.FromMilliseconds(saveMilliseconds),
+        };
+        string obstacle = Path.Combine(output, "train-000001.bin.tmp");
+        Directory.CreateDirectory(obstacle);
+
+        RunFailedException error = Assert.Throws<RunFailedException>(() => _fixture.Prepare(options));
+
+        Assert.Contains("cannot be written", error.Message, StringComparison.Ordinal);
+        Assert.Equal(stays, Directory.GetFiles(output).Length > 0);
+        Directory.Delete(obstacle);
+        using PreparedData data = _fixture.Prepare(options);
+        Assert.Equal(PreparationFixture.Documents(6000), PreparationFixture.Documents(data.Train));
+    }
+
     [Fact]
     public void Two_processes_do_not_prepare_the_same_data_at_once()
     {

@@ -63,6 +63,43 @@ public sealed class TokenShardFilesTests : IDisposable
         Assert.Contains("mixed", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Text_may_lie_beside_a_bin_file_of_another_kind_and_notes_beside_shards()
+    {
+        _fixture.Write("a.txt", "text");
+        _fixture.Write("model.bin", "no shard");
+        using (PreparedData text = _fixture.Prepare())
+        {
+            Assert.Equal("text", Assert.Single(PreparationFixture.Documents(text.Train)));
+        }
+
+        Shard("b.bin", [1, 2]);
+        File.Delete(Path.Combine(_fixture.Text, "model.bin"));
+        using PreparedData shards = _fixture.Prepare();
+        Assert.Equal([1, 2], PreparationFixture.Tokens(shards.Train));
+    }
+
+    [Fact]
+    public void Mapped_shards_are_read_without_allocation()
+    {
+        Shard("a.bin", Enumerable.Range(0, 1000));
+        Shard("b.bin", Enumerable.Range(1000, 1000), wide: true);
+        using PreparedData data = _fixture.Prepare();
+        var source = new BatchSource(data.Train, new BatchOptions(4, 16, 2000, 1999));
+        int[] tokens = new int[64];
+        int[] labels = new int[64];
+        source.Next(tokens, labels);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            source.Next(tokens, labels);
+        }
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(tokens.Select(token => token + 1), labels);
+    }
+
     [Theory]
     [InlineData(0, "not a token shard")]
     [InlineData(4, "version")]

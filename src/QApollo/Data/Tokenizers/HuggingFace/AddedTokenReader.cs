@@ -13,12 +13,13 @@ internal static class AddedTokenReader
     public static IReadOnlyList<AddedToken> Read(JsonElement? tokens, TokenTable vocabulary) =>
         tokens is JsonElement json ? [.. json.Items("added_tokens").Select(token => ReadOne(token, vocabulary))] : [];
 
-    /// <summary>Those that are looked for in the normalized text, in their normalized form.</summary>
-    public static AddedTokenMatcher NormalizedMatcher(IReadOnlyList<AddedToken> tokens, IReadOnlyList<TextNormalizer> normalizers)
+    /// <summary>The tokens as they are looked for and decoded: those of the normalized text in their normalized form.</summary>
+    public static IReadOnlyList<AddedToken> Normalize(IReadOnlyList<AddedToken> tokens, IReadOnlyList<TextNormalizer> normalizers)
     {
         var state = new EncodeState();
-        return new AddedTokenMatcher(tokens.Where(token => token.Normalized).Select(token =>
-            token with { Content = HuggingFaceTokenizer.Normalize(token.Content, normalizers, state).ToArray() }));
+        return [.. tokens.Select(token => token.Normalized
+            ? token with { Content = HuggingFaceTokenizer.Normalize(token.Content, normalizers, state).ToArray() }
+            : token)];
     }
 
     private static AddedToken ReadOne(JsonElement json, TokenTable vocabulary)

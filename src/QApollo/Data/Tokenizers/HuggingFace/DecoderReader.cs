@@ -56,15 +56,15 @@ internal sealed class DecoderReader
 
     private byte[]? Apply(List<Func<byte[], byte[]>> steps, int id, TokenTable vocabulary, Dictionary<int, byte[]> contents)
     {
-        if (contents.TryGetValue(id, out byte[]? content))
+        if (vocabulary.TryText(id, out ReadOnlySpan<byte> token))
         {
-            // In byte-level vocabularies added tokens are plain text; elsewhere they hold marks like the others.
-            return _byteLevel ? content : steps.Aggregate(content, (bytes, step) => step(bytes));
+            return steps.Aggregate(token.ToArray(), (bytes, step) => step(bytes));
         }
 
-        return vocabulary.TryText(id, out ReadOnlySpan<byte> token)
-            ? steps.Aggregate(token.ToArray(), (bytes, step) => step(bytes))
-            : null;
+        // Beside a byte-level vocabulary added tokens are plain text; elsewhere they hold marks like the others.
+        return !contents.TryGetValue(id, out byte[]? content) || _byteLevel
+            ? content
+            : steps.Aggregate(content, (bytes, step) => step(bytes));
     }
 
     private void AddStep(JsonElement json)

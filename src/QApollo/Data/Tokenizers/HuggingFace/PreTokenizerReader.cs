@@ -9,9 +9,6 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 /// <summary>Reads the "pre_tokenizer" of a tokenizer.json and puts its stages before the model.</summary>
 internal sealed class PreTokenizerReader
 {
-    // Word characters here also are the joiners (Unicode's \w, UTS #18), unlike in the patterns of Split.
-    private const string Words = @"[\w\x{200C}\x{200D}]+|[^\w\s\x{200C}\x{200D}]+";
-
     private readonly IReadOnlyList<JsonElement> _parts;
     private int _buffer = HuggingFaceTokenizer.FirstStageBuffer;
 
@@ -80,7 +77,7 @@ internal sealed class PreTokenizerReader
             case "WhitespaceSplit":
                 return Split(Class(CharacterClass.Space), SplitBehavior.Removed, next);
             case "Whitespace":
-                return new SplitStage(UsualPatterns.Matcher(Words), SplitBehavior.Removed, invert: true, next);
+                return new SplitStage(new WordMatcher(), SplitBehavior.Removed, invert: true, next);
             case "BertPreTokenizer":
                 next = Split(Class(CharacterClass.Punctuation), SplitBehavior.Isolated, next);
                 return Split(Class(CharacterClass.Space), SplitBehavior.Removed, next);

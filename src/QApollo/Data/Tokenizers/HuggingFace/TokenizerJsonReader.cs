@@ -41,6 +41,7 @@ internal static class TokenizerJsonReader
         var preTokenizer = new PreTokenizerReader(root.Field("pre_tokenizer"));
         ModelReader model = ModelReader.Read(root.Required("model"), preTokenizer.IsByteLevel);
         IReadOnlyList<AddedToken> added = AddedTokenReader.Read(root.Field("added_tokens"), model.Vocabulary);
+        IReadOnlyList<AddedToken> searched = AddedTokenReader.Normalize(added, normalizers);
         int end = EndOfDocumentToken.Find(added, model.Vocabulary, folder);
         return new HuggingFaceTokenizer
         {
@@ -48,11 +49,11 @@ internal static class TokenizerJsonReader
             VocabularySize = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1),
             EndOfDocument = end,
             Fingerprint = Hash(root, end),
-            RawTokens = new AddedTokenMatcher(added.Where(token => !token.Normalized)),
-            NormalizedTokens = AddedTokenReader.NormalizedMatcher(added, normalizers),
+            RawTokens = new AddedTokenMatcher(searched.Where(token => !token.Normalized)),
+            NormalizedTokens = new AddedTokenMatcher(searched.Where(token => token.Normalized)),
             Normalizers = normalizers,
             Stages = preTokenizer.Build(model.Model),
-            Decoder = DecoderReader.Read(root.Field("decoder"), preTokenizer, model.Vocabulary, added),
+            Decoder = DecoderReader.Read(root.Field("decoder"), preTokenizer, model.Vocabulary, searched),
         };
     }
 

@@ -44,12 +44,13 @@ internal sealed class LowercaseNormalizer : CharacterNormalizer
     }
 }
 
-/// <summary>Drops marks of category Mn; meant to follow NFD.</summary>
+/// <summary>Drops marks; meant to follow NFD.</summary>
 internal sealed class StripAccentsNormalizer : CharacterNormalizer
 {
     protected override void Rewrite(int codePoint, ByteBuffer output)
     {
-        if (CharUnicodeInfo.GetUnicodeCategory(codePoint) != UnicodeCategory.NonSpacingMark)
+        if (CharUnicodeInfo.GetUnicodeCategory(codePoint)
+            is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark))
         {
             output.AddCodePoint(codePoint);
         }

@@ -5,11 +5,24 @@ namespace QApollo.Data.Tokenizers.Patterns;
 /// <summary>Reads a class in brackets: ranges, escapes, nested classes, [:names:], intersection by &amp;&amp;.</summary>
 internal readonly struct PatternClassParser(PatternParser parser)
 {
-    /// <summary>From after '[' to after ']'.</summary>
+    /// <summary>From after '[' to after ']'. Cases are added once, to the whole, before a '^' of the outermost class.</summary>
     public CodePointSet ParseClass()
     {
-        parser.Nest(1);
         bool negative = parser.Take('^');
+        CodePointSet set = parser.Fold(ParseMembers());
+        return negative ? ~set : set;
+    }
+
+    private CodePointSet ParseNested()
+    {
+        bool negative = parser.Take('^');
+        CodePointSet set = ParseMembers();
+        return negative ? ~set : set;
+    }
+
+    private CodePointSet ParseMembers()
+    {
+        parser.Nest(1);
         CodePointSet? left = null;
         CodePointSet set = CodePointSet.Empty;
         bool first = true;
@@ -29,20 +42,19 @@ internal readonly struct PatternClassParser(PatternParser parser)
             }
             else
             {
-                set |= parser.Fold(ParseItem(c));
+                set |= ParseItem(c);
             }
         }
 
         parser.Nest(-1);
-        set = left is null ? set : left & set;
-        return negative ? ~set : set;
+        return left is null ? set : left & set;
     }
 
     private CodePointSet ParseItem(int c)
     {
         if (c == '[')
         {
-            return parser.Look() == ':' && TryNamed() is CodePointSet named ? named : ParseClass();
+            return parser.Look() == ':' && TryNamed() is CodePointSet named ? named : ParseNested();
         }
 
         CodePointSet low = c == '\\' ? ParseEscaped() : CodePointSet.Of(c);
@@ -53,7 +65,7 @@ internal readonly struct PatternClassParser(PatternParser parser)
 
         parser.Next();
         int next = parser.Next();
-        CodePointSet high = next == '\\' ? ParseEscaped() : next == '[' ? ParseClass() : CodePointSet.Of(next);
+        CodePointSet high = next == '\\' ? ParseEscaped() : next == '[' ? ParseNested() : CodePointSet.Of(next);
         if (!IsSingle(high, out int last))
         {
             return low | CodePointSet.Of('-') | high;

@@ -299,12 +299,10 @@ internal sealed class PatternMatcher(PatternProgram program) : ITextMatcher
 
     private static bool IsWordBoundary(ReadOnlySpan<byte> text, int position)
     {
-        bool before = position > 0 && IsWord(Utf8Text.DecodeBefore(text, position, out _));
-        bool after = position < text.Length && IsWord(Utf8Text.Decode(text, position, out _));
+        bool before = position > 0 && UnicodeProperties.IsPatternWord(Utf8Text.DecodeBefore(text, position, out _));
+        bool after = position < text.Length && UnicodeProperties.IsPatternWord(Utf8Text.Decode(text, position, out _));
         return before != after;
     }
-
-    private static bool IsWord(int codePoint) => (CharacterClasses.Of(codePoint) & CharacterClass.Word) != 0;
 
     private static bool Moved(ref int position, int length)
     {

@@ -294,7 +294,8 @@ internal sealed class PatternParser
                     new PatternNode.One(CodePointSet.Range(10, 13) | CodePointSet.Of(0x85, 0x2028, 0x2029)),
                 ]));
             default:
-                return One(ParseEscapedSet());
+                // Properties stay as they are: (?i)\p{Lu} is upper case only.
+                return Peek() is 'p' or 'P' ? new PatternNode.One(ParseEscapedSet()) : One(ParseEscapedSet());
         }
 
         PatternNode Anchor(AnchorKind kind)

@@ -1,3 +1,5 @@
+using QApollo.Data.Tokenizers.Training;
+
 namespace QApollo.Data.Tokenizers.Patterns;
 
 /// <summary>The splitting patterns that have a matcher of their own, and the choice of a matcher for any pattern.</summary>
@@ -14,6 +16,8 @@ internal static class UsualPatterns
 
     private const string Llama3Start = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}";
     private const string Llama3End = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    public static string Of(WordPattern pattern) => pattern == WordPattern.Gpt2 ? Gpt2 : Llama3;
 
     /// <exception cref="UsageException">The pattern is malformed or not supported.</exception>
     public static ITextMatcher Matcher(string pattern) => pattern switch

@@ -21,7 +21,7 @@ internal enum CharacterClass : byte
     /// <summary>Carriage return or line feed; also <see cref="Space"/>.</summary>
     LineEnd = 8,
 
-    /// <summary>\w: letters, marks, decimal digits, letter numbers, connectors, circled letters.</summary>
+    /// <summary>\w of UTS #18: letters, marks, decimal digits, letter numbers, connectors, circled letters, joiners.</summary>
     Word = 16,
 
     /// <summary>\p{P}, or punctuation of ASCII by the C library's rule.</summary>
@@ -51,7 +51,7 @@ internal static class CharacterClasses
 
     private static CharacterClass Classify(int codePoint)
     {
-        CharacterClass result = CharInfoCategory(codePoint) switch
+        CharacterClass result = CharUnicodeInfo.GetUnicodeCategory(codePoint) switch
         {
             <= UnicodeCategory.OtherLetter => CharacterClass.Letter | CharacterClass.Word,
             <= UnicodeCategory.EnclosingMark => CharacterClass.Word,
@@ -77,12 +77,12 @@ internal static class CharacterClasses
             result |= CharacterClass.Punctuation;
         }
 
-        return IsCircledLetter(codePoint) ? result | CharacterClass.Word : result;
+        return IsCircledLetter(codePoint) || IsJoiner(codePoint) ? result | CharacterClass.Word : result;
     }
 
     /// <summary>Alphabetic (DerivedCoreProperties) symbols: circled, squared and regional letters.</summary>
-    internal static bool IsCircledLetter(int codePoint) => codePoint is (>= 0x24B6 and <= 0x24E9)
+    private static bool IsCircledLetter(int codePoint) => codePoint is (>= 0x24B6 and <= 0x24E9)
         or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 
-    private static UnicodeCategory CharInfoCategory(int codePoint) => CharUnicodeInfo.GetUnicodeCategory(codePoint);
+    public static bool IsJoiner(int codePoint) => codePoint is 0x200C or 0x200D;
 }

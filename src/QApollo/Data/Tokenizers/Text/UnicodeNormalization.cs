@@ -146,8 +146,9 @@ internal sealed class UnicodeNormalization
         int count = 0;
         int starter = -1;
         int before = -1;
-        foreach ((int codePoint, byte combining) in _segment)
+        for (int i = 0; i < _segment.Count; i++)
         {
+            (int codePoint, byte combining) = _segment[i];
             if (starter >= 0 && before < combining && _data.Compose(_segment[starter].CodePoint, codePoint) is int composed and >= 0)
             {
                 _segment[starter] = (composed, 0);

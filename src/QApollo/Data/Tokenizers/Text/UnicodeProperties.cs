@@ -14,15 +14,42 @@ internal static class UnicodeProperties
 
     private static readonly Dictionary<string, string> LongNames = new()
     {
-        ["letter"] = "l", ["mark"] = "m", ["number"] = "n", ["separator"] = "z", ["other"] = "c", ["punctuation"] = "p",
-        ["symbol"] = "s", ["uppercaseletter"] = "lu", ["lowercaseletter"] = "ll", ["titlecaseletter"] = "lt",
-        ["modifierletter"] = "lm", ["otherletter"] = "lo", ["nonspacingmark"] = "mn", ["spacingmark"] = "mc",
-        ["enclosingmark"] = "me", ["decimalnumber"] = "nd", ["letternumber"] = "nl", ["othernumber"] = "no",
-        ["spaceseparator"] = "zs", ["lineseparator"] = "zl", ["paragraphseparator"] = "zp", ["control"] = "cc",
-        ["format"] = "cf", ["privateuse"] = "co", ["unassigned"] = "cn", ["connectorpunctuation"] = "pc",
-        ["dashpunctuation"] = "pd", ["openpunctuation"] = "ps", ["closepunctuation"] = "pe", ["initialpunctuation"] = "pi",
-        ["finalpunctuation"] = "pf", ["otherpunctuation"] = "po", ["mathsymbol"] = "sm", ["currencysymbol"] = "sc",
-        ["modifiersymbol"] = "sk", ["othersymbol"] = "so",
+        ["letter"] = "l",
+        ["mark"] = "m",
+        ["number"] = "n",
+        ["separator"] = "z",
+        ["other"] = "c",
+        ["punctuation"] = "p",
+        ["symbol"] = "s",
+        ["uppercaseletter"] = "lu",
+        ["lowercaseletter"] = "ll",
+        ["titlecaseletter"] = "lt",
+        ["modifierletter"] = "lm",
+        ["otherletter"] = "lo",
+        ["nonspacingmark"] = "mn",
+        ["spacingmark"] = "mc",
+        ["enclosingmark"] = "me",
+        ["decimalnumber"] = "nd",
+        ["letternumber"] = "nl",
+        ["othernumber"] = "no",
+        ["spaceseparator"] = "zs",
+        ["lineseparator"] = "zl",
+        ["paragraphseparator"] = "zp",
+        ["control"] = "cc",
+        ["format"] = "cf",
+        ["privateuse"] = "co",
+        ["unassigned"] = "cn",
+        ["connectorpunctuation"] = "pc",
+        ["dashpunctuation"] = "pd",
+        ["openpunctuation"] = "ps",
+        ["closepunctuation"] = "pe",
+        ["initialpunctuation"] = "pi",
+        ["finalpunctuation"] = "pf",
+        ["otherpunctuation"] = "po",
+        ["mathsymbol"] = "sm",
+        ["currencysymbol"] = "sc",
+        ["modifiersymbol"] = "sk",
+        ["othersymbol"] = "so",
     };
 
     private static readonly ConcurrentDictionary<string, CodePointSet?> Known = new();
@@ -42,6 +69,15 @@ internal static class UnicodeProperties
         return Known.GetOrAdd(LongNames.GetValueOrDefault(key, key), Build);
     }
 
+    /// <summary>Oniguruma's \w: that of UTS #18 without the joiners and with the other numbers of Latin-1.</summary>
+    public static bool IsPatternWord(int codePoint)
+    {
+        CharacterClass kind = CharacterClasses.Of(codePoint);
+        return (kind & CharacterClass.Word) != 0
+            ? !CharacterClasses.IsJoiner(codePoint)
+            : codePoint <= 0xFF && (kind & CharacterClass.Number) != 0;
+    }
+
     private static CodePointSet Require(string name) => Find(name) ?? throw new InvalidOperationException(name);
 
     private static CodePointSet? Build(string name) => name switch
@@ -51,7 +87,7 @@ internal static class UnicodeProperties
         "ascii" => CodePointSet.Range(0, 0x7F),
         "space" or "whitespace" => CodePointSet.Where(CharacterClasses.IsWhiteSpace),
         "blank" => Require("zs") | CodePointSet.Of('\t'),
-        "word" => CodePointSet.Where(c => (CharacterClasses.Of(c) & CharacterClass.Word) != 0),
+        "word" => CodePointSet.Where(IsPatternWord),
         "alpha" or "alphabetic" => null,
         "digit" => Require("nd"),
         "xdigit" => CodePointSet.Range('0', '9') | CodePointSet.Range('a', 'f') | CodePointSet.Range('A', 'F'),

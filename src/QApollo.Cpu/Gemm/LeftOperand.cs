@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace QApollo.Cpu.Gemm;
+
+/// <summary>
+/// Copies a block of the left operand, so that the rows or steps that the kernel reads together do not fall on the same
+/// lines of the cache, as they do when a matrix has a power of two of columns.
+/// </summary>
+internal static unsafe class LeftOperand
+{
+    /// <summary>Elements between the rows of a copied row-major block: an odd number of cache lines.</summary>
+    private const int RowStride = BlockProduct.MaxDepth + 16;
+
+    /// <summary>Elements of the largest copy.</summary>
+    public static int Elements(int rows) => rows * RowStride;
+
+    /// <summary>Copies a(i, k) = a[i aRow + k aStep], one of the strides being 1.</summary>
+    public static LeftBlock Copy(float* a, nint aRow, nint aStep, int rows, int steps, int height, float* buffer)
+    {
+        if (aStep == 1)
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                new ReadOnlySpan<float>(a + row * aRow, steps).CopyTo(new Span<float>(buffer + row * RowStride, steps));
+            }
+
+            return new LeftBlock(buffer, RowStride, 1, height * RowStride);
+        }
+
+        CopyTransposed(a, aStep, rows, steps, height, buffer);
+        return new LeftBlock(buffer, 1, height, steps * height);
+    }
+
+    /// <summary>Tiles [steps, height], one after another.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyTransposed(float* a, nint aStep, int rows, int steps, int height, float* buffer)
+    {
+        nint tile = (nint)steps * height;
+        for (int k = 0; k < steps; k++, a += aStep, buffer += height)
+        {
+            float* to = buffer;
+            int row = 0;
+            for (; row <= rows - height; row += height, to += tile)
+            {
+                int i = 0;
+                for (; i <= height - 4; i += 4)
+                {
+                    Vector128.Load(a + row + i).Store(to + i);
+                }
+
+                for (; i < height; i++)
+                {
+                    to[i] = a[row + i];
+                }
+            }
+
+            for (int i = 0; row < rows; row++, i++)
+            {
+                to[i] = a[row];
+            }
+        }
+    }
+}
+
+/// <summary>
+/// The left operand of a block: element (row, k) of tile t is Start[t TileStride + row RowStride + k StepStride]. Rows up
+/// to the next multiple of the kernel's must be readable; what they hold does not matter.
+/// </summary>
+internal readonly unsafe struct LeftBlock(float* start, nint rowStride, nint stepStride, nint tileStride)
+{
+    public readonly float* Start = start;
+    public readonly nint RowStride = rowStride;
+    public readonly nint StepStride = stepStride;
+    public readonly nint TileStride = tileStride;
+
+    public LeftBlock SkipSteps(int steps) => new(Start + steps * StepStride, RowStride, StepStride, TileStride);
+}
