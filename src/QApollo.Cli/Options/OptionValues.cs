@@ -84,8 +84,11 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
                     break;
                 case double:
                     break;
-                case object value:
-                    writer.WriteString(spec.Key, spec.Format(value));
+                case object value when spec.Format(value) is { } text:
+                    writer.WriteString(spec.Key, text);
+                    break;
+                default:
+                    // A default that depends on other options has no text of its own.
                     break;
             }
         }
