@@ -87,6 +87,9 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
                 case object value when spec.Format(value) is { Length: > 0 } text:
                     writer.WriteString(spec.Key, text);
                     break;
+                default:
+                    // A default that depends on other options has no text of its own.
+                    break;
             }
         }
 

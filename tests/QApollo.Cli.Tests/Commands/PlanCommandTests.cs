@@ -45,7 +45,7 @@ public class PlanCommandTests
     public void The_table_and_the_page_tell_the_same()
     {
         using var folder = new TempFolder();
-        string page = Path.Combine(folder.Path, "plan.html");
+        string page = folder.File("plan.html");
         CliResult result = Cli.Run($"plan --model 7b --batch-size 1 --seq-len 1024 --html \"{page}\"");
         Assert.Equal(0, result.ExitCode);
         foreach (string text in new[] { "driver context", "embedding and head", "linear weight gradient (loss and head)", "RTX 3060 12 GB" })
@@ -75,14 +75,14 @@ public class PlanCommandTests
     }
 
     [Theory]
-    [InlineData("\"num_hidden_layers\": 0", "num_hidden_layers is 0")]
+    [InlineData("\"num_hidden_layers\": 0, \"intermediate_size\": 64", "num_hidden_layers is 0")]
     [InlineData("\"num_hidden_layers\": 10000, \"intermediate_size\": 2147483647", "cannot be addressed")]
-    [InlineData("\"num_hidden_layers\": 2, \"intermediate_size\": 2147483647", "more bytes than can be counted")]
+    [InlineData("\"num_hidden_layers\": 1, \"intermediate_size\": 1000000000", "more bytes than can be counted")]
     public void Impossible_models_are_one_clear_line(string sizes, string message)
     {
         using var folder = new TempFolder();
-        string config = Path.Combine(folder.Path, "config.json");
-        File.WriteAllText(config, $"{{\"hidden_size\": 1073741824, \"intermediate_size\": 64, \"num_attention_heads\": 8, \"vocab_size\": 1000000, {sizes}}}");
+        string config = folder.File("config.json");
+        File.WriteAllText(config, $"{{\"hidden_size\": 100000000, \"num_attention_heads\": 8, \"vocab_size\": 1000000, {sizes}}}");
         CliResult result = Cli.Run($"plan --model \"{config}\"");
         Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
         Assert.Contains(message, result.Error, StringComparison.Ordinal);

@@ -10,8 +10,8 @@ public class ProfileCommandTests
     public void The_demo_is_profiled_with_plan_and_measurement_side_by_side()
     {
         using var folder = new TempFolder();
-        string page = Path.Combine(folder.Path, "profile.html");
-        string text = Path.Combine(folder.Path, "profile.md");
+        string page = folder.File("profile.html");
+        string text = folder.File("profile.md");
         CliResult result = Cli.Run($"profile --batch-size 2 --seq-len 32 --grad-accum 2 --steps 2 --json --html \"{page}\" --markdown \"{text}\"");
         Assert.Equal(0, result.ExitCode);
         using var json = JsonDocument.Parse(result.Output);

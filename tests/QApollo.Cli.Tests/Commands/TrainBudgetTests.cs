@@ -13,8 +13,8 @@ public class TrainBudgetTests
     public void A_budget_decides_what_is_not_decided_and_a_resumed_run_keeps_it()
     {
         using var folder = new TempFolder();
-        string text = Path.Combine(folder.Path, "text.txt");
-        string run = Path.Combine(folder.Path, "run");
+        string text = folder.File("text.txt");
+        string run = folder.File("run");
         File.WriteAllText(text, string.Concat(Enumerable.Repeat("A budget is an input of the plan. ", 400)));
         CliResult result = Cli.Run($"{Short} --data \"{text}\" --output-dir \"{run}\" --budget {Budget()}MiB");
         Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
@@ -31,10 +31,22 @@ public class TrainBudgetTests
     }
 
     [Fact]
+    public void A_run_without_a_budget_resumes_with_its_defaults()
+    {
+        using var folder = new TempFolder();
+        string text = folder.File("text.txt");
+        string run = folder.File("run");
+        File.WriteAllText(text, string.Concat(Enumerable.Repeat("Nothing was decided. ", 400)));
+        Assert.Equal(0, Cli.Run($"{Short} --data \"{text}\" --output-dir \"{run}\"").ExitCode);
+        CliResult resumed = Cli.Run($"train --resume --output-dir \"{run}\" --max-steps 3");
+        Assert.Equal((0, string.Empty), (resumed.ExitCode, resumed.Error));
+    }
+
+    [Fact]
     public void Nothing_is_loaded_when_nothing_fits()
     {
         using var folder = new TempFolder();
-        string run = Path.Combine(folder.Path, "run");
+        string run = folder.File("run");
         CliResult result = Cli.Run($"{Short} --model 7b --output-dir \"{run}\" --budget 2GiB");
         Assert.Equal((1, string.Empty), (result.ExitCode, result.Output));
         Assert.Contains("7b does not fit --budget 2.00 GiB: the smallest that would do is", result.Error, StringComparison.Ordinal);
