@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text;
 using QApollo.Cli.Commands;
+using QApollo.Cuda.Driver;
 
 namespace QApollo.Cli;
 
@@ -22,8 +23,10 @@ internal static class Program
         root.Subcommands.Add(GenerateCommand.Create());
         root.Subcommands.Add(EvalCommand.Create());
         root.Subcommands.Add(DataCommand.Create());
-        root.Subcommands.Add(PresetsCommand.Create());
         root.Subcommands.Add(TokenizerCommand.Create());
+        root.Subcommands.Add(PresetsCommand.Create());
+        root.Subcommands.Add(PlanCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
@@ -50,7 +53,7 @@ internal static class Program
             Console.Error.WriteLine("qapollo: stopped");
             return ExitCode.Failure;
         }
-        catch (Exception exception) when (exception is RunFailedException or OutOfMemoryException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is RunFailedException or CudaException or OutOfMemoryException or IOException or UnauthorizedAccessException)
         {
             return Report(exception, parsed.GetValue(verbose), ExitCode.Failure);
         }

@@ -63,7 +63,7 @@ internal static class GenerateCommand
         }
 
         GenerationOptions options = ToOptions(values, room);
-        using IDevice device = TrainSettings.OpenDevice(values);
+        using IDevice device = new DeviceChoice(values, defaultText: "cpu").Open();
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
         Generate(model, new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId), text, prompt, options);
         return ExitCode.Success;

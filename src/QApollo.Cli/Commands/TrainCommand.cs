@@ -11,6 +11,7 @@ using QApollo.Inference;
 using QApollo.Memory;
 using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
+using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;
@@ -29,7 +30,9 @@ internal static class TrainCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ReadOptions(commandLine, parsed);
-        TrainingOptions options = TrainSettings.ToTrainingOptions(values);
+        var deviceChoice = new DeviceChoice(values, defaultText: "cpu");
+        PlannedRun planned = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), deviceChoice);
+        TrainingOptions options = planned.Options;
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
@@ -42,8 +45,8 @@ internal static class TrainCommand
         }
 
         using ModelFolder? initial = resume ? null : TrainSettings.OpenInitialWeights(values);
-        using IDevice device = TrainSettings.OpenDevice(values);
-        var layout = new TrainingLayout(options, device.Profile);
+        using IDevice device = deviceChoice.Open();
+        TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
         using PreparedData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
         var batchOptions = new BatchOptions(
@@ -61,6 +64,12 @@ internal static class TrainCommand
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        if (planned.GivenUp.Count > 0)
+        {
+            notes.WriteLine($"budget: {string.Join("; ", planned.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})"))}");
+            notes.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, device.Profile))}");
+        }
+
         var facts = new RunFacts($"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
         var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);

@@ -1,5 +1,6 @@
 using QApollo.Data;
 using QApollo.Devices;
+using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -109,7 +110,13 @@ internal static class TrainOptionTable
     public static OptionSpec<int> VocabularySlice { get; } = Spec.Int(
         "--vocabulary-slice", NumbersGroup, "Vocabulary rows whose gradient exists at a time; 0 for all.", 0, 0);
 
-    public static OptionSpec<string> Device { get; } = Spec.Text("--device", RunGroup, "Where to compute.", "cpu", "cpu");
+    public static OptionSpec<string> Budget { get; } = Spec.Text(
+        "--budget", NumbersGroup, "Device memory that the run may take; what does not fit is chosen anew.", BudgetText.Allowed, null);
+
+    public static OptionSpec<string> HostBudget { get; } = Spec.Text(
+        "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
+
+    public static OptionSpec<string> Device { get; } = Spec.Text("--device", RunGroup, "Where to compute.", "cpu, cuda, cuda:1", "cpu");
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
@@ -156,7 +163,7 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice,
+        Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice, Budget, HostBudget,
         Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, Config,
     ];

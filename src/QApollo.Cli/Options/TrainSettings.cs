@@ -1,6 +1,4 @@
 using QApollo.Checkpoints;
-using QApollo.Cpu;
-using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -71,13 +69,6 @@ internal static class TrainSettings
             Keep = values.Get(T.Keep),
         };
     }
-
-    /// <exception cref="UsageException">There is no such device.</exception>
-    public static IDevice OpenDevice(OptionValues values) => values.Get(T.Device) switch
-    {
-        "cpu" => new CpuDevice(values.Get(DataOptionTable.Threads)),
-        string other => throw new UsageException($"--device: '{other}' is not known; it takes cpu"),
-    };
 
     /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
     /// <exception cref="UsageException">The folder's configuration is broken.</exception>

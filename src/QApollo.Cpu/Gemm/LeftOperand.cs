@@ -74,5 +74,7 @@ internal readonly unsafe struct LeftBlock(float* start, nint rowStride, nint ste
     public readonly nint StepStride = stepStride;
     public readonly nint TileStride = tileStride;
 
+    public LeftBlock SkipTiles(int tiles) => new(Start + tiles * TileStride, RowStride, StepStride, TileStride);
+
     public LeftBlock SkipSteps(int steps) => new(Start + steps * StepStride, RowStride, StepStride, TileStride);
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using QApollo.Devices;
 
 namespace QApollo.Cpu.Numerics;
@@ -10,56 +11,97 @@ internal sealed unsafe class EightBitCodec
 
     private readonly float[] _values;
 
-    /// <summary>Entry i lies between values i and i + 1; the last one is above all values.</summary>
+    /// <summary>Entry i lies halfway between values i and i + 1; the last ones are above all values.</summary>
     private readonly float[] _bounds;
+
+    /// <summary>By the upper 16 bits of a number: the code of the lowest number that starts with them.</summary>
+    private readonly byte[] _firstCodes = new byte[1 << 16];
 
     private EightBitCodec(ReadOnlySpan<float> values)
     {
         _values = values.ToArray();
-        _bounds = new float[_values.Length];
+        _bounds = new float[_values.Length + 1];
         for (int i = 0; i < _values.Length - 1; i++)
         {
             _bounds[i] = (_values[i] + _values[i + 1]) / 2;
         }
 
-        _bounds[^1] = float.PositiveInfinity;
+        _bounds[^2] = _bounds[^1] = float.PositiveInfinity;
+        for (uint cell = 0; cell < _firstCodes.Length; cell++)
+        {
+            float positive = BitConverter.UInt32BitsToSingle(cell << 16);
+            float lowest = positive < 0 ? BitConverter.UInt32BitsToSingle((cell << 16) | 0xFFFF) : positive;
+            _firstCodes[cell] = (byte)_bounds.Count(bound => bound < lowest);
+        }
     }
 
     public void Decode(byte* codes, float scale, float* values, int count)
     {
-        for (int i = 0; i < count; i++)
+        fixed (float* table = _values)
         {
-            values[i] = _values[codes[i]] * scale;
+            for (int i = 0; i < count; i++)
+            {
+                values[i] = table[codes[i]] * scale;
+            }
         }
     }
 
-    /// <summary>Returns the scale: the largest magnitude.</summary>
+    /// <summary>Returns the scale: the largest magnitude. The values are replaced by their shares of it.</summary>
     public float Encode(float* values, byte* codes, int count)
     {
-        float scale = 0;
-        for (int i = 0; i < count; i++)
+        float scale = LargestMagnitude(values, count);
+        Divide(values, scale == 0 ? 1 : scale, count);
+        fixed (float* bounds = _bounds)
+        fixed (byte* firstCodes = _firstCodes)
         {
-            scale = MathF.Max(scale, MathF.Abs(values[i]));
-        }
-
-        float divisor = scale == 0 ? 1 : scale;
-        for (int i = 0; i < count; i++)
-        {
-            codes[i] = Nearest(values[i] / divisor);
+            for (int i = 0; i < count; i++)
+            {
+                // Numbers that share their upper 16 bits differ by less than 1/128 of their size: at most two bounds lie between.
+                float x = values[i];
+                int code = firstCodes[BitConverter.SingleToUInt32Bits(x) >> 16];
+                code += x > bounds[code] ? 1 : 0;
+                code += x > bounds[code] ? 1 : 0;
+                codes[i] = (byte)code;
+            }
         }
 
         return scale;
     }
 
-    /// <summary>Binary search for the number of bounds below x.</summary>
-    private byte Nearest(float x)
+    private static float LargestMagnitude(float* values, int count)
     {
-        int code = 0;
-        for (int step = 128; step > 0; step >>= 1)
+        Vector<float> largest = Vector<float>.Zero;
+        int i = 0;
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {
-            code += x > _bounds[code + step - 1] ? step : 0;
+            largest = Vector.Max(largest, Vector.Abs(Vector.Load(values + i)));
         }
 
-        return (byte)code;
+        float result = 0;
+        for (int lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            result = MathF.Max(result, largest[lane]);
+        }
+
+        for (; i < count; i++)
+        {
+            result = MathF.Max(result, MathF.Abs(values[i]));
+        }
+
+        return result;
+    }
+
+    private static void Divide(float* values, float divisor, int count)
+    {
+        int i = 0;
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            (Vector.Load(values + i) / Vector.Create(divisor)).Store(values + i);
+        }
+
+        for (; i < count; i++)
+        {
+            values[i] /= divisor;
+        }
     }
 }

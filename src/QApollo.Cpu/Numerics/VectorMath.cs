@@ -8,30 +8,20 @@ internal static unsafe class VectorMath
 {
     /// <summary>e^x: argument reduction by ln 2 in two parts, then a minimax polynomial of degree 6 (Cephes, expf).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> Exp(Vector<float> x)
+    public static T Exp<T>(T x)
+        where T : struct, ILanes<T>
     {
-        Vector<float> n = Vector.Round(x * Vector.Create(1.44269504f));
-        Vector<float> r = MultiplyAdd(n, Vector.Create(-0.693359375f), x);
-        r = MultiplyAdd(n, Vector.Create(2.12194440e-4f), r);
-        Vector<float> p = Vector.Create(1.9875691500e-4f);
-        p = MultiplyAdd(p, r, Vector.Create(1.3981999507e-3f));
-        p = MultiplyAdd(p, r, Vector.Create(8.3334519073e-3f));
-        p = MultiplyAdd(p, r, Vector.Create(4.1665795894e-2f));
-        p = MultiplyAdd(p, r, Vector.Create(1.6666665459e-1f));
-        p = MultiplyAdd(p, r, Vector.Create(5.0000001201e-1f));
-        Vector<float> y = MultiplyAdd(p, r * r, r) + Vector<float>.One;
-
-        // Adding to the exponent's bits multiplies by 2^n; the two selections cover what leaves the normal range.
-        Vector<int> bits = Vector.AsVectorInt32(y) + (Vector.ConvertToInt32Native(n) << 23);
-        Vector<float> result = Vector.AsVectorSingle(bits);
-        result = Vector.ConditionalSelect(Vector.LessThan(x, Vector.Create(-87.33f)), Vector<float>.Zero, result);
-        return Vector.ConditionalSelect(
-            Vector.GreaterThan(x, Vector.Create(88.7228f)), Vector.Create(float.PositiveInfinity), result);
+        T n = T.Round(x * T.Create(1.44269504f));
+        T r = T.MultiplyAdd(n, T.Create(-0.693359375f), x);
+        r = T.MultiplyAdd(n, T.Create(2.12194440e-4f), r);
+        T p = T.Create(1.9875691500e-4f);
+        p = T.MultiplyAdd(p, r, T.Create(1.3981999507e-3f));
+        p = T.MultiplyAdd(p, r, T.Create(8.3334519073e-3f));
+        p = T.MultiplyAdd(p, r, T.Create(4.1665795894e-2f));
+        p = T.MultiplyAdd(p, r, T.Create(1.6666665459e-1f));
+        p = T.MultiplyAdd(p, r, T.Create(5.0000001201e-1f));
+        return T.ScaleExponential(T.MultiplyAdd(p, r * r, r) + T.Create(1f), n, x);
     }
-
-    /// <summary>1 / (1 + e^-x).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> Sigmoid(Vector<float> x) => Vector<float>.One / (Vector<float>.One + Exp(-x));
 
     /// <summary>a * b + c, fused where the hardware does so.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using QApollo.Cpu.Gemm;
 using QApollo.Cpu.Numerics;
 using QApollo.Devices;
@@ -10,7 +11,8 @@ namespace QApollo.Cpu.Operations;
 /// </summary>
 internal static unsafe class Attention
 {
-    public static long ThreadWorkspaceBytes(in AttentionShape shape) => new AttentionScratch(shape, null).Bytes;
+    public static long ThreadWorkspaceBytes(in AttentionShape shape) =>
+        Math.Max(AttentionScratch.Forward(shape, null).Bytes, AttentionScratch.Backward(shape, null).Bytes);
 
     public static void Forward(
         CpuContext context, Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp)
@@ -50,6 +52,23 @@ internal static unsafe class Attention
             Workspace = (byte*)context.Workspace.Address,
         };
         context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
+    }
+
+    /// <summary>Continues a row from <paramref name="count"/> to a whole number of the widest registers; returns that length.</summary>
+    public static int Pad(float* row, int count, float value)
+    {
+        int padded = PackedMatrix.Round(count, Vector512<float>.Count);
+        new Span<float>(row + count, padded - count).Fill(value);
+        return padded;
+    }
+
+    /// <summary>Zeros elements start .. end - 1, if there are any.</summary>
+    public static void Clear(float* row, int start, int end)
+    {
+        if (start < end)
+        {
+            new Span<float>(row + start, end - start).Clear();
+        }
     }
 
     /// <summary>A block of rows times a factor, contiguous.</summary>

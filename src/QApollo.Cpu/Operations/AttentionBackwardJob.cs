@@ -5,7 +5,10 @@ using QApollo.Devices;
 
 namespace QApollo.Cpu.Operations;
 
-/// <summary>Task: a key/value head of a sequence. The gradients of its keys and values are summed over heads and blocks in order.</summary>
+/// <summary>
+/// Task: a key/value head of a sequence. Block by block of its keys, all query rows that see them pass by; the gradients
+/// of keys and values are summed over heads and rows in order, those of the queries over blocks of keys.
+/// </summary>
 internal unsafe struct AttentionBackwardJob : IJob
 {
     public Microkernel Kernel;
@@ -26,81 +29,76 @@ internal unsafe struct AttentionBackwardJob : IJob
     {
         int batch = task / Shape.KeyValueHeads;
         int group = task % Shape.KeyValueHeads;
-        int length = Shape.KeyLength;
         int features = Shape.HeadDim;
         int width = Kernel.Columns;
-        nint queryStride = Shape.QueryColumns;
-        nint keyStride = Shape.KeyColumns;
-        int height = Kernel.Rows;
-        var scratch = new AttentionScratch(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        int scoreStride = scratch.ScoreStride;
-        float* scores = scratch.Scores;
-        float* scoreGradients = scratch.ScoreGradients;
-
-        nint firstKey = (nint)batch * length * keyStride + group * features;
-        Attention.PackTransposed(Key + firstKey, keyStride, length, features, scratch.KeysTransposed, width);
-        Attention.PackTransposed(Value + firstKey, keyStride, length, features, scratch.ValuesTransposed, width);
-        Attention.Pack(Key + firstKey, keyStride, length, features, scratch.Keys, width);
-        Clear(KeyGradient + firstKey, keyStride, length, features);
-        Clear(ValueGradient + firstKey, keyStride, length, features);
-        for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
+        AttentionScratch scratch = AttentionScratch.Backward(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
+        for (int firstKey = 0; firstKey < Shape.KeyLength; firstKey += AttentionScratch.BackwardKeys)
         {
-            for (int first = 0; first < length; first += AttentionScratch.BlockRows)
+            int keys = Math.Min(AttentionScratch.BackwardKeys, Shape.KeyLength - firstKey);
+            nint key = ((nint)batch * Shape.KeyLength + firstKey) * Shape.KeyColumns + group * features;
+            Attention.PackTransposed(Key + key, Shape.KeyColumns, keys, features, scratch.KeysTransposed, width);
+            Attention.PackTransposed(Value + key, Shape.KeyColumns, keys, features, scratch.ValuesTransposed, width);
+            Attention.Pack(Key + key, Shape.KeyColumns, keys, features, scratch.KeysOrValues, width);
+            VectorMath.Multiply(
+                scratch.KeysOrValues, Shape.Scale, scratch.KeysOrValues, keys * PackedMatrix.Round(features, width));
+            for (int i = 0; i < keys; i++)
             {
-                int rows = Math.Min(AttentionScratch.BlockRows, length - first);
-                int seen = first + rows;
-                nint token = (nint)batch * length + first;
-                nint start = token * queryStride + head * features;
-                float* gradient = OutputGradient + start;
-                LeftBlock queryBlock = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, scratch.QueryCopy, height);
-                LeftBlock gradientBlock = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, scratch.GradientCopy, height);
-                BlockProduct.Run(
-                    Kernel, queryBlock, scratch.KeysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
-                BlockProduct.Run(
-                    Kernel, gradientBlock, scratch.ValuesTransposed, (nint)features * width, rows, seen, features,
-                    null, 0, scoreGradients, scoreStride);
+                new Span<float>(KeyGradient + key + (nint)i * Shape.KeyColumns, features).Clear();
+                new Span<float>(ValueGradient + key + (nint)i * Shape.KeyColumns, features).Clear();
+            }
 
-                nint statistics = (nint)head * Shape.QueryRows + token;
-                for (int i = 0; i < rows; i++)
+            for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
+            {
+                for (int first = firstKey; first < Shape.QueryLength; first += AttentionScratch.BackwardRows)
                 {
-                    float delta = VectorMath.Dot(gradient + i * queryStride, Output + start + i * queryStride, features);
-                    Delta[statistics + i] = delta;
-                    int visible = first + i + 1;
-                    float* score = scores + i * scoreStride;
-                    float* scoreGradient = scoreGradients + i * scoreStride;
-                    Softmax.Differentiate(score, scoreGradient, visible, LogSumExp[statistics + i], delta);
-                    new Span<float>(score + visible, seen - visible).Clear();
-                    new Span<float>(scoreGradient + visible, seen - visible).Clear();
-                }
-
-                Attention.Pack(scratch.QueryCopy, features, rows, features, scratch.Queries, width);
-                Attention.Pack(scratch.GradientCopy, features, rows, features, scratch.Gradients, width);
-                AddTransposedProduct(scores, scoreStride, scratch.Gradients, rows, seen, ValueGradient + firstKey);
-                AddTransposedProduct(scoreGradients, scoreStride, scratch.Queries, rows, seen, KeyGradient + firstKey);
-                BlockProduct.Run(
-                    Kernel, new LeftBlock(scoreGradients, scoreStride, 1, height * scoreStride), scratch.Keys, (nint)length * width,
-                    rows, features, seen, null, 0, QueryGradient + start, queryStride);
-                for (int i = 0; i < rows; i++)
-                {
-                    float* row = QueryGradient + start + i * queryStride;
-                    VectorMath.Multiply(row, Shape.Scale, row, features);
+                    int rows = Math.Min(AttentionScratch.BackwardRows, Shape.QueryLength - first);
+                    RunBlock(scratch, (nint)batch * Shape.QueryLength + first, head, rows, key, keys, first - firstKey, firstKey == 0);
                 }
             }
         }
     }
 
-    /// <summary>destination[key] += sum over query rows of left[row][key] * right[row].</summary>
-    private readonly void AddTransposedProduct(
-        float* left, nint leftStride, float* rightPanels, int rows, int keys, float* destination) =>
-        BlockProduct.Run(
-            Kernel, new LeftBlock(left, 1, leftStride, Kernel.Rows), rightPanels, (nint)rows * Kernel.Columns, keys, Shape.HeadDim, rows,
-            destination, Shape.KeyColumns, destination, Shape.KeyColumns);
-
-    private static void Clear(float* values, nint stride, int rows, int columns)
+    /// <summary>A block of rows against a block of keys; row r sees keys 0 .. diagonal + r of it.</summary>
+    private readonly void RunBlock(
+        in AttentionScratch scratch, nint token, int head, int rows, nint key, int blockKeys, int diagonal, bool firstBlock)
     {
-        for (int row = 0; row < rows; row++)
+        int features = Shape.HeadDim;
+        int keys = Math.Min(blockKeys, diagonal + rows);
+        int stride = scratch.ScoreStride;
+        nint queryStride = Shape.QueryColumns;
+        nint start = token * queryStride + head * features;
+        nint statistics = (nint)head * Shape.QueryRows + token;
+        float* gradient = OutputGradient + start;
+        LeftBlock queries = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, scratch.QueryCopy, Kernel.Rows);
+        LeftBlock gradients = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, scratch.GradientCopy, Kernel.Rows);
+        CausalProduct.Scores(Kernel, queries, scratch.KeysTransposed, rows, keys, features, diagonal, scratch.Scores, stride);
+        CausalProduct.Scores(Kernel, gradients, scratch.ValuesTransposed, rows, keys, features, diagonal, scratch.ScoreGradients, stride);
+        for (int i = 0; i < rows; i++)
         {
-            new Span<float>(values + row * stride, columns).Clear();
+            if (firstBlock)
+            {
+                Delta[statistics + i] = VectorMath.Dot(gradient + i * queryStride, Output + start + i * queryStride, features);
+            }
+
+            int visible = Math.Min(keys, diagonal + i + 1);
+            float* score = scratch.Scores + i * stride;
+            float* scoreGradient = scratch.ScoreGradients + i * stride;
+            int padded = Attention.Pad(score, visible, float.NegativeInfinity);
+            Attention.Pad(scoreGradient, visible, 0);
+            Softmax.Differentiate(score, scoreGradient, padded, LogSumExp[statistics + i], Delta[statistics + i]);
+            int seen = CausalProduct.SeenByTile(Kernel, i, keys, diagonal);
+            Attention.Clear(score, padded, seen);
+            Attention.Clear(scoreGradient, padded, seen);
         }
+
+        Attention.Pack(scratch.QueryCopy, features, rows, features, scratch.Queries, Kernel.Columns);
+        Attention.Pack(scratch.GradientCopy, features, rows, features, scratch.Gradients, Kernel.Columns);
+        CausalProduct.AddKeys(
+            Kernel, scratch.Scores, stride, scratch.Gradients, rows, keys, features, diagonal, ValueGradient + key, Shape.KeyColumns);
+        CausalProduct.AddKeys(
+            Kernel, scratch.ScoreGradients, stride, scratch.Queries, rows, keys, features, diagonal, KeyGradient + key, Shape.KeyColumns);
+        CausalProduct.Rows(
+            Kernel, scratch.ScoreGradients, stride, scratch.KeysOrValues, (nint)blockKeys * Kernel.Columns, rows, keys, features,
+            diagonal, !firstBlock, QueryGradient + start, queryStride);
     }
 }

@@ -8,6 +8,9 @@ namespace QApollo.Cpu.Operations;
 /// <summary>Task: a key/value head of a sequence.</summary>
 internal unsafe struct AttentionForwardJob : IJob
 {
+    /// <summary>Up to so many queries per sequence, packing the keys costs more than it saves.</summary>
+    private const int FewQueries = 4;
+
     public Microkernel Kernel;
     public AttentionShape Shape;
     public float* Query;
@@ -21,54 +24,89 @@ internal unsafe struct AttentionForwardJob : IJob
     {
         int batch = task / Shape.KeyValueHeads;
         int group = task % Shape.KeyValueHeads;
-        int keys = Shape.KeyLength;
         int features = Shape.HeadDim;
-        int width = Kernel.Columns;
-        int height = Kernel.Rows;
-        var scratch = new AttentionScratch(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
-        int scoreStride = scratch.ScoreStride;
-        float* scores = scratch.Scores;
-        var probabilities = new LeftBlock(scores, scoreStride, 1, height * scoreStride);
+        AttentionScratch scratch = AttentionScratch.Forward(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
+        nint firstKey = (nint)batch * Shape.KeyLength * Shape.KeyColumns + group * features;
+        float* key = Key + firstKey;
+        float* value = Value + firstKey;
+        bool few = Shape.QueryLength <= FewQueries;
+        if (!few)
+        {
+            Attention.PackTransposed(key, Shape.KeyColumns, Shape.KeyLength, features, scratch.KeysTransposed, Kernel.Columns);
+            Attention.Pack(value, Shape.KeyColumns, Shape.KeyLength, features, scratch.KeysOrValues, Kernel.Columns);
+        }
 
-        nint firstKey = (nint)batch * keys * Shape.KeyColumns + group * features;
-        Attention.PackTransposed(Key + firstKey, Shape.KeyColumns, keys, features, scratch.KeysTransposed, width);
-        Attention.Pack(Value + firstKey, Shape.KeyColumns, keys, features, scratch.Values, width);
-        float* inverseSums = stackalloc float[AttentionScratch.BlockRows];
-        int earlier = keys - Shape.QueryLength;
         for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
         {
-            for (int first = 0; first < Shape.QueryLength; first += AttentionScratch.BlockRows)
+            int step = few ? 1 : AttentionScratch.ForwardRows;
+            for (int first = 0; first < Shape.QueryLength; first += step)
             {
-                int rows = Math.Min(AttentionScratch.BlockRows, Shape.QueryLength - first);
-                int seen = earlier + first + rows;
                 nint token = (nint)batch * Shape.QueryLength + first;
                 nint start = token * Shape.QueryColumns + head * features;
-                LeftBlock query = Attention.CopyScaled(
-                    Query + start, Shape.QueryColumns, rows, features, Shape.Scale, scratch.QueryCopy, height);
-                BlockProduct.Run(
-                    Kernel, query, scratch.KeysTransposed, (nint)features * width, rows, seen, features, null, 0, scores, scoreStride);
-
                 float* logSumExp = LogSumExp + (nint)head * Shape.QueryRows + token;
-                for (int i = 0; i < rows; i++)
+                int diagonal = Shape.KeyLength - Shape.QueryLength + first;
+                if (few)
                 {
-                    float* row = scores + i * scoreStride;
-                    int visible = earlier + first + i + 1;
-                    float max = Softmax.Max(row, visible);
-                    float sum = Softmax.Exponentials(row, visible, max);
-                    new Span<float>(row + visible, seen - visible).Clear();
-                    logSumExp[i] = max + MathF.Log(sum);
-                    inverseSums[i] = 1 / sum;
+                    *logSumExp = RunRow(scratch, Query + start, key, value, diagonal + 1, Output + start);
                 }
-
-                BlockProduct.Run(
-                    Kernel, probabilities, scratch.Values, (nint)keys * width, rows, features, seen,
-                    null, 0, Output + start, Shape.QueryColumns);
-                for (int i = 0; i < rows; i++)
+                else
                 {
-                    float* row = Output + start + (nint)i * Shape.QueryColumns;
-                    VectorMath.Multiply(row, inverseSums[i], row, features);
+                    RunBlock(scratch, start, Math.Min(step, Shape.QueryLength - first), diagonal, logSumExp);
                 }
             }
         }
+    }
+
+    /// <summary>A block of rows; row r sees keys 0 .. diagonal + r.</summary>
+    private readonly void RunBlock(in AttentionScratch scratch, nint start, int rows, int diagonal, float* logSumExp)
+    {
+        float* inverseSums = stackalloc float[AttentionScratch.ForwardRows];
+        int features = Shape.HeadDim;
+        int keys = diagonal + rows;
+        LeftBlock query = Attention.CopyScaled(
+            Query + start, Shape.QueryColumns, rows, features, Shape.Scale, scratch.QueryCopy, Kernel.Rows);
+        CausalProduct.Scores(Kernel, query, scratch.KeysTransposed, rows, keys, features, diagonal, scratch.Scores, scratch.ScoreStride);
+        for (int i = 0; i < rows; i++)
+        {
+            float* row = scratch.Scores + i * scratch.ScoreStride;
+            int visible = diagonal + i + 1;
+            int padded = Attention.Pad(row, visible, float.NegativeInfinity);
+            float max = Softmax.Max(row, padded);
+            float sum = Softmax.Exponentials(row, padded, max);
+            Attention.Clear(row, padded, CausalProduct.SeenByTile(Kernel, i, keys, diagonal));
+            logSumExp[i] = max + MathF.Log(sum);
+            inverseSums[i] = 1 / sum;
+        }
+
+        CausalProduct.Rows(
+            Kernel, scratch.Scores, scratch.ScoreStride, scratch.KeysOrValues, (nint)Shape.KeyLength * Kernel.Columns, rows, keys, features,
+            diagonal, accumulate: false, Output + start, Shape.QueryColumns);
+        for (int i = 0; i < rows; i++)
+        {
+            float* row = Output + start + (nint)i * Shape.QueryColumns;
+            VectorMath.Multiply(row, inverseSums[i], row, features);
+        }
+    }
+
+    /// <summary>One query against keys and values where they lie; returns log-sum-exp.</summary>
+    private readonly float RunRow(in AttentionScratch scratch, float* query, float* key, float* value, int visible, float* output)
+    {
+        float* scores = scratch.Scores;
+        nint stride = Shape.KeyColumns;
+        for (int j = 0; j < visible; j++)
+        {
+            scores[j] = Shape.Scale * VectorMath.Dot(query, key + j * stride, Shape.HeadDim);
+        }
+
+        float max = Softmax.Max(scores, visible);
+        float sum = Softmax.Exponentials(scores, visible, max);
+        new Span<float>(output, Shape.HeadDim).Clear();
+        for (int j = 0; j < visible; j++)
+        {
+            VectorMath.AddScaled(output, scores[j], value + j * stride, Shape.HeadDim);
+        }
+
+        VectorMath.Multiply(output, 1 / sum, output, Shape.HeadDim);
+        return max + MathF.Log(sum);
     }
 }

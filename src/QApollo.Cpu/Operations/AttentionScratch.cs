@@ -6,29 +6,40 @@ namespace QApollo.Cpu.Operations;
 /// <summary>The scratch memory of one thread at attention: where everything lies, and so how much there is.</summary>
 internal readonly unsafe struct AttentionScratch
 {
-    /// <summary>Query rows per block: a multiple of every kernel's tile.</summary>
-    public const int BlockRows = 48;
+    /// <summary>Query rows per block of the forward pass: a multiple of every kernel's tile.</summary>
+    public const int ForwardRows = 48;
 
-    public AttentionScratch(in AttentionShape shape, byte* start)
+    /// <summary>Query rows per block of the backward pass: the depth of two products, so more pays.</summary>
+    public const int BackwardRows = 96;
+
+    /// <summary>Keys per block of the backward pass: what is kept of them and of the scores fits into the second-level cache.</summary>
+    public const int BackwardKeys = 256;
+
+    private AttentionScratch(byte* start, int rows, int keys, int headDim)
     {
-        nint keys = PackedMatrix.Round(shape.KeyLength, Microkernel.MaxColumns);
-        nint features = PackedMatrix.Round(shape.HeadDim, Microkernel.MaxColumns);
+        int paddedKeys = PackedMatrix.Round(keys, Microkernel.MaxColumns);
+        int features = PackedMatrix.Round(headDim, Microkernel.MaxColumns);
 
         // An odd number of cache lines between rows, and room for the last tile's width.
-        ScoreStride = (int)keys + 16;
+        ScoreStride = paddedKeys + 16;
         float* next = (float*)start;
-        KeysTransposed = Take(ref next, keys * shape.HeadDim);
-        ValuesTransposed = Take(ref next, keys * shape.HeadDim);
-        Keys = Take(ref next, shape.KeyLength * features);
-        Values = Take(ref next, shape.KeyLength * features);
-        QueryCopy = Take(ref next, BlockRows * shape.HeadDim);
-        GradientCopy = Take(ref next, BlockRows * shape.HeadDim);
-        Queries = Take(ref next, BlockRows * features);
-        Gradients = Take(ref next, BlockRows * features);
-        Scores = Take(ref next, BlockRows * ScoreStride);
-        ScoreGradients = Take(ref next, BlockRows * ScoreStride);
+        KeysTransposed = Take(ref next, (nint)paddedKeys * headDim);
+        ValuesTransposed = Take(ref next, (nint)paddedKeys * headDim);
+        KeysOrValues = Take(ref next, (nint)keys * features);
+        QueryCopy = Take(ref next, rows * headDim);
+        GradientCopy = Take(ref next, rows * headDim);
+        Queries = Take(ref next, rows * features);
+        Gradients = Take(ref next, rows * features);
+        Scores = Take(ref next, rows * ScoreStride);
+        ScoreGradients = Take(ref next, rows * ScoreStride);
         Bytes = (byte*)next - start;
     }
+
+    public static AttentionScratch Forward(in AttentionShape shape, byte* start) =>
+        new(start, ForwardRows, shape.KeyLength, shape.HeadDim);
+
+    public static AttentionScratch Backward(in AttentionShape shape, byte* start) =>
+        new(start, BackwardRows, BackwardKeys, shape.HeadDim);
 
     /// <summary>Bytes of scratch memory per thread.</summary>
     public long Bytes { get; }
@@ -42,11 +53,8 @@ internal readonly unsafe struct AttentionScratch
     /// <summary>Packed Vᵀ; backward only.</summary>
     public float* ValuesTransposed { get; }
 
-    /// <summary>Packed K; backward only.</summary>
-    public float* Keys { get; }
-
-    /// <summary>Packed V; forward only.</summary>
-    public float* Values { get; }
+    /// <summary>Backward: packed K; forward: packed V.</summary>
+    public float* KeysOrValues { get; }
 
     /// <summary>A block of scaled query rows.</summary>
     public float* QueryCopy { get; }
@@ -60,10 +68,10 @@ internal readonly unsafe struct AttentionScratch
     /// <summary>Packed <see cref="GradientCopy"/>.</summary>
     public float* Gradients { get; }
 
-    /// <summary>[BlockRows, ScoreStride]: scores, then probabilities.</summary>
+    /// <summary>[rows, ScoreStride]: scores, then probabilities.</summary>
     public float* Scores { get; }
 
-    /// <summary>[BlockRows, ScoreStride]: gradients of the scores.</summary>
+    /// <summary>[rows, ScoreStride]: gradients of the scores.</summary>
     public float* ScoreGradients { get; }
 
     private static float* Take(ref float* next, nint elements)

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using QApollo.Quantization;
 
 namespace QApollo.Cpu.Operations;
@@ -65,26 +66,48 @@ internal static unsafe class GroupCode
         }
     }
 
+    /// <summary>The smallest lane; NaN if there is one.</summary>
     public static float Min(Vector<float> lanes)
     {
-        float result = lanes[0];
-        for (int i = 1; i < Vector<float>.Count; i++)
+        if (Vector<float>.Count != Vector256<float>.Count)
         {
-            result = MathF.Min(result, lanes[i]);
+            float result = lanes[0];
+            for (int i = 1; i < Vector<float>.Count; i++)
+            {
+                result = MathF.Min(result, lanes[i]);
+            }
+
+            return result;
         }
 
-        return result;
+        Vector256<float> all = lanes.AsVector256();
+        Vector128<float> half = Vector128.Min(all.GetLower(), all.GetUpper());
+        half = Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
-    public static float Max(Vector<float> lanes)
+    /// <summary>The largest lane; NaN if there is one.</summary>
+    public static float Max(Vector<float> lanes) => -Min(-lanes);
+
+    /// <summary>Stores the new codes over the old ones; returns how many differ.</summary>
+    public static int Replace(byte* old, byte* codes, int count)
     {
-        float result = lanes[0];
-        for (int i = 1; i < Vector<float>.Count; i++)
+        int same = 0;
+        int i = 0;
+        for (; i <= count - Vector256<byte>.Count; i += Vector256<byte>.Count)
         {
-            result = MathF.Max(result, lanes[i]);
+            Vector256<byte> code = Vector256.Load(codes + i);
+            same += BitOperations.PopCount(Vector256.Equals(code, Vector256.Load(old + i)).ExtractMostSignificantBits());
+            code.Store(old + i);
         }
 
-        return result;
+        for (; i < count; i++)
+        {
+            same += codes[i] == old[i] ? 1 : 0;
+            old[i] = codes[i];
+        }
+
+        return count - same;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -94,8 +117,7 @@ internal static unsafe class GroupCode
         Vector<float> floor = Vector.Floor(value);
         Vector<int> word = Vector.AsVectorInt32((Vector.Load(words) + offset) >> 8);
         Vector<float> uniform = Vector.ConvertToSingle(word) * Vector.Create(1f / 16777216f);
-        Vector<int> up = Vector.LessThan(uniform, value - floor);
-        return floor + Vector.AsVectorSingle(up & Vector.AsVectorInt32(Vector<float>.One));
+        return Vector.ConditionalSelect(Vector.LessThan(uniform, value - floor), floor + Vector<float>.One, floor);
     }
 
     /// <summary>Whole numbers to bytes, limited to 0..255.</summary>
@@ -105,5 +127,5 @@ internal static unsafe class GroupCode
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<uint> ToCode(Vector<float> x) => Vector.AsVectorUInt32(
-        Vector.ConvertToInt32Native(Vector.Min(Vector.Max(x, Vector<float>.Zero), Vector.Create(255f))));
+        Vector.ConvertToInt32Native(Vector.MinNative(Vector.MaxNative(x, Vector<float>.Zero), Vector.Create(255f))));
 }

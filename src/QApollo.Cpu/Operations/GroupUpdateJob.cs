@@ -25,6 +25,7 @@ internal unsafe struct GroupUpdateJob : IJob
     {
         float* gradient = stackalloc float[Max];
         float* coefficients = stackalloc float[Max];
+        float* v = stackalloc float[Max];
         float* x = stackalloc float[Max];
         byte* codes = stackalloc byte[Max];
         byte* newCodes = stackalloc byte[Max];
@@ -64,7 +65,7 @@ internal unsafe struct GroupUpdateJob : IJob
 
                 ushort* scale = (ushort*)Weight.Scales.Address + group;
                 GroupGrid grid = new(BFloat.ToSingle(*scale), zero);
-                Outcome outcome = Move(old, g, c, grid, x, count);
+                Outcome outcome = Move(old, g, c, grid, v, x, count);
                 if (outcome == Outcome.Unchanged)
                 {
                     continue;
@@ -72,7 +73,7 @@ internal unsafe struct GroupUpdateJob : IJob
 
                 if (outcome == Outcome.Regrid)
                 {
-                    MoveValues(old, g, c, grid, x, count);
+                    MoveValues(v, g, c, grid.Scale, x, count);
                     GroupGrid newGrid = GroupCode.Range(x, count);
                     if (!float.IsFinite(newGrid.Scale))
                     {
@@ -95,8 +96,8 @@ internal unsafe struct GroupUpdateJob : IJob
                     GroupCode.RoundStochastic(x, drawn, Scalars.RoundingOffset, newCodes, count);
                 }
 
-                changed += outcome == Outcome.Regrid ? count : Differences(stored, newCodes, count);
-                new ReadOnlySpan<byte>(newCodes, count).CopyTo(new Span<byte>(stored, count));
+                int differences = GroupCode.Replace(stored, newCodes, count);
+                changed += outcome == Outcome.Regrid ? count : differences;
             }
         }
 
@@ -113,68 +114,87 @@ internal unsafe struct GroupUpdateJob : IJob
         Regrid,
     }
 
-    /// <summary>x = fma(-c G, 1 / scale, q - zero) * decay + zero, and what becomes of the grid.</summary>
-    private readonly Outcome Move(byte* codes, float* gradient, float* coefficients, GroupGrid grid, float* x, int count)
+    /// <summary>v = q - zero, x = fma(-c G, 1 / scale, v) * decay + zero, and what becomes of the grid.</summary>
+    private readonly Outcome Move(byte* codes, float* gradient, float* coefficients, GroupGrid grid, float* v, float* x, int count)
     {
-        Vector<float> inverseScale = Vector.Create(1f / grid.Scale);
         Vector<float> zero = Vector.Create((float)grid.ZeroPoint);
-        Vector<float> decay = Vector.Create(Scalars.Decay);
-        Vector<float> min = zero;
-        Vector<float> max = zero;
-        Vector<int> same = Vector<int>.AllBitsSet;
+        var move = new Mover
+        {
+            Zero = zero,
+            InverseScale = Vector.Create(1f / grid.Scale),
+            Decay = Vector.Create(Scalars.Decay),
+            DecayFirst = Scalars.DecayFirst,
+            Min = zero,
+            Max = zero,
+        };
         int width = Vector<float>.Count;
         for (int i = 0; i < count; i += 4 * width)
         {
             Vector.Widen(Vector.Load(codes + i), out Vector<ushort> low, out Vector<ushort> high);
             Vector.Widen(low, out Vector<uint> q0, out Vector<uint> q1);
             Vector.Widen(high, out Vector<uint> q2, out Vector<uint> q3);
-            for (int part = 0; part < 4; part++)
-            {
-                int at = i + part * width;
-                Vector<uint> q = part switch { 0 => q0, 1 => q1, 2 => q2, _ => q3 };
-                Vector<float> v = Vector.ConvertToSingle(Vector.AsVectorInt32(q)) - zero;
-                Vector<float> c = Vector.Load(coefficients + at);
-                Vector<float> change = -(c * Vector.Load(gradient + at));
-                Vector<float> moved = Scalars.DecayFirst
-                    ? Vector.FusedMultiplyAdd(change, inverseScale, v * decay)
-                    : Vector.FusedMultiplyAdd(change, inverseScale, v) * decay;
-                moved = Vector.ConditionalSelect(Vector.Equals(c, Vector<float>.Zero), v, moved);
-                same &= Vector.Equals(moved, v);
-                Vector<float> result = moved + zero;
-                min = Vector.Min(min, result);
-                max = Vector.Max(max, result);
-                result.Store(x + at);
-            }
+            move.Step(q0, gradient + i, coefficients + i, v + i, x + i);
+            move.Step(q1, gradient + i + width, coefficients + i + width, v + i + width, x + i + width);
+            move.Step(q2, gradient + i + 2 * width, coefficients + i + 2 * width, v + i + 2 * width, x + i + 2 * width);
+            move.Step(q3, gradient + i + 3 * width, coefficients + i + 3 * width, v + i + 3 * width, x + i + 3 * width);
         }
 
-        if (Vector.EqualsAll(same, Vector<int>.AllBitsSet))
+        // Without the sign bit: the difference of equal values can be -0.
+        if (Vector.EqualsAll(move.Differences << 1, Vector<int>.Zero))
         {
             return Outcome.Unchanged;
         }
 
-        float lowest = GroupCode.Min(min);
-        float highest = GroupCode.Max(max);
-        bool keep = lowest >= 0f && highest <= 255f && Scalars.Regrid != RegridMode.Always
+        float lowest = GroupCode.Min(move.Min);
+        float highest = GroupCode.Max(move.Max);
+        bool finite = float.IsFinite(Vector.Sum(move.Sum));
+        bool keep = finite && lowest >= 0f && highest <= 255f && Scalars.Regrid != RegridMode.Always
             && highest - lowest >= GroupGrid.MinFill * GroupGrid.Steps;
         return keep ? Outcome.Keep : Outcome.Regrid;
     }
 
-    /// <summary>The new values themselves: ((q - zero) * scale - c G) * decay.</summary>
-    private readonly void MoveValues(byte* codes, float* gradient, float* coefficients, GroupGrid grid, float* values, int count)
+    /// <summary>One register of <see cref="Move"/>.</summary>
+    private struct Mover
     {
-        Vector<float> scale = Vector.Create(grid.Scale);
-        Vector<float> zero = Vector.Create((float)grid.ZeroPoint);
-        Vector<float> decay = Vector.Create(Scalars.Decay);
-        int width = Vector<float>.Count;
-        float* wide = stackalloc float[width];
-        for (int i = 0; i < count; i += width)
-        {
-            for (int lane = 0; lane < width; lane++)
-            {
-                wide[lane] = codes[i + lane];
-            }
+        public Vector<float> Zero;
+        public Vector<float> InverseScale;
+        public Vector<float> Decay;
+        public bool DecayFirst;
+        public Vector<float> Min;
+        public Vector<float> Max;
+        public Vector<int> Differences;
 
-            Vector<float> w = (Vector.Load(wide) - zero) * scale;
+        /// <summary>Shows what is not finite: the minimum and the maximum may lose it.</summary>
+        public Vector<float> Sum;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Step(Vector<uint> code, float* gradient, float* coefficients, float* v, float* x)
+        {
+            Vector<float> old = Vector.ConvertToSingle(Vector.AsVectorInt32(code)) - Zero;
+            Vector<float> c = Vector.Load(coefficients);
+            Vector<float> change = -(c * Vector.Load(gradient));
+            Vector<float> moved = DecayFirst
+                ? Vector.FusedMultiplyAdd(change, InverseScale, old * Decay)
+                : Vector.FusedMultiplyAdd(change, InverseScale, old) * Decay;
+            moved = Vector.ConditionalSelect(Vector.Equals(c, Vector<float>.Zero), old, moved);
+            Differences |= Vector.AsVectorInt32(moved - old);
+            Vector<float> result = moved + Zero;
+            Min = Vector.MinNative(Min, result);
+            Max = Vector.MaxNative(Max, result);
+            Sum += result;
+            old.Store(v);
+            result.Store(x);
+        }
+    }
+
+    /// <summary>The new values themselves: (v * scale - c G) * decay.</summary>
+    private readonly void MoveValues(float* v, float* gradient, float* coefficients, float oldScale, float* values, int count)
+    {
+        Vector<float> scale = Vector.Create(oldScale);
+        Vector<float> decay = Vector.Create(Scalars.Decay);
+        for (int i = 0; i < count; i += Vector<float>.Count)
+        {
+            Vector<float> w = Vector.Load(v + i) * scale;
             Vector<float> c = Vector.Load(coefficients + i);
             Vector<float> change = c * Vector.Load(gradient + i);
             Vector<float> moved = Scalars.DecayFirst ? w * decay - change : (w - change) * decay;
@@ -198,24 +218,5 @@ internal unsafe struct GroupUpdateJob : IJob
 
         new Span<float>(buffer + count, Max - count).Clear();
         return buffer;
-    }
-
-    private static int Differences(byte* a, byte* b, int count)
-    {
-        int width = Vector<byte>.Count;
-        int same = 0;
-        int i = 0;
-        for (; i <= count - width; i += width)
-        {
-            // A lane is -1 where equal; a register has fewer lanes than a signed byte can count.
-            same -= Vector.Sum(Vector.AsVectorSByte(Vector.Equals(Vector.Load(a + i), Vector.Load(b + i))));
-        }
-
-        for (; i < count; i++)
-        {
-            same += a[i] == b[i] ? 1 : 0;
-        }
-
-        return count - same;
     }
 }

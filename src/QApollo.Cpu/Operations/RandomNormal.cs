@@ -1,18 +1,22 @@
+using System.Numerics;
+using QApollo.Cpu.Numerics;
 using QApollo.Cpu.Threading;
 using QApollo.Devices;
 using QApollo.Quantization;
 
 namespace QApollo.Cpu.Operations;
 
-/// <summary>Normal random numbers by the Box–Muller transform of a Philox stream.</summary>
+/// <summary>Normal random numbers by the Box–Muller transform of a Philox stream, computed in binary64.</summary>
 internal static unsafe class RandomNormal
 {
-    private const int ElementsPerTask = 4096;
+    private const int Chunk = 512;
+    private const int ChunksPerTask = 16;
 
     public static void Fill(CpuContext context, Tensor destination, in RandomStream stream, long firstElement, float standardDeviation)
     {
         var job = new Job { Destination = destination, Stream = stream, FirstElement = firstElement, Deviation = standardDeviation };
-        context.Pool.Run(job, (int)((destination.Elements + ElementsPerTask - 1) / ElementsPerTask));
+        const int PerTask = Chunk * ChunksPerTask;
+        context.Pool.Run(job, (int)((destination.Elements + PerTask - 1) / PerTask));
     }
 
     private struct Job : IJob
@@ -24,34 +28,51 @@ internal static unsafe class RandomNormal
 
         public readonly void Run(int task, int worker)
         {
-            float* block = stackalloc float[4];
-            long end = Math.Min((task + 1L) * ElementsPerTask, Destination.Elements);
-            for (long first = (long)task * ElementsPerTask; first < end; first += 4)
+            uint* words = stackalloc uint[Chunk + PhiloxWords.Slack];
+            double* first = stackalloc double[Chunk / 2];
+            double* second = stackalloc double[Chunk / 2];
+            float* values = stackalloc float[Chunk];
+            long end = Math.Min((task + 1L) * Chunk * ChunksPerTask, Destination.Elements);
+            for (long start = (long)task * Chunk * ChunksPerTask; start < end; start += Chunk)
             {
-                var (x0, x1, x2, x3) = Philox.Block(Stream, (ulong)(FirstElement + first) >> 2);
-                (block[0], block[1]) = Pair(x0, x1);
-                (block[2], block[3]) = Pair(x2, x3);
-                int count = (int)Math.Min(4, end - first);
-                for (int i = 0; i < count; i++)
+                uint* drawn = PhiloxWords.Fill(Stream, (ulong)(FirstElement + start), Chunk, words);
+                const double Unit = 1.0 / 4294967296.0;
+                for (int i = 0; i < Chunk / 2; i++)
                 {
-                    if (Destination.DType == DType.F32)
-                    {
-                        ((float*)Destination.Address)[first + i] = block[i];
-                    }
-                    else
-                    {
-                        ((ushort*)Destination.Address)[first + i] = BFloat.FromSingle(block[i]);
-                    }
+                    first[i] = (drawn[2 * i] + 0.5) * Unit;
+                    second[i] = (drawn[2 * i + 1] + 0.5) * (2 * Math.PI * Unit);
+                }
+
+                Transform(first, second, Deviation);
+                for (int i = 0; i < Chunk / 2; i++)
+                {
+                    values[2 * i] = (float)first[i];
+                    values[2 * i + 1] = (float)second[i];
+                }
+
+                int count = (int)Math.Min(Chunk, end - start);
+                if (Destination.DType == DType.F32)
+                {
+                    new ReadOnlySpan<float>(values, count).CopyTo(new Span<float>((float*)Destination.Address + start, count));
+                }
+                else
+                {
+                    Elements.ToBFloat(values, (ushort*)Destination.Address + start, count);
                 }
             }
         }
 
-        private readonly (float First, float Second) Pair(uint radiusWord, uint angleWord)
+        /// <summary>In place: (u, angle) become deviation * sqrt(-2 ln u) * (cos angle, sin angle).</summary>
+        private static void Transform(double* first, double* second, double deviation)
         {
-            const double Unit = 1.0 / 4294967296.0;
-            double radius = Deviation * Math.Sqrt(-2 * Math.Log((radiusWord + 0.5) * Unit));
-            (double sine, double cosine) = Math.SinCos(2 * Math.PI * ((angleWord + 0.5) * Unit));
-            return ((float)(radius * cosine), (float)(radius * sine));
+            Vector<double> deviations = Vector.Create(deviation);
+            for (int i = 0; i < Chunk / 2; i += Vector<double>.Count)
+            {
+                Vector<double> radius = deviations * Vector.SquareRoot(Vector.Log(Vector.Load(first + i)) * -2);
+                (Vector<double> sine, Vector<double> cosine) = Vector.SinCos(Vector.Load(second + i));
+                (radius * cosine).Store(first + i);
+                (radius * sine).Store(second + i);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Runtime.Intrinsics;
 using QApollo.Cpu.Numerics;
 using QApollo.Cpu.Threading;
 using QApollo.Devices;
@@ -50,19 +50,26 @@ internal static unsafe class SwiGlu
         {
             long i = (long)task * ChunkElements;
             long end = Math.Min(i + ChunkElements, Elements);
-            int width = Vector<float>.Count;
-            for (; i <= end - width; i += width)
+            if (Vector512.IsHardwareAccelerated)
             {
-                (Silu(Vector.Load(Gate + i)) * Vector.Load(Up + i)).Store(Output + i);
+                Run<Lanes512>(ref i, end);
             }
 
-            for (; i < end; i++)
-            {
-                Output[i] = Silu(Vector.Create(Gate[i]))[0] * Up[i];
-            }
+            Run<LanesVector>(ref i, end);
+            Run<LanesScalar>(ref i, end);
         }
 
-        private static Vector<float> Silu(Vector<float> x) => x / (Vector<float>.One + VectorMath.Exp(-x));
+        private readonly void Run<T>(ref long i, long end)
+            where T : struct, ILanes<T>
+        {
+            T one = T.Create(1);
+            T zero = T.Create(0);
+            for (; i <= end - T.Count; i += T.Count)
+            {
+                T gate = T.Load(Gate + i);
+                (gate / (one + VectorMath.Exp(zero - gate)) * T.Load(Up + i)).Store(Output + i);
+            }
+        }
     }
 
     private struct BackwardJob : IJob
@@ -78,33 +85,29 @@ internal static unsafe class SwiGlu
         {
             long i = (long)task * ChunkElements;
             long end = Math.Min(i + ChunkElements, Elements);
-            int width = Vector<float>.Count;
-            for (; i <= end - width; i += width)
+            if (Vector512.IsHardwareAccelerated)
             {
-                Differentiate(
-                    Vector.Load(Gate + i), Vector.Load(Up + i), Vector.Load(OutputGradient + i),
-                    out Vector<float> gateGradient, out Vector<float> upGradient);
-                gateGradient.Store(GateGradient + i);
-                upGradient.Store(UpGradient + i);
+                Run<Lanes512>(ref i, end);
             }
 
-            for (; i < end; i++)
-            {
-                Differentiate(
-                    Vector.Create(Gate[i]), Vector.Create(Up[i]), Vector.Create(OutputGradient[i]),
-                    out Vector<float> gateGradient, out Vector<float> upGradient);
-                GateGradient[i] = gateGradient[0];
-                UpGradient[i] = upGradient[0];
-            }
+            Run<LanesVector>(ref i, end);
+            Run<LanesScalar>(ref i, end);
         }
 
-        private static void Differentiate(
-            Vector<float> gate, Vector<float> up, Vector<float> dy, out Vector<float> gateGradient, out Vector<float> upGradient)
+        private readonly void Run<T>(ref long i, long end)
+            where T : struct, ILanes<T>
         {
-            Vector<float> s = VectorMath.Sigmoid(gate);
-            Vector<float> dys = dy * s;
-            upGradient = dys * gate;
-            gateGradient = dys * up * VectorMath.MultiplyAdd(gate, Vector<float>.One - s, Vector<float>.One);
+            T one = T.Create(1);
+            T zero = T.Create(0);
+            for (; i <= end - T.Count; i += T.Count)
+            {
+                T gate = T.Load(Gate + i);
+                T up = T.Load(Up + i);
+                T sigmoid = one / (one + VectorMath.Exp(zero - gate));
+                T scaled = T.Load(OutputGradient + i) * sigmoid;
+                (scaled * gate).Store(UpGradient + i);
+                (scaled * up * T.MultiplyAdd(gate, one - sigmoid, one)).Store(GateGradient + i);
+            }
         }
     }
 }

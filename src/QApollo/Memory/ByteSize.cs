@@ -8,12 +8,13 @@ public static class ByteSize
     private static readonly (string Unit, double Bytes)[] Units =
     [
         ("KiB", 1024.0), ("MiB", 1024.0 * 1024), ("GiB", 1024.0 * 1024 * 1024), ("TiB", 1024.0 * 1024 * 1024 * 1024),
-        ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12),
+        ("PiB", 1024.0 * 1024 * 1024 * 1024 * 1024),
+        ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("PB", 1e15),
         ("B", 1),
     ];
 
     /// <summary>
-    /// Reads a number with a unit: KiB, MiB, GiB, TiB (powers of 1024), KB, MB, GB, TB (powers of 1000) or B, case ignored;
+    /// Reads a number with a unit: KiB to PiB (powers of 1024), KB to PB (powers of 1000) or B, case ignored;
     /// rounded down to whole bytes.
     /// </summary>
     /// <returns>False without a unit, for a negative number, or when it does not fit into 64 bits.</returns>

@@ -54,6 +54,7 @@ public sealed class MemoryUsage
     internal static MemoryUsage Of(
         TensorTable table, MemorySpace space, int operations, long arenaBytes, Func<PlannedTensor, IReadOnlyList<LiveRange>> rangesOf)
     {
+        operations = table.Tensors.Any(tensor => tensor.Space == space) ? operations : 0;
         var timeline = new long[TensorCategories.All.Count][];
         for (int category = 0; category < timeline.Length; category++)
         {

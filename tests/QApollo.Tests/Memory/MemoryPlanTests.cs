@@ -27,33 +27,7 @@ public class MemoryPlanTests
         {
             Memory = new MemoryOptions { Boundaries = hostBoundaries ? MemorySpace.PinnedHost : MemorySpace.Device, VocabularySlice = slice },
         };
-        using CpuDevice cpu = Engine.Cpu();
-        var layout = new TrainingLayout(options, cpu.Profile);
-        var meter = new ArenaMeter(layout.Plan);
-        using var device = new TracingDevice(cpu.Profile, meter, cpu);
-        using var trainer = new Trainer(layout, device);
-        (int[] tokens, int[] labels) = Engine.RandomBatch(options, seed: 1);
-
-        trainer.Step(tokens, labels);
-        int perBatch = options.Shape.TokensPerMicroBatch;
-        trainer.Evaluate(tokens.AsSpan(0, perBatch), labels.AsSpan(0, perBatch));
-
-        var expected = new List<(MemorySpace, long)> { (MemorySpace.Device, layout.Plan.DeviceArenaBytes) };
-        if (hostBoundaries)
-        {
-            expected.Add((MemorySpace.PinnedHost, layout.Plan.PinnedHostArenaBytes));
-        }
-
-        Assert.Equal(expected, device.Allocations);
-        Assert.Equal(layout.Plan.Operations.Count, meter.Operations);
-        Assert.Equal(layout.Plan.DeviceArenaBytes, meter.DeviceHighWater);
-        foreach (TensorCategory category in TensorCategories.All)
-        {
-            Assert.True(
-                layout.Plan.DeviceUsage.AtPeak(category) == meter.Measured(MemorySpace.Device).AtPeak(category), $"{name}: {category}");
-            Assert.True(
-                layout.Plan.PinnedHostUsage.AtPeak(category) == meter.Measured(MemorySpace.PinnedHost).AtPeak(category), $"{name}: {category}");
-        }
+        PlanAndRun.RequireEqual(options, name);
     }
 
     [Fact]

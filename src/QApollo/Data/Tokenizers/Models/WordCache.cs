@@ -8,7 +8,7 @@ internal sealed class WordCache
 {
     public const int MaxBytes = 15;
 
-    private const int SlotBits = 15;
+    private const int SlotBits = 16;
     private const int None = -1;
 
     private readonly Slot[] _slots = new Slot[1 << SlotBits];

@@ -27,6 +27,12 @@ internal sealed class SplitStage(ITextMatcher matcher, SplitBehavior behavior, b
 {
     public override void Accept(ReadOnlySpan<byte> piece, bool first, EncodeState state)
     {
+        if (behavior == SplitBehavior.Isolated)
+        {
+            Isolate(piece, first, state);
+            return;
+        }
+
         var walk = new MatchWalk(matcher, piece, state);
         var pending = default(Pending);
         int at = 0;
@@ -47,6 +53,32 @@ internal sealed class SplitStage(ITextMatcher matcher, SplitBehavior behavior, b
         }
 
         Send(piece, pending, first, state);
+    }
+
+    /// <summary>The usual case, on the hot path: each match and each gap is a piece, whichever is which.</summary>
+    private void Isolate(ReadOnlySpan<byte> piece, bool first, EncodeState state)
+    {
+        var walk = new MatchWalk(matcher, piece, state);
+        int at = 0;
+        while (walk.MoveNext())
+        {
+            if (walk.Start > at)
+            {
+                next.Accept(piece[at..walk.Start], first && at == 0, state);
+            }
+
+            if (walk.End > walk.Start)
+            {
+                next.Accept(piece[walk.Start..walk.End], first && walk.Start == 0, state);
+            }
+
+            at = walk.End;
+        }
+
+        if (at < piece.Length)
+        {
+            next.Accept(piece[at..], first && at == 0, state);
+        }
     }
 
     /// <summary>A part that may still grow.</summary>
