@@ -6,8 +6,8 @@ using QApollo.Data;
 using QApollo.Inference;
 using QApollo.Models;
 using QApollo.Quantization;
-using QApollo.TestSupport;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 

@@ -3,8 +3,8 @@ using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
-using QApollo.TestSupport;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 

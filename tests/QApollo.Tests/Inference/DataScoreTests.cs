@@ -3,9 +3,9 @@ using QApollo.Cpu;
 using QApollo.Data;
 using QApollo.Data.Tokenizers;
 using QApollo.Inference;
-using QApollo.TestSupport;
 using QApollo.Tests.Checkpoints;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 
