@@ -6,7 +6,7 @@ namespace QApollo.Benchmarks;
 /// <summary>The optimizer's passes over one matrix.</summary>
 internal static class Updates
 {
-    private static readonly AdamScalars Adam = new(0.9f, 0.999f, 1e-6f, 0.1f, 0.0316f, BiasCorrection.StepSize);
+    private static readonly AdamScalars Adam = new(0.9f, 0.999f, 0.1f, 0.001f, 1e-6f, 0.1f, 0.0316f, BiasCorrection.StepSize);
 
     public static void Run(Bench bench)
     {

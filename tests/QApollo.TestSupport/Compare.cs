@@ -7,7 +7,8 @@ namespace QApollo.TestSupport;
 
 /// <summary>
 /// Comparisons that NaN, infinity, a wrong length or an empty input cannot slip through. A failure names the worst
-/// entry (the one furthest beyond its bound), both values, the error and the error in units in the last place.
+/// entry (the one furthest beyond its bound), both values, the error, and the error in units in the last place of the
+/// less precise side.
 /// </summary>
 public static class Compare
 {
@@ -109,7 +110,7 @@ public static class Compare
             double e = double.CreateChecked(expected[worst]);
             double error = Math.Abs(a - e);
             Assert.Fail(Text(
-                $"{what}: {failures} of {actual.Length} entries out of bounds; worst [{worst}]: actual {a:R}, expected {e:R}, error {error:G4} = {error / UlpAt<TActual>(e):G4} ulps, allowed {absolute + relative * Math.Abs(e):G4}"));
+                $"{what}: {failures} of {actual.Length} entries out of bounds; worst [{worst}]: actual {a:R}, expected {e:R}, error {error:G4} = {error / Math.Max(UlpAt<TActual>(e), UlpAt<TExpected>(e)):G4} ulps, allowed {absolute + relative * Math.Abs(e):G4}"));
         }
     }
 

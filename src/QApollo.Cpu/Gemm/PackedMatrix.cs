@@ -113,7 +113,11 @@ internal static unsafe class PackedMatrix
     {
         var job = new RowsJob
         {
-            Weight = weight, FirstColumn = firstColumn, Columns = columns, Destination = destination, Width = context.Kernel.Columns,
+            Weight = weight,
+            FirstColumn = firstColumn,
+            Columns = columns,
+            Destination = destination,
+            Width = context.Kernel.Columns,
         };
         context.Pool.Run(job, Round(weight.OutFeatures, RowsJob.Rows) / RowsJob.Rows);
     }

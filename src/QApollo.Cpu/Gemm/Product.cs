@@ -45,9 +45,22 @@ internal static unsafe class Product
 
         var job = new Job
         {
-            Kernel = context.Kernel, A = a, ARow = aRow, AStep = aStep, Panels = panels, Rows = rows, Columns = columns,
-            Depth = depth, Initial = initial, Output = output, Stride = stride, OutputType = outputType, Accumulate = accumulate,
-            Workspace = threadWorkspace, ColumnBlocks = (columns + blockColumns - 1) / blockColumns, BlockColumnCount = blockColumns,
+            Kernel = context.Kernel,
+            A = a,
+            ARow = aRow,
+            AStep = aStep,
+            Panels = panels,
+            Rows = rows,
+            Columns = columns,
+            Depth = depth,
+            Initial = initial,
+            Output = output,
+            Stride = stride,
+            OutputType = outputType,
+            Accumulate = accumulate,
+            Workspace = threadWorkspace,
+            ColumnBlocks = (columns + blockColumns - 1) / blockColumns,
+            BlockColumnCount = blockColumns,
         };
         context.Pool.Run(job, rowBlocks * job.ColumnBlocks);
     }

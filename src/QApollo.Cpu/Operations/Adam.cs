@@ -15,7 +15,10 @@ internal static unsafe class Adam
         int blocks = Reductions.Blocks(gradient.Elements);
         var job = new Job
         {
-            Gradient = gradient, Moment1 = (float*)moment1.Address, Moment2 = (float*)moment2.Address, Scalars = scalars,
+            Gradient = gradient,
+            Moment1 = (float*)moment1.Address,
+            Moment2 = (float*)moment2.Address,
+            Scalars = scalars,
             Partials = context.Partials,
         };
         context.Pool.Run(job, blocks);
@@ -56,8 +59,8 @@ internal static unsafe class Adam
         float numerator = inDirection ? scalars.Correction2 / scalars.Correction1 : 1f;
         float epsilon = inDirection ? scalars.Epsilon * scalars.Correction2 : scalars.Epsilon;
         Vector<int> finite = Vector.LessThan(Vector.Abs(g), Vector.Create(float.PositiveInfinity));
-        Vector<float> newM = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta1), m, Vector.Create(1 - scalars.Beta1) * g);
-        Vector<float> newV = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta2), v, Vector.Create(1 - scalars.Beta2) * g * g);
+        Vector<float> newM = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta1), m, Vector.Create(scalars.OneMinusBeta1) * g);
+        Vector<float> newV = VectorMath.MultiplyAdd(Vector.Create(scalars.Beta2), v, Vector.Create(scalars.OneMinusBeta2) * g * g);
         m = Vector.ConditionalSelect(finite, newM, m);
         v = Vector.ConditionalSelect(finite, newV, v);
         Vector<float> direction = Vector.Create(numerator) * newM / (Vector.SquareRoot(newV) + Vector.Create(epsilon));

@@ -16,8 +16,13 @@ internal static unsafe class Adam8Bit
         int tasks = Reductions.Blocks(gradient.Elements);
         var job = new Job
         {
-            Gradient = gradient, Moment1 = (byte*)moment1.Address, Moment2 = (byte*)moment2.Address,
-            Scale1 = (float*)scale1.Address, Scale2 = (float*)scale2.Address, Scalars = scalars, Partials = context.Partials,
+            Gradient = gradient,
+            Moment1 = (byte*)moment1.Address,
+            Moment2 = (byte*)moment2.Address,
+            Scale1 = (float*)scale1.Address,
+            Scale2 = (float*)scale2.Address,
+            Scalars = scalars,
+            Partials = context.Partials,
         };
         context.Pool.Run(job, tasks);
         Reductions.AddPartials(context, tasks, gradientSquares);

@@ -24,7 +24,11 @@ internal static unsafe class ApolloProjection
             int rows = Math.Max(1, 16384 / gradient.Columns);
             var job = new RightJob
             {
-                Gradient = gradient, Projection = projection, Projected = projected, Squares = (float*)channelSquares.Address, RowsPerTask = rows,
+                Gradient = gradient,
+                Projection = projection,
+                Projected = projected,
+                Squares = (float*)channelSquares.Address,
+                RowsPerTask = rows,
             };
             context.Pool.Run(job, (gradient.Rows + rows - 1) / rows);
         }
@@ -32,7 +36,10 @@ internal static unsafe class ApolloProjection
         {
             var job = new LeftJob
             {
-                Gradient = gradient, Projection = projection, Projected = projected, Squares = (float*)channelSquares.Address,
+                Gradient = gradient,
+                Projection = projection,
+                Projected = projected,
+                Squares = (float*)channelSquares.Address,
             };
             context.Pool.Run(job, (gradient.Columns + ColumnsPerTask - 1) / ColumnsPerTask);
         }

@@ -28,10 +28,18 @@ internal static unsafe class ApolloScaling
         int tasks = (channels + perTask - 1) / perTask;
         var job = new MomentJob
         {
-            Projected = (float*)projected.Address, Moment1 = (float*)moment1.Address, Moment2 = (float*)moment2.Address,
-            Squares = squares, Coefficients = scalars.TensorWise ? null : (float*)coefficients.Address, Scalars = scalars,
-            Channels = channels, ChannelsPerTask = perTask, Rank = rank, Partials = context.Partials,
-            ChannelStride = axis == ChannelAxis.Rows ? rank : 1, RankStride = axis == ChannelAxis.Rows ? 1 : channels,
+            Projected = (float*)projected.Address,
+            Moment1 = (float*)moment1.Address,
+            Moment2 = (float*)moment2.Address,
+            Squares = squares,
+            Coefficients = scalars.TensorWise ? null : (float*)coefficients.Address,
+            Scalars = scalars,
+            Channels = channels,
+            ChannelsPerTask = perTask,
+            Rank = rank,
+            Partials = context.Partials,
+            ChannelStride = axis == ChannelAxis.Rows ? rank : 1,
+            RankStride = axis == ChannelAxis.Rows ? 1 : channels,
         };
         context.Pool.Run(job, tasks);
 
@@ -111,8 +119,8 @@ internal static unsafe class ApolloScaling
                 {
                     nint i = channel * ChannelStride + k * RankStride;
                     float r = Projected[i];
-                    float m = adam.Beta1 * Moment1[i] + (1 - adam.Beta1) * r;
-                    float v = adam.Beta2 * Moment2[i] + (1 - adam.Beta2) * r * r;
+                    float m = adam.Beta1 * Moment1[i] + adam.OneMinusBeta1 * r;
+                    float v = adam.Beta2 * Moment2[i] + adam.OneMinusBeta2 * r * r;
                     Moment1[i] = m;
                     Moment2[i] = v;
                     double d = numerator * m / (MathF.Sqrt(v) + epsilon);

@@ -19,8 +19,13 @@ internal static unsafe class Attention
     {
         var job = new AttentionForwardJob
         {
-            Kernel = context.Kernel, Shape = shape, Query = (float*)query.Address, Key = (float*)key.Address,
-            Value = (float*)value.Address, Output = (float*)output.Address, LogSumExp = (float*)logSumExp.Address,
+            Kernel = context.Kernel,
+            Shape = shape,
+            Query = (float*)query.Address,
+            Key = (float*)key.Address,
+            Value = (float*)value.Address,
+            Output = (float*)output.Address,
+            LogSumExp = (float*)logSumExp.Address,
             Workspace = (byte*)context.Workspace.Address,
         };
         context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
@@ -32,11 +37,19 @@ internal static unsafe class Attention
     {
         var job = new AttentionBackwardJob
         {
-            Kernel = context.Kernel, Shape = shape, Query = (float*)query.Address, Key = (float*)key.Address,
-            Value = (float*)value.Address, Output = (float*)output.Address, LogSumExp = (float*)logSumExp.Address,
-            OutputGradient = (float*)outputGradient.Address, Delta = (float*)delta.Address,
-            QueryGradient = (float*)queryGradient.Address, KeyGradient = (float*)keyGradient.Address,
-            ValueGradient = (float*)valueGradient.Address, Workspace = (byte*)context.Workspace.Address,
+            Kernel = context.Kernel,
+            Shape = shape,
+            Query = (float*)query.Address,
+            Key = (float*)key.Address,
+            Value = (float*)value.Address,
+            Output = (float*)output.Address,
+            LogSumExp = (float*)logSumExp.Address,
+            OutputGradient = (float*)outputGradient.Address,
+            Delta = (float*)delta.Address,
+            QueryGradient = (float*)queryGradient.Address,
+            KeyGradient = (float*)keyGradient.Address,
+            ValueGradient = (float*)valueGradient.Address,
+            Workspace = (byte*)context.Workspace.Address,
         };
         context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
     }

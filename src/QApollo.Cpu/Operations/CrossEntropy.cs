@@ -10,7 +10,10 @@ internal static unsafe class CrossEntropy
     {
         var job = new ForwardJob
         {
-            Logits = logits, Labels = (int*)labels.Address, LogSumExp = (float*)logSumExp.Address, Losses = (float*)losses.Address,
+            Logits = logits,
+            Labels = (int*)labels.Address,
+            LogSumExp = (float*)logSumExp.Address,
+            Losses = (float*)losses.Address,
             RowsPerTask = RowsPerTask(logits),
         };
         context.Pool.Run(job, (logits.Rows + job.RowsPerTask - 1) / job.RowsPerTask);
@@ -20,8 +23,12 @@ internal static unsafe class CrossEntropy
     {
         var job = new BackwardJob
         {
-            Logits = logits, Labels = (int*)labels.Address, LogSumExp = (float*)logSumExp.Address, FirstColumn = firstColumn,
-            Scale = scale, RowsPerTask = RowsPerTask(logits),
+            Logits = logits,
+            Labels = (int*)labels.Address,
+            LogSumExp = (float*)logSumExp.Address,
+            FirstColumn = firstColumn,
+            Scale = scale,
+            RowsPerTask = RowsPerTask(logits),
         };
         context.Pool.Run(job, (logits.Rows + job.RowsPerTask - 1) / job.RowsPerTask);
     }

@@ -18,8 +18,14 @@ internal static unsafe class RmsNorm
         int rows = Math.Max(1, 8192 / input.Columns);
         var job = new ForwardJob
         {
-            Input = (float*)input.Address, Weight = (float*)weight.Address, Epsilon = epsilon, Output = (float*)output.Address,
-            InverseRms = (float*)inverseRms.Address, Rows = input.Rows, Columns = input.Columns, RowsPerTask = rows,
+            Input = (float*)input.Address,
+            Weight = (float*)weight.Address,
+            Epsilon = epsilon,
+            Output = (float*)output.Address,
+            InverseRms = (float*)inverseRms.Address,
+            Rows = input.Rows,
+            Columns = input.Columns,
+            RowsPerTask = rows,
         };
         context.Pool.Run(job, (input.Rows + rows - 1) / rows);
     }
@@ -33,9 +39,16 @@ internal static unsafe class RmsNorm
         float* sums = (float*)context.Workspace.Address;
         var job = new BackwardJob
         {
-            OutputGradient = (float*)outputGradient.Address, Input = (float*)input.Address, Weight = (float*)weight.Address,
-            InverseRms = (float*)inverseRms.Address, InputGradient = (float*)inputGradient.Address, Accumulate = accumulateInput,
-            Sums = sums, Rows = input.Rows, Columns = input.Columns, RowsPerTask = rows,
+            OutputGradient = (float*)outputGradient.Address,
+            Input = (float*)input.Address,
+            Weight = (float*)weight.Address,
+            InverseRms = (float*)inverseRms.Address,
+            InputGradient = (float*)inputGradient.Address,
+            Accumulate = accumulateInput,
+            Sums = sums,
+            Rows = input.Rows,
+            Columns = input.Columns,
+            RowsPerTask = rows,
         };
         context.Pool.Run(job, parts);
 

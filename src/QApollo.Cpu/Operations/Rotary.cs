@@ -14,8 +14,13 @@ internal static unsafe class Rotary
         int rows = Math.Max(1, 8192 / values.Columns);
         var job = new Job
         {
-            Values = values, Cosine = cosine, Sine = (float*)sine.Address, SequenceLength = sequenceLength,
-            FirstPosition = firstPosition, Sign = inverse ? -1f : 1f, RowsPerTask = rows,
+            Values = values,
+            Cosine = cosine,
+            Sine = (float*)sine.Address,
+            SequenceLength = sequenceLength,
+            FirstPosition = firstPosition,
+            Sign = inverse ? -1f : 1f,
+            RowsPerTask = rows,
         };
         context.Pool.Run(job, (values.Rows + rows - 1) / rows);
     }

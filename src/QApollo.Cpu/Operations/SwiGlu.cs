@@ -14,7 +14,10 @@ internal static unsafe class SwiGlu
     {
         var job = new ForwardJob
         {
-            Gate = (float*)gate.Address, Up = (float*)up.Address, Output = (float*)output.Address, Elements = gate.Elements,
+            Gate = (float*)gate.Address,
+            Up = (float*)up.Address,
+            Output = (float*)output.Address,
+            Elements = gate.Elements,
         };
         context.Pool.Run(job, Chunks(gate));
     }
@@ -24,8 +27,12 @@ internal static unsafe class SwiGlu
     {
         var job = new BackwardJob
         {
-            Gate = (float*)gate.Address, Up = (float*)up.Address, OutputGradient = (float*)outputGradient.Address,
-            GateGradient = (float*)gateGradient.Address, UpGradient = (float*)upGradient.Address, Elements = gate.Elements,
+            Gate = (float*)gate.Address,
+            Up = (float*)up.Address,
+            OutputGradient = (float*)outputGradient.Address,
+            GateGradient = (float*)gateGradient.Address,
+            UpGradient = (float*)upGradient.Address,
+            Elements = gate.Elements,
         };
         context.Pool.Run(job, Chunks(gate));
     }

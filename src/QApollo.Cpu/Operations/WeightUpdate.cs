@@ -15,8 +15,13 @@ internal static unsafe class WeightUpdate
         {
             var job = new GroupUpdateJob
             {
-                Weight = weight, Gradient = gradient, Coefficients = (float*)coefficients.Address, Axis = axis, Scalars = scalars,
-                Changed = (int*)changed.Address, RowsPerTask = rows,
+                Weight = weight,
+                Gradient = gradient,
+                Coefficients = (float*)coefficients.Address,
+                Axis = axis,
+                Scalars = scalars,
+                Changed = (int*)changed.Address,
+                RowsPerTask = rows,
             };
             context.Pool.Run(job, tasks);
         }
@@ -24,8 +29,13 @@ internal static unsafe class WeightUpdate
         {
             var job = new DenseUpdateJob
             {
-                Weight = weight.Values, Gradient = gradient, Coefficients = (float*)coefficients.Address, Axis = axis, Scalars = scalars,
-                Changed = (int*)changed.Address, RowsPerTask = rows,
+                Weight = weight.Values,
+                Gradient = gradient,
+                Coefficients = (float*)coefficients.Address,
+                Axis = axis,
+                Scalars = scalars,
+                Changed = (int*)changed.Address,
+                RowsPerTask = rows,
             };
             context.Pool.Run(job, tasks);
         }

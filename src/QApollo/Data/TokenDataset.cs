@@ -38,18 +38,7 @@ public abstract class TokenDataset : IDisposable
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(documents);
         var ids = new ArrayBufferWriter<int>();
-        foreach (ReadOnlyMemory<byte> document in documents)
-        {
-            if (document.IsEmpty)
-            {
-                continue;
-            }
-
-            tokenizer.Encode(document.Span, ids);
-            ids.GetSpan(1)[0] = tokenizer.EndOfDocument;
-            ids.Advance(1);
-        }
-
+        Encode(tokenizer, documents, ids);
         return new InMemory(ids.WrittenMemory);
     }
 
@@ -61,6 +50,21 @@ public abstract class TokenDataset : IDisposable
 
     protected virtual void Dispose(bool disposing)
     {
+    }
+
+    internal TokenDataset Slice(TokenRange range) => Slice(range.Start, range.Count);
+
+    internal static void Encode(ITokenizer tokenizer, IEnumerable<ReadOnlyMemory<byte>> documents, ArrayBufferWriter<int> ids)
+    {
+        foreach (ReadOnlyMemory<byte> document in documents)
+        {
+            if (!document.IsEmpty)
+            {
+                tokenizer.Encode(document.Span, ids);
+                ids.GetSpan(1)[0] = tokenizer.EndOfDocument;
+                ids.Advance(1);
+            }
+        }
     }
 
     /// <summary><see cref="Read"/> after its range check.</summary>

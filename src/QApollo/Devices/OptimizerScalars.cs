@@ -18,10 +18,12 @@ public enum BiasCorrection
 }
 
 /// <summary>Scalars of an Adam moment update at update number t = 1, 2, ...</summary>
+/// <param name="OneMinusBeta1">1 - b1, formed in binary64: 1 - 0.999 in binary32 is off by 5e-5 of itself.</param>
+/// <param name="OneMinusBeta2">1 - b2, formed in binary64.</param>
 /// <param name="Correction1">c1 = 1 - b1^t, formed in binary64.</param>
 /// <param name="Correction2">c2 = sqrt(1 - b2^t), formed in binary64.</param>
 public readonly record struct AdamScalars(
-    float Beta1, float Beta2, float Epsilon, float Correction1, float Correction2, BiasCorrection BiasCorrection);
+    float Beta1, float Beta2, float OneMinusBeta1, float OneMinusBeta2, float Epsilon, float Correction1, float Correction2, BiasCorrection BiasCorrection);
 
 /// <summary>Scalars of <see cref="IDevice.ApolloScale"/>.</summary>
 /// <param name="StepSize">lr, times c2/c1 when the bias correction acts in the step size.</param>

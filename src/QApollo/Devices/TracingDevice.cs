@@ -9,11 +9,19 @@ namespace QApollo.Devices;
 /// </summary>
 public sealed class TracingDevice(DeviceProfile profile, IOperationObserver observer, IDevice? inner = null) : IDevice
 {
-    private readonly List<(Tensor Source, Tensor Destination)> _transfers = [];
+    private readonly List<(Tensor Source, Tensor Destination, Transfer Inner)> _transfers = [];
+    private readonly List<(MemorySpace Space, long Bytes)> _allocations = [];
 
     public DeviceProfile Profile => profile;
 
-    public nint Allocate(MemorySpace space, long bytes) => inner?.Allocate(space, bytes) ?? 0;
+    /// <summary>What was allocated through this device, in order.</summary>
+    public IReadOnlyList<(MemorySpace Space, long Bytes)> Allocations => _allocations;
+
+    public nint Allocate(MemorySpace space, long bytes)
+    {
+        _allocations.Add((space, bytes));
+        return inner?.Allocate(space, bytes) ?? 0;
+    }
 
     public void Free(MemorySpace space, nint address) => inner?.Free(space, address);
 
@@ -51,25 +59,15 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         Require.Shape("transfer", destination, source.Rows, source.Columns);
         Require.DType("transfer", destination, source.DType);
         Observe("transfer", Read(source), Write(destination));
-        if (inner is not null)
-        {
-            return inner.BeginTransfer(source, destination);
-        }
-
-        _transfers.Add((source, destination));
+        _transfers.Add((source, destination, inner?.BeginTransfer(source, destination) ?? default));
         return new Transfer(_transfers.Count - 1);
     }
 
     public void AwaitTransfer(Transfer transfer)
     {
-        if (inner is not null)
-        {
-            inner.AwaitTransfer(transfer);
-            return;
-        }
-
-        var (source, destination) = _transfers[transfer.Id];
+        var (source, destination, innerTransfer) = _transfers[transfer.Id];
         Observe("await transfer", Read(source), ReadWrite(destination));
+        inner?.AwaitTransfer(innerTransfer);
     }
 
     public void Synchronize() => inner?.Synchronize();

@@ -29,7 +29,7 @@ public readonly record struct WeightMatrix(Tensor Values, Tensor Scales = defaul
         : new WeightMatrix(Values.RowRange(first, count));
 
     /// <summary>Groups in a row of <paramref name="columns"/> values.</summary>
-    public static int GroupsPerRow(int columns, int groupSize) => (columns + groupSize - 1) / groupSize;
+    public static int GroupsPerRow(int columns, int groupSize) => (int)((columns + (long)groupSize - 1) / groupSize);
 }
 
 /// <summary>What an expanded weight will be multiplied with.</summary>

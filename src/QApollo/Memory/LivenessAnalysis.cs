@@ -7,10 +7,14 @@ namespace QApollo.Memory;
 /// what was there, to the last access before the next such write. A read of a tensor that nothing has written is
 /// a fault of the step and is reported as one.
 /// </summary>
-public sealed class LivenessAnalysis(TensorTable table) : IOperationObserver
+public sealed class LivenessAnalysis : IOperationObserver
 {
+    private readonly Func<Tensor, int, PlannedTensor> _resolve;
     private readonly Dictionary<PlannedTensor, List<LiveRange>> _ranges = [];
     private readonly List<string> _operations = [];
+
+    /// <param name="resolve">The planned tensor that a view belongs to at an operation.</param>
+    public LivenessAnalysis(Func<Tensor, int, PlannedTensor> resolve) => _resolve = resolve;
 
     /// <summary>Names of the operations, in order; a live range indexes them.</summary>
     public IReadOnlyList<string> Operations => _operations;
@@ -23,19 +27,13 @@ public sealed class LivenessAnalysis(TensorTable table) : IOperationObserver
         {
             if (!access.Tensor.IsAbsent)
             {
-                Touch(table.FromVirtual(access.Tensor.Address), access, operation, time);
+                Touch(_resolve(access.Tensor, time), access, operation, time);
             }
         }
     }
 
-    /// <summary>Writes the ranges into the table.</summary>
-    public void Complete()
-    {
-        foreach (PlannedTensor tensor in table.Tensors)
-        {
-            tensor.LiveRanges = _ranges.TryGetValue(tensor, out List<LiveRange>? ranges) ? ranges : [];
-        }
-    }
+    /// <summary>When a tensor lived, in ascending order; empty for a persistent one.</summary>
+    public IReadOnlyList<LiveRange> RangesOf(PlannedTensor tensor) => _ranges.TryGetValue(tensor, out List<LiveRange>? ranges) ? ranges : [];
 
     private void Touch(PlannedTensor tensor, in Access access, string operation, int time)
     {

@@ -8,15 +8,17 @@ namespace QApollo.Memory;
 /// </summary>
 public sealed class MemoryPlan
 {
-    private MemoryPlan(TensorTable table, DeviceProfile profile, IReadOnlyList<string> operations, long deviceBytes, long pinnedHostBytes)
+    private MemoryPlan(
+        TensorTable table, DeviceProfile profile, IReadOnlyList<string> operations, IReadOnlyList<PlanPhase> phases, long deviceBytes, long pinnedHostBytes)
     {
         Table = table;
         Profile = profile;
         Operations = operations;
+        Phases = phases;
         DeviceArenaBytes = deviceBytes;
         PinnedHostArenaBytes = pinnedHostBytes;
-        DeviceUsage = MemoryUsage.Of(table, MemorySpace.Device, operations.Count, deviceBytes);
-        PinnedHostUsage = MemoryUsage.Of(table, MemorySpace.PinnedHost, operations.Count, pinnedHostBytes);
+        DeviceUsage = MemoryUsage.Of(table, MemorySpace.Device, operations.Count, deviceBytes, tensor => tensor.LiveRanges);
+        PinnedHostUsage = MemoryUsage.Of(table, MemorySpace.PinnedHost, operations.Count, pinnedHostBytes, tensor => tensor.LiveRanges);
     }
 
     public TensorTable Table { get; }
@@ -25,6 +27,9 @@ public sealed class MemoryPlan
 
     /// <summary>Names of the operations of the rehearsal; live ranges and timelines index them.</summary>
     public IReadOnlyList<string> Operations { get; }
+
+    /// <summary>What the operations belong to, in order; empty when the rehearsal did not say.</summary>
+    public IReadOnlyList<PlanPhase> Phases { get; }
 
     /// <summary>Bytes of the one device allocation.</summary>
     public long DeviceArenaBytes { get; }
@@ -39,20 +44,50 @@ public sealed class MemoryPlan
 
     public MemoryUsage PinnedHostUsage { get; }
 
+    /// <summary>The phase of an operation.</summary>
+    public PlanPhase PhaseAt(int operation)
+    {
+        PlanPhase found = default;
+        foreach (PlanPhase phase in Phases)
+        {
+            found = phase.FirstOperation <= operation ? phase : found;
+        }
+
+        return found;
+    }
+
+    /// <summary>The tensors of a space that live at an operation, largest first.</summary>
+    public IReadOnlyList<PlannedTensor> LivingAt(MemorySpace space, int operation) =>
+    [
+        .. Table.Tensors
+            .Where(tensor => tensor.Space == space && tensor.LivesAt(operation))
+            .OrderByDescending(tensor => tensor.Bytes),
+    ];
+
     /// <summary>Rehearses a step on virtual addresses and packs the table's tensors by what was seen.</summary>
     /// <param name="table">All tensors of the run.</param>
     /// <param name="profile">The device to plan for.</param>
     /// <param name="rehearse">Runs everything that a run does on the device it is given.</param>
     /// <exception cref="InvalidOperationException">The step reads what nothing wrote, or leaves a tensor: a fault of the step.</exception>
-    public static MemoryPlan Make(TensorTable table, DeviceProfile profile, Action<IDevice> rehearse)
+    /// <exception cref="OverflowException">The tensors together need more bytes than 64 bits count.</exception>
+    public static MemoryPlan Make(TensorTable table, DeviceProfile profile, Action<IDevice, PhaseLog> rehearse)
     {
         table.BindVirtual(profile.Alignment);
-        var liveness = new LivenessAnalysis(table);
+        var liveness = new LivenessAnalysis((tensor, _) => table.FromVirtual(tensor.Address));
         using var device = new TracingDevice(profile, liveness);
-        rehearse(device);
-        liveness.Complete();
+        var phases = new PhaseLog(() => liveness.Operations.Count);
+        rehearse(device, phases);
+        foreach (PlannedTensor tensor in table.Tensors)
+        {
+            tensor.LiveRanges = liveness.RangesOf(tensor);
+        }
+
         long deviceBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.Device, profile.Alignment);
         long pinnedHostBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.PinnedHost, profile.Alignment);
-        return new MemoryPlan(table, profile, liveness.Operations, deviceBytes, pinnedHostBytes);
+        return new MemoryPlan(table, profile, liveness.Operations, phases.Phases, deviceBytes, pinnedHostBytes);
     }
+
+    /// <summary>As the other, for a rehearsal without phases.</summary>
+    public static MemoryPlan Make(TensorTable table, DeviceProfile profile, Action<IDevice> rehearse) =>
+        Make(table, profile, (device, _) => rehearse(device));
 }

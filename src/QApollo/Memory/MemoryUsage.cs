@@ -50,8 +50,11 @@ public sealed class MemoryUsage
         return total;
     }
 
-    internal static MemoryUsage Of(TensorTable table, MemorySpace space, int operations, long arenaBytes)
+    /// <param name="rangesOf">When a transient tensor lives.</param>
+    internal static MemoryUsage Of(
+        TensorTable table, MemorySpace space, int operations, long arenaBytes, Func<PlannedTensor, IReadOnlyList<LiveRange>> rangesOf)
     {
+        operations = table.Tensors.Any(tensor => tensor.Space == space) ? operations : 0;
         var timeline = new long[TensorCategories.All.Count][];
         for (int category = 0; category < timeline.Length; category++)
         {
@@ -62,7 +65,7 @@ public sealed class MemoryUsage
         {
             if (tensor.Space == space)
             {
-                AddTo(timeline[(int)tensor.Category], tensor, operations);
+                AddTo(timeline[(int)tensor.Category], tensor, rangesOf(tensor), operations);
             }
         }
 
@@ -78,7 +81,7 @@ public sealed class MemoryUsage
     }
 
     /// <summary>Notes a tensor's bytes where its life starts and takes them off after its end.</summary>
-    private static void AddTo(long[] changes, PlannedTensor tensor, int operations)
+    private static void AddTo(long[] changes, PlannedTensor tensor, IReadOnlyList<LiveRange> ranges, int operations)
     {
         if (tensor.IsPersistent)
         {
@@ -86,7 +89,7 @@ public sealed class MemoryUsage
             return;
         }
 
-        foreach (LiveRange range in tensor.LiveRanges)
+        foreach (LiveRange range in ranges)
         {
             changes[range.First] += tensor.Bytes;
             if (range.Last + 1 < operations)

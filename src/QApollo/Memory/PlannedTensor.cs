@@ -31,6 +31,9 @@ public sealed class PlannedTensor
     /// <summary>When it lives, in operations of the rehearsed step; empty for persistent tensors, which always live.</summary>
     public IReadOnlyList<LiveRange> LiveRanges { get; internal set; } = [];
 
+    /// <summary>Whether its content is needed at an operation.</summary>
+    public bool LivesAt(int operation) => IsPersistent || LiveRanges.Any(range => range.First <= operation && operation <= range.Last);
+
     /// <summary>Bytes from the start of its space's arena.</summary>
     public long Offset { get; internal set; }
 

@@ -45,7 +45,7 @@ public sealed class TensorTable
         {
             _starts[i] = next;
             _tensors[i].Bind(next);
-            next += (nint)Align(_tensors[i].Bytes, alignment);
+            next = checked(next + (nint)Align(_tensors[i].Bytes, alignment));
         }
     }
 
@@ -65,7 +65,7 @@ public sealed class TensorTable
         }
     }
 
-    public static long Align(long bytes, int alignment) => (bytes + alignment - 1) & -alignment;
+    public static long Align(long bytes, int alignment) => checked(bytes + alignment - 1) & -alignment;
 
     private PlannedTensor Declare(string name, DType dtype, int rows, int columns, TensorCategory category, bool persistent, MemorySpace space)
     {

@@ -10,6 +10,9 @@ public interface IGradientSink
     /// <param name="input">[N, C].</param>
     void AddLinear(IDevice device, Weight weight, Tensor outputGradient, Tensor input);
 
+    /// <summary>The micro-batch has added its gradient and used the weight for the last time: the sink may update it.</summary>
+    void Release(IDevice device, Weight weight);
+
     /// <summary>Reverses an RMSNorm for one micro-batch and adds the gradient of its weight.</summary>
     /// <param name="outputGradient">[N, H].</param>
     /// <param name="input">[N, H]: what the norm read.</param>

@@ -9,6 +9,9 @@ namespace QApollo.Models;
 /// </summary>
 public sealed class LanguageModelHead
 {
+    private const int DefaultChunkTokens = 1024;
+    private const long DefaultChunkBytes = 64L << 20;
+
     private readonly LlamaConfig _config;
     private readonly ModelWeights _weights;
     private readonly int _chunkTokens;
@@ -19,18 +22,40 @@ public sealed class LanguageModelHead
     private readonly PlannedTensor _losses;
 
     /// <param name="tokens">N.</param>
-    /// <param name="chunkTokens">n: at most N.</param>
+    /// <param name="chunkTokens">n: at most N; 0 for at most 1024, or 64 MiB of logits, whichever is less.</param>
+    /// <param name="name">Start of its tensors' names.</param>
     public LanguageModelHead(
-        TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, int tokens, int chunkTokens)
+        TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, int tokens, int chunkTokens = 0, string name = "head")
     {
         _config = config;
         _weights = weights;
-        _chunkTokens = chunkTokens;
-        _normed = table.Transient("head.normed", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
-        _inverseRms = table.Transient("head.inverse_rms", DType.F32, 1, tokens, TensorCategory.Activations);
-        _normedGradient = table.Transient("head.normed_gradient", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
-        _logits = table.Transient("head.logits", profile.LogitDType, chunkTokens, config.VocabSize, TensorCategory.Logits);
-        _losses = table.Transient("head.losses", DType.F32, 1, chunkTokens, TensorCategory.Logits);
+        _chunkTokens = ChunkTokens(config, profile, tokens, chunkTokens);
+        _normed = table.Transient(name + ".normed", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
+        _inverseRms = table.Transient(name + ".inverse_rms", DType.F32, 1, tokens, TensorCategory.Activations);
+        _normedGradient = table.Transient(name + ".normed_gradient", profile.ActivationDType, tokens, config.HiddenSize, TensorCategory.Activations);
+        _logits = table.Transient(name + ".logits", profile.LogitDType, _chunkTokens, config.VocabSize, TensorCategory.Logits);
+        _losses = table.Transient(name + ".losses", DType.F32, 1, _chunkTokens, TensorCategory.Logits);
+    }
+
+    /// <summary>The logits of a few tokens.</summary>
+    /// <param name="hidden">[n, H]: at most a chunk of the last layer's output.</param>
+    /// <returns>[n, V]; valid until the head is used again.</returns>
+    public Tensor Logits(IDevice device, Tensor hidden)
+    {
+        Normalize(device, hidden);
+        Tensor logits = _logits.RowRange(0, hidden.Rows);
+        device.LinearForward(_normed.RowRange(0, hidden.Rows), _weights.Head.Stored, logits);
+        return logits;
+    }
+
+    /// <summary>Tokens whose logits exist at a time.</summary>
+    /// <param name="tokens">N.</param>
+    /// <param name="chunkTokens">As asked for; 0 for at most 1024, or 64 MiB of logits, whichever is less.</param>
+    public static int ChunkTokens(LlamaConfig config, DeviceProfile profile, int tokens, int chunkTokens)
+    {
+        long rowBytes = (long)config.VocabSize * profile.LogitDType.Size();
+        long most = chunkTokens > 0 ? chunkTokens : Math.Min(DefaultChunkTokens, Math.Max(1, DefaultChunkBytes / rowBytes));
+        return (int)Math.Min(most, tokens);
     }
 
     /// <summary>Adds the loss of a micro-batch to <paramref name="lossSum"/>.</summary>
@@ -102,7 +127,9 @@ public sealed class LanguageModelHead
     }
 
     private void Normalize(IDevice device, Tensor hidden) =>
-        device.RmsNormForward(hidden, _weights.FinalNorm.Values, (float)_config.RmsNormEps, _normed, _inverseRms);
+        device.RmsNormForward(
+            hidden, _weights.FinalNorm.Values, (float)_config.RmsNormEps, _normed.RowRange(0, hidden.Rows),
+            _inverseRms.View.ElementRange(0, hidden.Rows));
 
     private void ForwardChunk(IDevice device, in Chunk chunk, Tensor lossSum)
     {

@@ -10,13 +10,15 @@ namespace QApollo.Models;
 /// </summary>
 public sealed class LayerActivations
 {
-    public LayerActivations(TensorTable table, LlamaConfig config, DeviceProfile profile, AttentionShape attention)
+    /// <param name="prefix">Start of the tensors' names.</param>
+    public LayerActivations(
+        TensorTable table, LlamaConfig config, DeviceProfile profile, AttentionShape attention, string prefix = "activation")
     {
         int tokens = attention.QueryRows;
         PlannedTensor Activation(string name, int columns) =>
-            table.Transient("activation." + name, profile.ActivationDType, tokens, columns, TensorCategory.Activations);
+            table.Transient($"{prefix}.{name}", profile.ActivationDType, tokens, columns, TensorCategory.Activations);
         PlannedTensor Statistic(string name, int rows) =>
-            table.Transient("activation." + name, DType.F32, rows, tokens, TensorCategory.Activations);
+            table.Transient($"{prefix}.{name}", DType.F32, rows, tokens, TensorCategory.Activations);
 
         Shape = attention;
         Normed = Activation("normed", config.HiddenSize);

@@ -8,6 +8,20 @@ namespace QApollo.Models;
 /// </summary>
 public static class LlamaConfigJson
 {
+    /// <summary>As <see cref="Parse"/>, from a file.</summary>
+    /// <exception cref="UsageException">The file cannot be read, or is no configuration that this program can train.</exception>
+    public static LlamaConfig Read(string path)
+    {
+        try
+        {
+            return Parse(File.ReadAllBytes(path), path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{path}: cannot be read: {exception.Message}", exception);
+        }
+    }
+
     /// <summary>Reads and validates. Values that are left out take the defaults of Hugging Face's LlamaConfig.</summary>
     /// <param name="utf8">The JSON text.</param>
     /// <param name="source">The file's name, for messages.</param>

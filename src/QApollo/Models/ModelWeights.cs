@@ -47,6 +47,9 @@ public sealed class LayerWeights
     public Weight PostAttentionNorm { get; }
 
     public Weight[] Matrices { get; }
+
+    /// <summary>The same memory, for products outside the pass that expands the matrices.</summary>
+    public LayerWeights WithoutExpansions() => new([.. Matrices.Append(InputNorm).Append(PostAttentionNorm).Select(weight => weight.WithoutExpansions())]);
 }
 
 /// <summary>All weights of a model.</summary>

@@ -26,9 +26,15 @@ public sealed class RotaryTable
         int half = Cosine.View.Columns;
         var cosine = new float[Cosine.View.Elements];
         var sine = new float[Sine.View.Elements];
+        var frequencies = new double[half];
+        for (int i = 0; i < half; i++)
+        {
+            frequencies[i] = Math.Pow(_config.RopeTheta, -2.0 * i / _config.HeadDim);
+        }
+
         for (int i = 0; i < cosine.Length; i++)
         {
-            double angle = i / half * Math.Pow(_config.RopeTheta, -2.0 * (i % half) / _config.HeadDim);
+            double angle = i / half * frequencies[i % half];
             (sine[i], cosine[i]) = ((float)Math.Sin(angle), (float)Math.Cos(angle));
         }
 

@@ -27,6 +27,9 @@ public sealed class Weight
         }
     }
 
+    private Weight(Weight other) =>
+        (Parameter, Values, Scales, ZeroPoints, _groupSize) = (other.Parameter, other.Values, other.Scales, other.ZeroPoints, other._groupSize);
+
     public Parameter Parameter { get; }
 
     public PlannedTensor Values { get; }
@@ -42,6 +45,9 @@ public sealed class Weight
 
     /// <summary>As <see cref="ForwardExpansion"/>, for the input gradient.</summary>
     public PlannedTensor? InputGradientExpansion { get; internal set; }
+
+    /// <summary>The same memory, for products outside the pass that expands the weight.</summary>
+    public Weight WithoutExpansions() => new(this);
 
     /// <summary>The weight as it is stored.</summary>
     public WeightMatrix Stored => Scales is null ? new WeightMatrix(Values) : new WeightMatrix(Values, Scales, ZeroPoints!, _groupSize);

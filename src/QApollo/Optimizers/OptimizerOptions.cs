@@ -34,10 +34,10 @@ public sealed record OptimizerOptions
     public OptimizerKind? EmbeddingAndHead { get; init; }
 
     /// <summary>Decay of the first moment.</summary>
-    public float Beta1 { get; init; } = 0.9f;
+    public double Beta1 { get; init; } = 0.9;
 
     /// <summary>Decay of the second moment.</summary>
-    public float Beta2 { get; init; } = 0.999f;
+    public double Beta2 { get; init; } = 0.999;
 
     public float Epsilon { get; init; } = 1e-6f;
 

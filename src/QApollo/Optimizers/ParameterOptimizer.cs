@@ -33,7 +33,7 @@ public abstract class ParameterOptimizer(Weight weight, OptimizerOptions options
 
     /// <summary>The Adam scalars of update number <paramref name="step"/>.</summary>
     protected AdamScalars AdamAt(uint step) => new(
-        Options.Beta1, Options.Beta2, Options.Epsilon,
+        (float)Options.Beta1, (float)Options.Beta2, (float)(1 - Options.Beta1), (float)(1 - Options.Beta2), Options.Epsilon,
         (float)(1 - Math.Pow(Options.Beta1, step)), (float)Math.Sqrt(1 - Math.Pow(Options.Beta2, step)), Options.BiasCorrection);
 
     /// <summary>The learning rate, with Adam's bias correction where it acts in the step size.</summary>

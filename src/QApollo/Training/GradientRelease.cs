@@ -36,13 +36,16 @@ public sealed class GradientRelease(
     private uint _step;
     private float _learningRate;
 
+    /// <summary>Off while the step is rehearsed: there is nothing to see yet.</summary>
+    internal bool CallsHooks { get; set; }
+
     /// <summary>Says which update the following releases belong to.</summary>
     public void BeginStep(uint step, float learningRate) => (_step, _learningRate) = (step, learningRate);
 
     public void Release(IDevice device, Weight weight, Tensor gradient, int firstRow = 0)
     {
         var released = new ReleasedGradient(weight, gradient, firstRow, _step);
-        for (int i = 0; i < hooks.Count; i++)
+        for (int i = 0; CallsHooks && i < hooks.Count; i++)
         {
             hooks[i].BeforeUpdate(device, released);
         }
@@ -52,7 +55,7 @@ public sealed class GradientRelease(
             _step, _learningRate, seed, quantization.Rounding, quantization.Regrid,
             statistics.GradientSquares(parameter), statistics.Changed(parameter));
         optimizers[parameter].Update(device, context, gradient, firstRow);
-        for (int i = 0; i < hooks.Count; i++)
+        for (int i = 0; CallsHooks && i < hooks.Count; i++)
         {
             hooks[i].AfterUpdate(device, released);
         }

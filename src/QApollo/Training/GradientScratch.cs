@@ -29,26 +29,23 @@ public sealed class GradientScratch : IGradientSink
     /// <summary>Says which of the step's micro-batches the following gradients are of.</summary>
     public void BeginMicroBatch(bool first, bool last) => (_first, _last) = (first, last);
 
-    public void AddLinear(IDevice device, Weight weight, Tensor outputGradient, Tensor input)
-    {
+    public void AddLinear(IDevice device, Weight weight, Tensor outputGradient, Tensor input) =>
         device.LinearWeightGradient(outputGradient, input, Of(weight), accumulate: !_first);
-        ReleaseIfLast(device, weight);
-    }
 
-    public void AddNorm(IDevice device, Weight weight, Tensor outputGradient, Tensor input, Tensor inverseRms, Tensor inputGradient)
-    {
-        device.RmsNormBackward(
-            outputGradient, input, weight.Values, inverseRms, inputGradient, accumulateInput: true, Of(weight), accumulateWeight: !_first);
-        ReleaseIfLast(device, weight);
-    }
-
-    private PlannedTensor Of(Weight weight) => _byRole[(int)weight.Parameter.Role];
-
-    private void ReleaseIfLast(IDevice device, Weight weight)
+    public void Release(IDevice device, Weight weight)
     {
         if (_last)
         {
             _release.Release(device, weight, Of(weight));
         }
     }
+
+    public void AddNorm(IDevice device, Weight weight, Tensor outputGradient, Tensor input, Tensor inverseRms, Tensor inputGradient)
+    {
+        device.RmsNormBackward(
+            outputGradient, input, weight.Values, inverseRms, inputGradient, accumulateInput: true, Of(weight), accumulateWeight: !_first);
+        Release(device, weight);
+    }
+
+    private PlannedTensor Of(Weight weight) => _byRole[(int)weight.Parameter.Role];
 }

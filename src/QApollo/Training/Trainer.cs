@@ -37,8 +37,7 @@ public sealed class Trainer : IDisposable
             device.UseWorkspace(layout.Workspace);
         }
 
-        layout.Rotary.Upload(device);
-        layout.WeightStaging.Initialize(device, layout.Options.Model, layout.Options.Seed);
+        layout.Initialize(device);
         foreach (Weight weight in layout.Weights.All)
         {
             _matrixElements += weight.Parameter.IsMatrix ? weight.Parameter.Elements : 0;
@@ -68,10 +67,7 @@ public sealed class Trainer : IDisposable
     {
         int step = CompletedSteps + 1;
         float learningRate = Layout.Options.Schedule.At(CompletedSteps);
-        Layout.Inputs.Load(_device, tokens, labels);
-        Layout.Release.BeginStep((uint)step, learningRate);
-        Layout.Step.Run(_device);
-        Layout.Statistics.Read(_device);
+        Layout.RunStep(_device, tokens, labels, step, learningRate);
         double gradientNorm = CheckFinite(step);
         CompletedSteps = step;
         int counted = Math.Max(1, Layout.Inputs.CountedLabels);
@@ -85,9 +81,7 @@ public sealed class Trainer : IDisposable
     /// <returns>Sum over the counted labels in nats, and their number.</returns>
     public (double LossSum, int Counted) Evaluate(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
     {
-        Layout.Inputs.LoadForEvaluation(_device, tokens, labels);
-        Layout.Step.Evaluate(_device);
-        Layout.Statistics.Read(_device);
+        Layout.RunEvaluation(_device, tokens, labels);
         return (Layout.Statistics.LossSumValue, Layout.Inputs.CountedLabels);
     }
 

@@ -1,4 +1,5 @@
 using QApollo.Devices;
+using QApollo.Inference;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -11,16 +12,15 @@ namespace QApollo.Training;
 /// </summary>
 public sealed class TrainingLayout
 {
-    private const int DefaultChunkTokens = 1024;
-    private const long DefaultChunkBytes = 64L << 20;
-
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
+    /// <exception cref="OverflowException">The sizes of model and step multiply to more than can be counted.</exception>
     public TrainingLayout(
         TrainingOptions options, DeviceProfile profile, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
     {
-        Options = options;
+        options.Shape.Validate();
+        Options = options with { SampleTokens = Math.Min(options.SampleTokens, options.Shape.SequenceLength) };
         StepShape shape = options.Shape;
         LlamaConfig model = options.Model;
         var table = new TensorTable();
@@ -31,18 +31,24 @@ public sealed class TrainingLayout
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape);
-        Rotary = new RotaryTable(table, model, shape.SequenceLength);
+        Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
         Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
-        var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, ChunkTokens(options, profile));
+        var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);
         Step = new TrainingStep(table, options, profile, Weights, Inputs, Statistics, layer, head, Release, VocabularySlice());
-        Workspace = table.Scratch(
-            "workspace",
-            profile.WorkspaceBytes(new WorkspaceRequest(attention, model.HiddenSize, Math.Max(model.IntermediateSize, model.VocabSize))),
-            TensorCategory.Workspace,
-            persistent: true);
+        long WorkspaceBytes(in AttentionShape shape) =>
+            profile.WorkspaceBytes(new WorkspaceRequest(shape, model.HiddenSize, Math.Max(model.IntermediateSize, model.VocabSize)));
+        long workspaceBytes = WorkspaceBytes(attention);
+        if (Options.SampleTokens > 0)
+        {
+            Sampling = new CachedModel(table, model, Weights, profile, Rotary, Options.SampleTokens);
+            workspaceBytes = Math.Max(workspaceBytes, WorkspaceBytes(Sampling.LargestAttention));
+        }
+
+        Workspace = table.Scratch("workspace", workspaceBytes, TensorCategory.Workspace, persistent: true);
         Plan = MemoryPlan.Make(table, profile, Rehearse);
+        Release.CallsHooks = true;
     }
 
     public TrainingOptions Options { get; }
@@ -64,34 +70,57 @@ public sealed class TrainingLayout
 
     public TrainingStep Step { get; }
 
+    /// <summary>Generates text with the weights in training; null when no samples are planned.</summary>
+    public CachedModel? Sampling { get; }
+
     /// <summary>Scratch memory of the device's operations; null when it needs none.</summary>
     public PlannedTensor? Workspace { get; }
 
     public MemoryPlan Plan { get; }
 
-    /// <summary>Everything that a run does to its tensors: initial weights, a step, an evaluation.</summary>
-    private void Rehearse(IDevice device)
+    /// <summary>Brings initial weights and tables to the device.</summary>
+    public void Initialize(IDevice device)
     {
-        WeightStaging.Initialize(device, Options.Model, Options.Seed);
         Rotary.Upload(device);
-        var tokens = new int[Options.Shape.TokensPerStep];
-        Inputs.Load(device, tokens, tokens);
-        Release.BeginStep(step: 1, learningRate: 0);
-        Step.Run(device);
-        Step.Evaluate(device);
+        WeightStaging.Initialize(device, Options.Model, Options.Seed);
     }
 
-    private static int ChunkTokens(TrainingOptions options, DeviceProfile profile)
+    /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
+    /// <param name="update">Its number: 1, 2, ...</param>
+    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
     {
-        int tokens = options.Shape.TokensPerMicroBatch;
-        if (options.Memory.LogitChunk > 0)
-        {
-            return Math.Min(options.Memory.LogitChunk, tokens);
-        }
-
-        long rowBytes = (long)options.Model.VocabSize * profile.LogitDType.Size();
-        return (int)Math.Min(Math.Min(DefaultChunkTokens, tokens), Math.Max(1, DefaultChunkBytes / rowBytes));
+        Inputs.Load(device, tokens, labels);
+        Release.BeginStep((uint)update, learningRate);
+        Step.Run(device);
+        Statistics.Read(device);
     }
+
+    /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>
+    public void RunEvaluation(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    {
+        Inputs.LoadForEvaluation(device, tokens, labels);
+        Step.Evaluate(device);
+        Statistics.Read(device);
+    }
+
+    /// <summary>Everything that a run does to its tensors.</summary>
+    private void Rehearse(IDevice device, PhaseLog phases)
+    {
+        var tokens = new int[Options.Shape.TokensPerStep];
+        phases.Begin("initialization");
+        Initialize(device);
+        Step.Phases = phases;
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Step.Phases = null;
+        phases.Begin("evaluation");
+        RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
+        phases.Begin("sampling");
+        Sampling?.Rehearse(device);
+    }
+
+    /// <summary>Tokens whose logits exist at a time, under these options.</summary>
+    internal static int ChunkTokens(TrainingOptions options, DeviceProfile profile) =>
+        LanguageModelHead.ChunkTokens(options.Model, profile, options.Shape.TokensPerMicroBatch, options.Memory.LogitChunk);
 
     private int VocabularySlice()
     {

@@ -21,4 +21,7 @@ public sealed record TrainingOptions
 
     /// <summary>Keys the initial weights, projections and rounding.</summary>
     public ulong Seed { get; init; } = 1;
+
+    /// <summary>Tokens of a text sample between steps, prompt included: at most a sequence; 0 when none is ever made.</summary>
+    public int SampleTokens { get; init; }
 }

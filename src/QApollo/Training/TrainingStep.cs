@@ -45,23 +45,31 @@ public sealed class TrainingStep
             : new HostBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType);
     }
 
+    /// <summary>Told where the parts of the step begin, while it is rehearsed.</summary>
+    internal PhaseLog? Phases { get; set; }
+
     /// <summary>Forward, loss, backward and all updates of one step, for the inputs that are loaded.</summary>
     public void Run(IDevice device)
     {
+        Phases?.Begin("embedding forward");
         _statistics.Zero(device);
         _boundaries.Begin(device);
         ForwardEmbedding(device, _shape.GradAccum);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
         {
+            Phases?.Begin("forward", layer);
             ForwardLayer(device, layer, layer, layer + 1, _shape.GradAccum);
         }
 
+        Phases?.Begin("loss and head");
         Loss(device);
         for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
         {
+            Phases?.Begin("backward", layer);
             BackwardLayer(device, layer);
         }
 
+        Phases?.Begin("embedding backward");
         BackwardEmbedding(device);
     }
 

@@ -7,6 +7,7 @@ namespace QApollo.Training;
 
 /// <summary>
 /// Fills weights a few rows at a time through a small F32 buffer, so that no weight ever exists in full precision.
+/// The buffer shares its memory with activations: use it between steps only.
 /// </summary>
 public sealed class WeightStaging
 {
@@ -21,7 +22,7 @@ public sealed class WeightStaging
     public WeightStaging(TensorTable table, ModelWeights weights)
     {
         _weights = weights;
-        int elements = weights.All.Max(weight => SliceRows(weight.Parameter) * weight.Parameter.Columns);
+        int elements = weights.All.Max(weight => checked(SliceRows(weight.Parameter) * weight.Parameter.Columns));
         _buffer = table.Transient("staging.weights", DType.F32, 1, elements, TensorCategory.Staging);
     }
 

@@ -8,7 +8,7 @@ namespace QApollo.TestSupport.Contract;
 public abstract class AdamContract : DeviceContract
 {
     public static AdamScalars Scalars(int step, BiasCorrection correction) => new(
-        0.9f, 0.999f, 1e-6f, (float)(1 - Math.Pow(0.9, step)), (float)Math.Sqrt(1 - Math.Pow(0.999, step)), correction);
+        0.9f, 0.999f, 0.1f, 0.001f, 1e-6f, (float)(1 - Math.Pow(0.9, step)), (float)Math.Sqrt(1 - Math.Pow(0.999, step)), correction);
 
     public static TheoryData<int, int, DType, BiasCorrection> Shapes
     {

@@ -16,8 +16,8 @@ public static class AdamOracle
                 continue;
             }
 
-            moment1[i] = scalars.Beta1 * moment1[i] + (1 - scalars.Beta1) * gradient[i];
-            moment2[i] = scalars.Beta2 * moment2[i] + (1 - scalars.Beta2) * gradient[i] * gradient[i];
+            moment1[i] = scalars.Beta1 * moment1[i] + scalars.OneMinusBeta1 * gradient[i];
+            moment2[i] = scalars.Beta2 * moment2[i] + scalars.OneMinusBeta2 * gradient[i] * gradient[i];
             direction[i] = scalars.BiasCorrection == BiasCorrection.StepSize
                 ? moment1[i] / (Math.Sqrt(moment2[i]) + scalars.Epsilon)
                 : scalars.Correction2 / scalars.Correction1 * moment1[i] / (Math.Sqrt(moment2[i]) + scalars.Epsilon * scalars.Correction2);

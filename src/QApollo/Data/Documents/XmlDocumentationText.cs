@@ -38,7 +38,7 @@ internal sealed class XmlDocumentationText
         bool any = Advance(reader, path);
         if (!any || !TryMoveToRoot(reader, path))
         {
-            throw new RunFailedException($"{path}: no XML documentation: its root element is not <doc>");
+            throw new InvalidFileException(path, "no XML documentation: its root element is not <doc>");
         }
 
         while (Advance(reader, path))
@@ -65,6 +65,22 @@ internal sealed class XmlDocumentationText
         }
     }
 
+    /// <summary>Whether the root element is that of a documentation file; also false for files that are no XML.</summary>
+    public static bool IsDocumentation(CorpusFile file)
+    {
+        try
+        {
+            using FileStream source = File.OpenRead(file.Path);
+            using Stream content = file.IsGzip ? new WholeGzipStream(source) : source;
+            using var reader = XmlReader.Create(content, Settings);
+            return reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";
+        }
+        catch (Exception e) when (e is XmlException or InvalidDataException)
+        {
+            return false;
+        }
+    }
+
     private static bool TryMoveToRoot(XmlReader reader, string path)
     {
         while (reader.NodeType != XmlNodeType.Element)
@@ -86,7 +102,7 @@ internal sealed class XmlDocumentationText
         }
         catch (XmlException e)
         {
-            throw new RunFailedException($"{path}: line {e.LineNumber}: broken XML: {e.Message}", e);
+            throw new InvalidFileException(path, $"line {e.LineNumber}: broken XML: {e.Message}", e);
         }
     }
 

@@ -120,7 +120,7 @@ public sealed class SdkDocumentationTests : IDisposable
     {
         Pack("A.Ref", "1.0.0", "X.xml", xml);
 
-        RunFailedException error = Assert.Throws<RunFailedException>(() => Text(SdkDocumentation.Find([_folder.Path]), long.MaxValue));
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => Text(SdkDocumentation.Find([_folder.Path]), long.MaxValue));
 
         Assert.Contains("X.xml", error.Message, StringComparison.Ordinal);
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Globalization;
+using QApollo.Cli.Options;
+using QApollo.Cli.Views;
+using QApollo.Data;
+using QApollo.Data.Tokenizers;
+using D = QApollo.Cli.Options.DataOptionTable;
+
+namespace QApollo.Cli.Commands;
+
+/// <summary>`qapollo data prepare`: text to token shards beforehand.</summary>
+internal static class DataCommand
+{
+    private static readonly OptionSpec<string> Output = Spec.Text(
+        "--output-dir", D.Group, "Folder of the shards.", "a path", null, "a folder of the cache, where train finds it again");
+
+    private static readonly OptionSpec<long> Seed = Spec.Long("--seed", D.Group, "Chooses which documents are held out; train uses its own --seed.", 1, 0);
+
+    public static Command Create()
+    {
+        var prepare = new Command("prepare", "Tokenize text into shards in llm.c's .bin layout.");
+        var commandLine = new CommandLine(prepare, [D.Data, D.Tokenizer, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.Threads, Output, Seed]);
+        prepare.SetAction(parsed => Execute(commandLine, parsed));
+        var data = new Command("data", "Prepare training data.");
+        data.Subcommands.Add(prepare);
+        return data;
+    }
+
+    private static int Execute(CommandLine commandLine, ParseResult parsed)
+    {
+        OptionValues values = commandLine.ReadOrThrow(parsed);
+        if (values.Get(D.Data).Length == 0)
+        {
+            throw new UsageException("--data: name the text to prepare");
+        }
+
+        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
+        PreparationOptions options = DataSettings.ToPreparationOptions(values, (ulong)values.Get(Seed)) with { OutputFolder = values.GetText(Output) };
+        var last = new LastProgress();
+        using var interrupt = new InterruptSignal("stopping; the next call goes on from here");
+        using PreparedData data = Run(options, tokenizer, last, interrupt.Token);
+        foreach (string note in data.Notes)
+        {
+            Console.WriteLine($"note: {note}");
+        }
+
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}"));
+        Console.WriteLine(data.Reused
+            ? "found prepared; nothing to do"
+            : string.Create(CultureInfo.InvariantCulture, $"{last.Value.MegabytesPerSecond:F1} MB/s, {last.Value.TokensPerSecond:N0} tokens/s"));
+        Console.WriteLine($"shards: {data.Folder}");
+        return ExitCode.Success;
+    }
+
+    private static PreparedData Run(PreparationOptions options, ITokenizer tokenizer, LastProgress last, CancellationToken stop)
+    {
+        using var view = new PreparationView(Console.Out, !Console.IsOutputRedirected);
+        last.Next = view;
+        return CorpusPreparation.Prepare(options, tokenizer, last, stop);
+    }
+
+    /// <summary>Keeps the last report of the tokenization for the closing line.</summary>
+    private sealed class LastProgress : IProgress<PreparationProgress>
+    {
+        public PreparationView? Next { get; set; }
+
+        public PreparationProgress Value { get; private set; }
+
+        public void Report(PreparationProgress value)
+        {
+            if (value.Phase == PreparationPhase.Tokenizing)
+            {
+                Value = value;
+            }
+
+            Next?.Report(value);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using QApollo.Checkpoints;
+using QApollo.Cli.Options;
+using QApollo.Cli.Views;
+using QApollo.Data;
+using QApollo.Devices;
+using QApollo.Inference;
+using D = QApollo.Cli.Options.DataOptionTable;
+using M = QApollo.Cli.Options.ModelOptionTable;
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Commands;
+
+/// <summary>`qapollo eval`: how well a model predicts a text.</summary>
+internal static class EvalCommand
+{
+    private const string Group = "Scoring";
+    private const int DefaultSequenceLength = 256;
+
+    private static readonly ListSpec Data = new("--data", D.Group, "Text to score.", D.Data.RangeText);
+
+    private static readonly OptionSpec<int> SeqLen = new(
+        "--seq-len", Group, "Tokens per sequence: how far a prediction looks back at most.", "a whole number, 2 or more", 0,
+        text => (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 2 and <= 1 << 20, value))
+    {
+        DefaultNote = "that of the run; 256 for other models",
+    };
+
+    private static readonly OptionSpec<int> BatchSize = Spec.Int("--batch-size", Group, "Sequences at a time.", 8, 1, 1 << 20);
+
+    private static readonly OptionSpec<long> MaxTokens = Spec.Long(
+        "--max-tokens", Group, "Tokens to score at most, at equal distances over the data; 0 for all.", 0, 0);
+
+    public static Command Create()
+    {
+        var command = new Command("eval", "Score a trained model on text: loss, perplexity, bits per byte.");
+        var commandLine = new CommandLine(
+            command,
+            [
+                M.Checkpoint, Data, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
+                D.Threads, M.Json,
+            ]);
+        command.SetAction(parsed => Execute(commandLine, parsed));
+        return command;
+    }
+
+    private static int Execute(CommandLine commandLine, ParseResult parsed)
+    {
+        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, Data);
+        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
+        using var interrupt = new InterruptSignal("stopping");
+        using PreparedData data = Prepare(values, tokenizer, interrupt.Token);
+
+        int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? DefaultSequenceLength;
+        long maxTokens = values.Get(MaxTokens) == 0 ? long.MaxValue : values.Get(MaxTokens);
+        var batchOptions = new BatchOptions(
+            values.Get(BatchSize), length, folder.Config.VocabSize, tokenizer.EndOfDocument, Mode: values.Get(T.Packing));
+        var batches = new ValidationBatches(data.Train, batchOptions, maxTokens);
+        using IDevice device = new DeviceChoice(values, defaultText: "cpu").Open();
+        using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, batchOptions), device);
+        DataScore score;
+        using (var progress = new CountView(Console.Error, "scoring", batches.Count, !Console.IsErrorRedirected))
+        {
+            score = DataScore.Measure(model, batches, tokenizer, progress, interrupt.Token);
+        }
+
+        Write(folder.Path, score, values.Get(M.Json));
+        return ExitCode.Success;
+    }
+
+    private static PreparedData Prepare(OptionValues values, ITokenizer tokenizer, CancellationToken stop)
+    {
+        PreparationOptions options = DataSettings.ToPreparationOptions(values, seed: 0) with { Data = values.Get(Data), HeldOutFraction = 0 };
+        PreparedData data;
+        using (var view = new PreparationView(Console.Error, !Console.IsErrorRedirected))
+        {
+            data = CorpusPreparation.Prepare(options, tokenizer, view, stop);
+        }
+
+        foreach (string note in data.Notes)
+        {
+            Console.Error.WriteLine($"note: {note}");
+        }
+
+        return data;
+    }
+
+    private static InferenceOptions ToInferenceOptions(OptionValues values, ModelFolder folder, BatchOptions batches) => new()
+    {
+        Model = folder.Config,
+        Weights = ModelSettings.Formats(values, folder),
+        BatchSize = batches.BatchSize,
+        SequenceLength = batches.SequenceLength,
+    };
+
+    private static void Write(string checkpoint, in DataScore score, bool json)
+    {
+        if (!json)
+        {
+            Console.WriteLine($"checkpoint: {checkpoint}");
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"loss {score.Loss:F4}  perplexity {score.Perplexity:F3}  bits per byte {score.BitsPerByte:F4}  ({score.Tokens:N0} tokens, {score.Bytes:N0} bytes)"));
+            return;
+        }
+
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, JsonOutput.Options))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("checkpoint", checkpoint);
+            JsonOutput.WriteReal(writer, "loss", score.Loss);
+            JsonOutput.WriteReal(writer, "perplexity", score.Perplexity);
+            JsonOutput.WriteReal(writer, "bitsPerByte", score.BitsPerByte);
+            writer.WriteNumber("tokens", score.Tokens);
+            writer.WriteNumber("bytes", score.Bytes);
+            writer.WriteEndObject();
+        }
+
+        JsonOutput.Print(stream);
+    }
+}

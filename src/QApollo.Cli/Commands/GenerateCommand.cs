@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using QApollo.Checkpoints;
+using QApollo.Cli.Options;
+using QApollo.Cli.Views;
+using QApollo.Data;
+using QApollo.Devices;
+using QApollo.Inference;
+using D = QApollo.Cli.Options.DataOptionTable;
+using M = QApollo.Cli.Options.ModelOptionTable;
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Commands;
+
+/// <summary>`qapollo generate`: a model continues a text, which appears as it is made.</summary>
+internal static class GenerateCommand
+{
+    private const string Group = "Text";
+
+    private static readonly GenerationOptions Defaults = new();
+
+    private static readonly OptionSpec<string> Prompt = Spec.Text(
+        "--prompt", Group, "What the text begins with.", "a text", null, "standard input where it is a file or a pipe; else the beginning of a document");
+
+    private static readonly OptionSpec<int> MaxTokens = Spec.Int("--max-tokens", Group, "New tokens at most.", Defaults.MaxTokens, 1, 1 << 20);
+
+    private static readonly OptionSpec<double> Temperature = Spec.Real(
+        "--temperature", Group, "Divides the logits; 0 takes the likeliest token always.", Defaults.Temperature, 0, 100);
+
+    private static readonly OptionSpec<int> TopK = Spec.Int("--top-k", Group, "Consider so many of the likeliest tokens; 0 for all.", Defaults.TopK, 0);
+
+    private static readonly OptionSpec<double> TopP = Spec.Real(
+        "--top-p", Group, "Consider the likeliest tokens that together have this probability.", Defaults.TopP, 0, 1);
+
+    private static readonly OptionSpec<long> Seed = Spec.Long("--seed", Group, "The same seed gives the same text.", (long)Defaults.Seed, 0);
+
+    public static Command Create()
+    {
+        var command = new Command("generate", "Continue a text with a trained model.");
+        var commandLine = new CommandLine(
+            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, M.Weights, T.Device, D.Threads]);
+        command.SetAction(parsed => Execute(commandLine, parsed));
+        return command;
+    }
+
+    private static int Execute(CommandLine commandLine, ParseResult parsed)
+    {
+        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint);
+        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
+        byte[] text = ReadPrompt(values);
+
+        // Models of this program saw documents one behind the other; others begin with their start token.
+        int start = folder.State is null && folder.Config.BosTokenId is int bos ? bos : tokenizer.EndOfDocument;
+        int[] prompt = TextGenerator.PromptTokens(tokenizer, start, text);
+        int room = folder.Config.MaxPositionEmbeddings - prompt.Length;
+        if (room < 1)
+        {
+            throw new UsageException(
+                $"--prompt: has {prompt.Length - 1} tokens; the model reads {folder.Config.MaxPositionEmbeddings - 2} at most (max_position_embeddings)");
+        }
+
+        GenerationOptions options = ToOptions(values, room);
+        using IDevice device = new DeviceChoice(values, defaultText: "cpu").Open();
+        using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
+        Generate(model, new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId), text, prompt, options);
+        return ExitCode.Success;
+    }
+
+    private static void Generate(InferenceModel model, TextGenerator generator, byte[] text, int[] prompt, GenerationOptions options)
+    {
+        var output = new StreamingText(Console.Out, isTerminal: !Console.IsOutputRedirected);
+        using var interrupt = new InterruptSignal("stopping");
+        output.Append(text);
+        long begin = Stopwatch.GetTimestamp();
+        GeneratedText generated = generator.Generate(prompt, options, output.Append, interrupt.Token);
+        double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        output.Complete();
+        Console.Error.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{generated.Tokens.Count} tokens, {(generated.IsComplete ? "end of the document" : "not at the document's end")}, {generated.Tokens.Count / seconds:F1} tokens/s, {Memory.ByteSize.Format(model.Layout.Plan.DeviceArenaBytes)}"));
+    }
+
+    private static GenerationOptions ToOptions(OptionValues values, int room) => new()
+    {
+        MaxTokens = Math.Min(room, values.Get(MaxTokens)),
+        Temperature = values.Get(Temperature),
+        TopK = values.Get(TopK),
+        TopP = values.Get(TopP),
+        Seed = (ulong)values.Get(Seed),
+    };
+
+    private static InferenceOptions ToInferenceOptions(OptionValues values, ModelFolder folder, int tokens) => new()
+    {
+        Model = folder.Config,
+        Weights = ModelSettings.Formats(values, folder),
+        GeneratedTokens = tokens,
+    };
+
+    private static byte[] ReadPrompt(OptionValues values)
+    {
+        if (values.GetText(Prompt) is { } text)
+        {
+            return Encoding.UTF8.GetBytes(text);
+        }
+
+        if (!Console.IsInputRedirected)
+        {
+            return [];
+        }
+
+        using Stream input = Console.OpenStandardInput();
+        using var content = new MemoryStream();
+        input.CopyTo(content);
+        return content.ToArray();
+    }
+}

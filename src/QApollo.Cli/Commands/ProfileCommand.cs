@@ -1,0 +1,44 @@
+using System.CommandLine;
+using QApollo.Cli.Options;
+using QApollo.Cli.Views;
+using QApollo.Cuda;
+using QApollo.Devices;
+using QApollo.Reports;
+using QApollo.Training;
+using R = QApollo.Cli.Options.ReportOptionTable;
+
+namespace QApollo.Cli.Commands;
+
+/// <summary>`qapollo profile`: a few real steps on random tokens, measured beside their plan.</summary>
+internal static class ProfileCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("profile", "Run a few steps and compare memory and speed with the plan.");
+        var commandLine = new CommandLine(command, R.Profile);
+        command.SetAction(parsed => Execute(commandLine, parsed));
+        return command;
+    }
+
+    private static int Execute(CommandLine commandLine, ParseResult parsed)
+    {
+        OptionValues values = PlanCommand.ReadOptions(commandLine, parsed);
+        var choice = new DeviceChoice(values, defaultText: "cpu");
+        (TrainingOptions options, MemoryReport plan) = PlanCommand.MakeReport(values, choice);
+        Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Profile.Name}");
+        using IDevice device = choice.Open();
+        ProfileReport report = new Profiler(device, device is CudaDevice cuda ? cuda.MemoryInfo : null).Run(options, plan, values.Get(R.Steps));
+        if (values.Get(R.Json))
+        {
+            PlanCommand.WriteUtf8(ProfileReportFiles.ToJson(report));
+        }
+        else
+        {
+            ReportView.Write(report);
+        }
+
+        PlanCommand.WriteFile(values, R.Html, () => ProfileReportFiles.ToHtml(report));
+        PlanCommand.WriteFile(values, R.Markdown, () => ProfileReportFiles.ToMarkdown(report));
+        return ExitCode.Success;
+    }
+}

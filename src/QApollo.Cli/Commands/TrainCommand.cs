@@ -1,0 +1,163 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using QApollo.Checkpoints;
+using QApollo.Cli.Options;
+using QApollo.Cli.Views;
+using QApollo.Data;
+using QApollo.Data.Tokenizers;
+using QApollo.Devices;
+using QApollo.Inference;
+using QApollo.Memory;
+using QApollo.Training;
+using D = QApollo.Cli.Options.DataOptionTable;
+using QApollo.Training.Planning;
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Commands;
+
+/// <summary>`qapollo train`: text in, a trained model out.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("train", "Train a LLaMA on text.");
+        var commandLine = new CommandLine(command, T.All);
+        command.SetAction((parsed, cancellation) => Task.Run(() => Execute(commandLine, parsed), cancellation));
+        return command;
+    }
+
+    private static int Execute(CommandLine commandLine, ParseResult parsed)
+    {
+        OptionValues values = ReadOptions(commandLine, parsed);
+        var deviceChoice = new DeviceChoice(values, defaultText: "cpu");
+        PlannedRun planned = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), deviceChoice);
+        TrainingOptions options = planned.Options;
+        string directory = values.GetText(T.OutputDir)
+            ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
+        bool resume = values.Get(T.Resume);
+        RequireFresh(directory, resume);
+        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
+        if (tokenizer.VocabularySize > options.Model.VocabSize)
+        {
+            throw new UsageException(
+                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
+        }
+
+        using ModelFolder? initial = resume ? null : TrainSettings.OpenInitialWeights(values);
+        using IDevice device = deviceChoice.Open();
+        TrainingLayout layout = planned.Layout;
+        using var interrupt = new InterruptSignal("stopping at the end of this step");
+        using PreparedData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
+        var batchOptions = new BatchOptions(
+            options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
+        var batches = new BatchSource(data.Train, batchOptions);
+        ValidationBatches? validation =
+            data.Validation is { Count: > 1 } held ? new ValidationBatches(held, batchOptions, values.Get(T.ValidTokens)) : null;
+
+        using var trainer = new Trainer(layout, device);
+        initial?.Load(device, layout.Weights, layout.WeightStaging);
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
+        RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
+        TextWriter notes = Notes(values);
+        string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
+        notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
+        notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        if (planned.GivenUp.Count > 0)
+        {
+            notes.WriteLine($"budget: {string.Join("; ", planned.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})"))}");
+            notes.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, device.Profile))}");
+        }
+
+        var facts = new RunFacts($"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, () => Environment.WorkingSet);
+        IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
+        if (resume)
+        {
+            notes.WriteLine($"resumed {run.Resume()}");
+        }
+
+        Directory.CreateDirectory(directory);
+        WriteRunFile(values, directory);
+        bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
+        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
+        return ExitCode.Success;
+    }
+
+    private static bool Run(TrainingRun run, int completedSteps, IRunView view, InterruptSignal interrupt)
+    {
+        using (view)
+        {
+            (interrupt.Say, interrupt.Abort) = (view.OnWarning, view.Abort);
+            view.Begin(completedSteps);
+            return run.Run(interrupt.Token);
+        }
+    }
+
+    /// <summary>Where lines go that --quiet leaves out.</summary>
+    private static TextWriter Notes(OptionValues values) => values.Get(T.Quiet) ? TextWriter.Null : Console.Out;
+
+    private static PreparedData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    {
+        PreparedData data;
+        TextWriter notes = Notes(values);
+        using (var view = new PreparationView(notes, !Console.IsOutputRedirected))
+        {
+            data = DataSettings.Prepare(values, tokenizer, seed, view, notes, stop);
+        }
+
+        foreach (string note in data.Notes)
+        {
+            notes.WriteLine($"note: {note}");
+        }
+
+        return data;
+    }
+
+    private static OptionValues ReadOptions(CommandLine commandLine, ParseResult parsed)
+    {
+        var errors = new List<string>();
+        OptionValues values = commandLine.Read(parsed, errors);
+        if (values.GetText(T.Config) is { } config)
+        {
+            values.MergeJson(config, errors);
+        }
+
+        if (values.Get(T.Resume))
+        {
+            if (values.GetText(T.OutputDir) is { } directory && File.Exists(RunFile(directory)))
+            {
+                values.MergeJson(RunFile(directory), errors);
+            }
+            else
+            {
+                errors.Add("--resume: needs --output-dir, the folder of the run to go on with");
+            }
+        }
+
+        return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
+    }
+
+    private static void RequireFresh(string directory, bool resume)
+    {
+        if (!resume && CheckpointFolder.List(directory).Count > 0)
+        {
+            throw new UsageException($"--output-dir: {directory} holds a run already; add --resume to go on with it, or name another folder");
+        }
+    }
+
+    private static string RunFile(string directory) => Path.Combine(directory, "run.json");
+
+    private static void WriteRunFile(OptionValues values, string directory)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        {
+            values.WriteJson(writer);
+        }
+
+        PendingFile.WriteAll(RunFile(directory), stream.ToArray());
+    }
+}

@@ -1,0 +1,30 @@
+namespace QApollo.Cli.Options;
+
+/// <summary>Options that say which text to use and how to read it; shared by the commands that read text.</summary>
+internal static class DataOptionTable
+{
+    public const string Group = "Data";
+
+    public static ListSpec Data { get; } = new(
+        "--data", Group, "Text to train on.", "paths: files or folders of .txt, .md, .jsonl or their .gz, or token shards (.bin)")
+    {
+        DefaultNote = "the API reference of the .NET SDK on this machine",
+    };
+
+    public static ListSpec ValidData { get; } = new(
+        "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data");
+
+    public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
+        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes");
+
+    public static OptionSpec<double> ValidShare { get; } = Spec.Real("--valid-share", Group, "Share of the documents that is held out.", 0.02, 0, 0.5);
+
+    public static OptionSpec<string> TextField { get; } = Spec.Text("--text-field", Group, "Field of .jsonl that holds the text.", "a name", "text");
+
+    public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 instead of replacing and counting it.");
+
+    public static OptionSpec<string> CacheDir { get; } = Spec.Text(
+        "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");
+
+    public static OptionSpec<int> Threads { get; } = Spec.Int("--threads", Group, "CPU threads; 0 for all cores.", 0, 0, 1024);
+}

@@ -1,0 +1,42 @@
+using QApollo.Data;
+using D = QApollo.Cli.Options.DataOptionTable;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>Turns data options into prepared data.</summary>
+internal static class DataSettings
+{
+    /// <summary>Text of the SDK that a run without --data looks at: enough for the demo, and read in a second.</summary>
+    private const long SdkTextBytes = 16L << 20;
+
+    public static PreparationOptions ToPreparationOptions(OptionValues values, ulong seed)
+    {
+        int threads = values.Get(D.Threads);
+        var options = new PreparationOptions
+        {
+            Data = values.Get(D.Data),
+            ValidationData = values.Get(D.ValidData),
+            TextField = values.Get(D.TextField),
+            Strict = values.Get(D.Strict),
+            HeldOutFraction = values.Get(D.ValidShare),
+            SplitSeed = seed,
+            Threads = threads == 0 ? Environment.ProcessorCount : threads,
+        };
+        return values.GetText(D.CacheDir) is { } cache ? options with { CacheFolder = cache } : options;
+    }
+
+    /// <summary>The data of --data; without it, the .NET SDK's documentation, in memory.</summary>
+    /// <exception cref="UsageException">There is no text where the options point, or it is broken.</exception>
+    public static PreparedData Prepare(
+        OptionValues values, ITokenizer tokenizer, ulong seed, IProgress<PreparationProgress> progress, TextWriter output, CancellationToken stop)
+    {
+        if (values.Get(D.Data).Length > 0)
+        {
+            return CorpusPreparation.Prepare(ToPreparationOptions(values, seed), tokenizer, progress, stop);
+        }
+
+        SdkDocumentation documentation = SdkDocumentation.Find();
+        output.WriteLine($"no --data: {documentation.Description}");
+        return PreparedData.InMemory(tokenizer, documentation.ReadDocuments(SdkTextBytes), values.Get(D.ValidShare), seed);
+    }
+}

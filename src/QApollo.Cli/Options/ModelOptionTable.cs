@@ -1,0 +1,22 @@
+using QApollo.Models;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>Options that say which trained model to use; shared by the commands that do not train.</summary>
+internal static class ModelOptionTable
+{
+    public const string Group = "Model";
+
+    public static OptionSpec<string> Checkpoint { get; } = Spec.Text(
+        "--checkpoint", Group, "The model.", "a path: a run's folder (its newest checkpoint), a checkpoint, or a Hugging Face model", null);
+
+    public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
+        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", null,
+        "that of the run, or of the model's folder");
+
+    public static OptionSpec<WeightFormat> Weights { get; } = Spec.Choice(
+        "--weights", Group, "Storage of the attention and MLP matrices.", (WeightFormat)(-1), "as in the file; f16 becomes f32",
+        [("int8", WeightFormat.Int8), ("bf16", WeightFormat.BF16), ("f32", WeightFormat.F32)]);
+
+    public static FlagSpec Json { get; } = Spec.Flag("--json", "Output", "Print JSON for programs.");
+}

@@ -1,0 +1,132 @@
+using System.Text.Json;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>The values of a command's options: the command line over --config over the defaults.</summary>
+internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
+{
+    private readonly Dictionary<OptionSpec, object> _given = [];
+
+    public IReadOnlyList<OptionSpec> Specs { get; } = specs;
+
+    /// <summary>Whether a value was given, on the command line or in --config.</summary>
+    public bool IsGiven(OptionSpec spec) => _given.ContainsKey(spec);
+
+    public T Get<T>(OptionSpec<T> spec)
+        where T : notnull => _given.TryGetValue(spec, out object? value) ? (T)value : spec.Default!;
+
+    /// <summary>Null when not given and without a default.</summary>
+    public string? GetText(OptionSpec<string> spec) => _given.TryGetValue(spec, out object? value) ? (string)value : spec.Default;
+
+    public string[] Get(ListSpec spec) => _given.TryGetValue(spec, out object? value) ? (string[])value : [];
+
+    public void Set(OptionSpec spec, object value) => _given[spec] = value;
+
+    /// <summary>Takes the values of a run.json for options that are not given yet; collects what is wrong with it.</summary>
+    public void MergeJson(string path, ICollection<string> errors)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(File.ReadAllBytes(path));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
+        {
+            errors.Add($"{path}: not a readable JSON file: {exception.Message}");
+            return;
+        }
+
+        using (document)
+        {
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                errors.Add($"{path}: needs a JSON object of options, like the run.json of a run");
+                return;
+            }
+
+            foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            {
+                MergeProperty(path, property, errors);
+            }
+        }
+    }
+
+    /// <summary>Every option with its resolved value, as run.json holds it.</summary>
+    public void WriteJson(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        foreach (OptionSpec spec in Specs.Where(spec => !spec.IsTransient))
+        {
+            switch (Resolved(spec))
+            {
+                case null:
+                    break;
+                case string[] list:
+                    writer.WriteStartArray(spec.Key);
+                    foreach (string item in list)
+                    {
+                        writer.WriteStringValue(item);
+                    }
+
+                    writer.WriteEndArray();
+                    break;
+                case bool flag:
+                    writer.WriteBoolean(spec.Key, flag);
+                    break;
+                case int number:
+                    writer.WriteNumber(spec.Key, number);
+                    break;
+                case long number:
+                    writer.WriteNumber(spec.Key, number);
+                    break;
+                case double number when double.IsFinite(number):
+                    writer.WriteNumber(spec.Key, number);
+                    break;
+                case double:
+                    break;
+                case object value when spec.Format(value) is { Length: > 0 } text:
+                    writer.WriteString(spec.Key, text);
+                    break;
+            }
+        }
+
+        writer.WriteEndObject();
+    }
+
+    /// <summary>The value in force as text, for the start-up echo; null when there is none.</summary>
+    public string? ResolvedText(OptionSpec spec) => Resolved(spec) switch
+    {
+        null or double.NaN => null,
+        string[] { Length: 0 } => null,
+        object value => spec.Format(value) is { Length: > 0 } text ? text : null,
+    };
+
+    private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;
+
+    private void MergeProperty(string path, JsonProperty property, ICollection<string> errors)
+    {
+        OptionSpec? spec = Specs.FirstOrDefault(candidate => candidate.Key == property.Name && !candidate.IsTransient);
+        if (spec is null)
+        {
+            errors.Add($"{path}: unknown option '{property.Name}'");
+            return;
+        }
+
+        string[] texts = property.Value.ValueKind == JsonValueKind.Array
+            ? [.. property.Value.EnumerateArray().Select(item => item.ToString())]
+            : [property.Value.ValueKind is JsonValueKind.True ? "true" : property.Value.ValueKind is JsonValueKind.False ? "false" : property.Value.ToString()];
+        if (IsGiven(spec))
+        {
+            return;
+        }
+
+        if (spec.TryParse(texts, out object? value, out string error))
+        {
+            Set(spec, value!);
+        }
+        else
+        {
+            errors.Add($"{path}: {error}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>The options of `qapollo plan` and `qapollo profile`: those of `train` that matter for memory, and the formats.</summary>
+internal static class ReportOptionTable
+{
+    private const string FormatGroup = "Report";
+
+    public static FlagSpec Json { get; } = Spec.Flag("--json", FormatGroup, "Print JSON.", transient: true);
+
+    public static OptionSpec<string> Html { get; } = Spec.Text("--html", FormatGroup, "Also write a page with charts.", "a path", null);
+
+    public static OptionSpec<string> Markdown { get; } = Spec.Text("--markdown", FormatGroup, "Also write the report as Markdown.", "a path", null);
+
+    public static OptionSpec<int> Steps { get; } = Spec.Int("--steps", FormatGroup, "Steps to measure the speed over.", 5, 1, 100_000);
+
+    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. Memory, Json, Html];
+
+    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.Seed, Steps, Json, Html, Markdown];
+
+    private static IReadOnlyList<OptionSpec> Memory =>
+    [
+        T.Model, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
+        T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize,
+        T.GradDType, T.Boundaries, T.LogitChunk, T.VocabularySlice, T.Device, DataOptionTable.Threads,
+    ];
+}

@@ -1,0 +1,179 @@
+using QApollo.Data;
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Models;
+using QApollo.Optimizers;
+using QApollo.Quantization;
+using D = QApollo.Cli.Options.DataOptionTable;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>The options of `qapollo train`.</summary>
+internal static class TrainOptionTable
+{
+    private const string ModelGroup = "Model";
+    private const string BatchGroup = "Batch and length";
+    private const string OptimizerGroup = "Optimizer";
+    private const string NumbersGroup = "Numbers and memory";
+    private const string RunGroup = "Run";
+
+    public static OptionSpec<string> Model { get; } = Spec.Text(
+        "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo");
+
+    public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
+        "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
+
+    public static OptionSpec<SequenceMode> Packing { get; } = Spec.Choice(
+        "--packing", D.Group, "Documents in a row, or as the papers score: one each, cut and padded.", SequenceMode.Packed,
+        ("packed", SequenceMode.Packed), ("paper", SequenceMode.Paper));
+
+    public static OptionSpec<int> BatchSize { get; } = Spec.Int("--batch-size", BatchGroup, "Sequences per micro-batch.", 8, 1);
+
+    public static OptionSpec<int> SeqLen { get; } = Spec.Int("--seq-len", BatchGroup, "Tokens per sequence.", 256, 2, 1 << 20);
+
+    public static OptionSpec<int> GradAccum { get; } = Spec.Int(
+        "--grad-accum", BatchGroup, "Micro-batches per update; the update is exactly that of one large batch.", 1, 1);
+
+    public static OptionSpec<int> MaxSteps { get; } = Spec.Int("--max-steps", BatchGroup, "Updates of the whole run.", 400, 1);
+
+    public static OptionSpec<OptimizerKind> Optimizer { get; } = Spec.Choice(
+        "--optimizer", OptimizerGroup, "Update rule of the attention and MLP matrices.", OptimizerKind.ApolloMini, OptimizerWords);
+
+    public static OptionSpec<OptimizerKind> HeadOptimizer { get; } = Spec.Choice(
+        "--head-optimizer", OptimizerGroup, "Update rule of embedding and head.", (OptimizerKind)(-1),
+        "adamw beside the APOLLO family, else that of --optimizer", OptimizerWords[2..]);
+
+    public static OptionSpec<double> LearningRate { get; } = Spec.Real(
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models");
+
+    public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
+        "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,
+        ("cosine", ScheduleKind.Cosine), ("linear", ScheduleKind.Linear), ("constant", ScheduleKind.Constant), ("wsd", ScheduleKind.WarmupStableDecay));
+
+    public static OptionSpec<int> WarmupSteps { get; } = Spec.Int("--warmup-steps", OptimizerGroup, "Updates of linear warm-up; -1 for a tenth of the run.", -1, -1);
+
+    public static OptionSpec<double> MinLrRatio { get; } = Spec.Real("--min-lr-ratio", OptimizerGroup, "Last learning rate, as a share of the peak.", 0.1, 0, 1);
+
+    public static OptionSpec<double> DecayShare { get; } = Spec.Real("--decay-share", OptimizerGroup, "Share of the run that a wsd schedule decays in.", 0.2, 0.001, 1);
+
+    public static OptionSpec<double> WeightDecay { get; } = Spec.Real("--weight-decay", OptimizerGroup, "Decoupled weight decay.", 0, 0, 100);
+
+    public static OptionSpec<double> Beta1 { get; } = Spec.Real("--beta1", OptimizerGroup, "Decay of the first moment.", 0.9, 0, 0.999999);
+
+    public static OptionSpec<double> Beta2 { get; } = Spec.Real("--beta2", OptimizerGroup, "Decay of the second moment.", 0.999, 0, 0.999999);
+
+    public static OptionSpec<double> Epsilon { get; } = Spec.Real("--epsilon", OptimizerGroup, "Added to the root of the second moment.", 1e-6, 1e-12, 1);
+
+    public static OptionSpec<int> Rank { get; } = Spec.Int("--rank", OptimizerGroup, "Rank of apollo's projection; apollo-mini's is 1.", 256, 1);
+
+    public static OptionSpec<double> Scale { get; } = Spec.Real(
+        "--scale", OptimizerGroup, "APOLLO's scale; its square root multiplies the update.", double.NaN, 0, 1e6, "128 for apollo-mini, 1 for apollo");
+
+    public static FlagSpec ScaleFront { get; } = Spec.Flag("--scale-front", OptimizerGroup, "Scale before the norm-growth limiter instead of after it.");
+
+    public static FlagSpec NoLimiter { get; } = Spec.Flag("--no-limiter", OptimizerGroup, "Do not limit the growth of an update's norm.");
+
+    public static OptionSpec<BiasCorrection> BiasCorrectionIn { get; } = Spec.Choice(
+        "--bias-correction", OptimizerGroup, "Where Adam's bias correction acts.", BiasCorrection.StepSize,
+        ("step-size", BiasCorrection.StepSize), ("direction", BiasCorrection.Direction));
+
+    public static OptionSpec<int> UpdateProjGap { get; } = Spec.Int("--update-proj-gap", OptimizerGroup, "Updates between two random projections.", 200, 1);
+
+    public static OptionSpec<WeightFormat> Weights { get; } = Spec.Choice(
+        "--weights", NumbersGroup, "Storage of the attention and MLP matrices.", WeightFormat.Int8, FormatWords);
+
+    public static OptionSpec<WeightFormat> HeadWeights { get; } = Spec.Choice(
+        "--head-weights", NumbersGroup, "Storage of embedding and head.", WeightFormat.BF16, FormatWords);
+
+    public static OptionSpec<int> GroupSize { get; } = new(
+        "--group-size", NumbersGroup, "Weights that share a scale and a zero point.", "32, 64, 128 or 256", 128,
+        text => (text is "32" or "64" or "128" or "256", int.TryParse(text, out int value) ? value : 0));
+
+    public static OptionSpec<RoundingMode> Rounding { get; } = Spec.Choice(
+        "--rounding", NumbersGroup, "How updated weights are rounded.", RoundingMode.LowDiscrepancy,
+        ("low-discrepancy", RoundingMode.LowDiscrepancy), ("stochastic", RoundingMode.Stochastic), ("nearest", RoundingMode.Nearest));
+
+    public static OptionSpec<RegridMode> Regrid { get; } = Spec.Choice(
+        "--regrid", NumbersGroup, "When a group's scale is set anew.", RegridMode.WhenNeeded,
+        ("when-needed", RegridMode.WhenNeeded), ("always", RegridMode.Always));
+
+    public static OptionSpec<DType> GradDType { get; } = Spec.Choice(
+        "--grad-dtype", NumbersGroup, "Element type of the gradient scratch.", DType.F32, ("f32", DType.F32), ("bf16", DType.BF16));
+
+    public static OptionSpec<MemorySpace> Boundaries { get; } = Spec.Choice(
+        "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
+        ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
+
+    public static OptionSpec<int> LogitChunk { get; } = Spec.Int(
+        "--logit-chunk", NumbersGroup, "Tokens whose logits exist at a time; 0 for at most 1024, or 64 MiB of logits.", 0, 0);
+
+    public static OptionSpec<int> VocabularySlice { get; } = Spec.Int(
+        "--vocabulary-slice", NumbersGroup, "Vocabulary rows whose gradient exists at a time; 0 for all.", 0, 0);
+
+    public static OptionSpec<string> Budget { get; } = Spec.Text(
+        "--budget", NumbersGroup, "Device memory that the run may take; what does not fit is chosen anew.", BudgetText.Allowed, null);
+
+    public static OptionSpec<string> HostBudget { get; } = Spec.Text(
+        "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
+
+    public static OptionSpec<string> Device { get; } = Spec.Text("--device", RunGroup, "Where to compute.", "cpu, cuda, cuda:1", "cpu");
+
+    public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
+
+    public static OptionSpec<string> OutputDir { get; } = Spec.Text(
+        "--output-dir", RunGroup, "Folder of the run.", "a path", null, "checkpoints/<model>-<date>-<time>");
+
+    public static OptionSpec<int> EvalEvery { get; } = Spec.Int("--eval-every", RunGroup, "Steps between validations; 0 for only the one at the end.", 100, 0);
+
+    public static OptionSpec<int> SaveEvery { get; } = Spec.Int("--save-every", RunGroup, "Steps between checkpoints; 0 for only the one at the end.", 0, 0);
+
+    public static OptionSpec<double> SaveMinutes { get; } = Spec.Real("--save-minutes", RunGroup, "Minutes between checkpoints; 0 for none.", 30, 0, 1e6);
+
+    public static OptionSpec<int> Keep { get; } = Spec.Int("--keep", RunGroup, "Checkpoints to keep, the newest; 0 for all.", 2, 0);
+
+    public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
+        "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);
+
+    public static OptionSpec<string> SamplePrompt { get; } = Spec.Text(
+        "--sample-prompt", RunGroup, "What samples begin with.", "a text", null, "the beginning of a document");
+
+    public static OptionSpec<int> SampleTokens { get; } = Spec.Int(
+        "--sample-tokens", RunGroup, "Tokens of a sample, prompt included; a sequence at most; 0 for no samples.", 128, 0);
+
+    public static FlagSpec Plain { get; } = Spec.Flag("--plain", RunGroup, "Plain lines instead of the live view.", transient: true);
+
+    public static FlagSpec Quiet { get; } = Spec.Flag("--quiet", RunGroup, "Only warnings and the last line; no samples.", transient: true);
+
+    public static FlagSpec FromScratch { get; } = Spec.Flag(
+        "--from-scratch", ModelGroup, "Initialize the weights even where --model names a folder that has some.");
+
+    public static FlagSpec Resume { get; } = Spec.Flag("--resume", RunGroup, "Go on from the newest checkpoint of --output-dir, with its options.", transient: true);
+
+    public static OptionSpec<string> Config { get; } = new(
+        "--config", RunGroup, "Take options from a file like a run's run.json; the command line goes before it.", "a path", null,
+        text => (text.Length > 0, text))
+    {
+        IsTransient = true,
+    };
+
+    /// <summary>In the order of the help.</summary>
+    public static IReadOnlyList<OptionSpec> All { get; } =
+    [
+        Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        BatchSize, SeqLen, GradAccum, MaxSteps,
+        Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
+        Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
+        Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice, Budget, HostBudget,
+        Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
+        Plain, Quiet, Resume, Config,
+    ];
+
+    private static (string Word, OptimizerKind Value)[] OptimizerWords =>
+    [
+        ("apollo-mini", OptimizerKind.ApolloMini), ("apollo", OptimizerKind.Apollo), ("adamw", OptimizerKind.AdamW),
+        ("adamw8bit", OptimizerKind.AdamW8Bit), ("sgd", OptimizerKind.Sgd),
+    ];
+
+    private static (string Word, WeightFormat Value)[] FormatWords =>
+        [("int8", WeightFormat.Int8), ("bf16", WeightFormat.BF16), ("f32", WeightFormat.F32)];
+}

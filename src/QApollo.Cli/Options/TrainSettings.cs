@@ -1,0 +1,100 @@
+using QApollo.Checkpoints;
+using QApollo.Models;
+using QApollo.Optimizers;
+using QApollo.Quantization;
+using QApollo.Training;
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>Turns the option values of `train` into the library's options.</summary>
+internal static class TrainSettings
+{
+    private const double DefaultLearningRate = 0.01;
+
+    /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
+    public static TrainingOptions ToTrainingOptions(OptionValues values)
+    {
+        (LlamaConfig model, double presetRate) = FindModel(values.Get(T.Model));
+        int maxSteps = values.Get(T.MaxSteps);
+        int warmup = values.Get(T.WarmupSteps);
+        double rate = values.Get(T.LearningRate);
+        return new TrainingOptions
+        {
+            Model = model,
+            Shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum)),
+            Schedule = new LearningRateSchedule(
+                values.Get(T.Schedule), double.IsNaN(rate) ? presetRate : rate, maxSteps, warmup < 0 ? maxSteps / 10 : warmup,
+                values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
+            Optimizer = new OptimizerOptions
+            {
+                Kind = values.Get(T.Optimizer),
+                EmbeddingAndHead = values.IsGiven(T.HeadOptimizer) ? values.Get(T.HeadOptimizer) : null,
+                Beta1 = values.Get(T.Beta1),
+                Beta2 = values.Get(T.Beta2),
+                Epsilon = (float)values.Get(T.Epsilon),
+                WeightDecay = (float)values.Get(T.WeightDecay),
+                BiasCorrection = values.Get(T.BiasCorrectionIn),
+                Rank = values.Get(T.Rank),
+                Scale = values.IsGiven(T.Scale) ? (float)values.Get(T.Scale) : null,
+                ScaleFront = values.Get(T.ScaleFront),
+                UseLimiter = !values.Get(T.NoLimiter),
+                UpdateProjectionGap = values.Get(T.UpdateProjGap),
+            },
+            Quantization = new QuantizationOptions(values.Get(T.Rounding), values.Get(T.Regrid)),
+            Memory = new MemoryOptions
+            {
+                GradientDType = values.Get(T.GradDType),
+                Boundaries = values.Get(T.Boundaries),
+                LogitChunk = values.Get(T.LogitChunk),
+                VocabularySlice = values.Get(T.VocabularySlice),
+                Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
+            },
+            Seed = (ulong)values.Get(T.Seed),
+            SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
+        };
+    }
+
+    public static RunOptions ToRunOptions(OptionValues values, string directory)
+    {
+        double minutes = values.Get(T.SaveMinutes);
+        return new RunOptions
+        {
+            Directory = directory,
+            MaxSteps = values.Get(T.MaxSteps),
+            EvaluateEvery = values.Get(T.EvalEvery),
+            SampleEvery = values.Get(T.SampleEvery),
+            SaveEvery = values.Get(T.SaveEvery),
+            SaveInterval = minutes > 0 ? TimeSpan.FromMinutes(minutes) : null,
+            Keep = values.Get(T.Keep),
+        };
+    }
+
+    /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
+    /// <exception cref="UsageException">The folder's configuration is broken.</exception>
+    /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
+    public static ModelFolder? OpenInitialWeights(OptionValues values)
+    {
+        string text = values.Get(T.Model);
+        bool isFolder = LlamaPresets.TryFind(text) is null && Directory.Exists(text) && !values.Get(T.FromScratch);
+        return isFolder && ModelFolder.HasWeights(ModelFolder.Find(text)) ? new ModelFolder(text) : null;
+    }
+
+    /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
+    private static (LlamaConfig Model, double LearningRate) FindModel(string text)
+    {
+        if (LlamaPresets.TryFind(text) is { } preset)
+        {
+            return (preset.Config, preset.LearningRate);
+        }
+
+        string path = Directory.Exists(text) ? Path.Combine(ModelFolder.Find(text), CheckpointFolder.ConfigFile) : text;
+        if (!File.Exists(path))
+        {
+            string known = string.Join(", ", LlamaPresets.All.Select(known => known.Name));
+            throw new UsageException($"--model: '{text}' is no preset, file or folder; presets are {known}");
+        }
+
+        return (LlamaConfigJson.Read(path), DefaultLearningRate);
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+using QApollo.Memory;
+using QApollo.Reports;
+
+namespace QApollo.Cli.Views;
+
+/// <summary>Memory and profile reports in the terminal.</summary>
+internal static class ReportView
+{
+    public static void Write(MemoryReport report)
+    {
+        Console.WriteLine($"{report.Model}: {ReportText.Subtitle(report)}");
+        Console.WriteLine($"choices: {string.Join(' ', report.Choices)}");
+        Console.WriteLine(ReportText.GivenUp(report));
+        Console.WriteLine();
+        TextTable.Write(
+            "Device memory at the peak", ["category", "bytes", ""],
+            report.Device.Categories.Append(new CategoryBytes("total", "total", report.Device.TotalBytes)).Select(Row), 1, 2);
+        TextTable.Write(
+            "Host memory", ["category", "bytes", ""],
+            [
+                .. report.PinnedHost.Categories.Select(category => Row(category with { Label = "pinned: " + category.Label })),
+                .. report.Host.Categories.Select(Row),
+                Row(new CategoryBytes("total", "total", report.PinnedHost.TotalBytes + report.Host.TotalBytes)),
+            ],
+            1, 2);
+        TextTable.Write(
+            $"Peak: {report.Peak.Name} ({report.Peak.Phase})", ["lives then", "for", "bytes"], ReportText.PeakRows(report.Peak), 2);
+        TextTable.Write("Further choices", ReportText.AlternativeHeader, report.Alternatives.Select(ReportText.AlternativeRow), 1, 2);
+        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 2, 3);
+    }
+
+    public static void Write(ProfileReport report)
+    {
+        Console.WriteLine($"{report.Plan.Model}: {ReportText.Subtitle(report.Plan)}; speed over {report.Steps} steps");
+        Console.WriteLine();
+        TextTable.Write("Measured", ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }), 1);
+        TextTable.Write("Planned and measured", ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report), 1, 2, 3);
+        TextTable.Write("Time per operation of one step", ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report), 1, 2, 3, 4);
+    }
+
+    private static string[] Row(CategoryBytes category) =>
+        [category.Label, category.Bytes.ToString("N0", CultureInfo.InvariantCulture), ByteSize.Format(category.Bytes)];
+}

@@ -1,0 +1,157 @@
+using QApollo.Cuda.Driver;
+using QApollo.Devices;
+
+namespace QApollo.Cuda;
+
+/// <summary>
+/// An NVIDIA GPU through the driver API. All operations are launched on one stream, transfers run on a second one;
+/// kernels are the PTX built from Kernels/*.cu. Not for several threads at once.
+/// </summary>
+public sealed unsafe partial class CudaDevice : IDevice
+{
+    private readonly CudaContext _context;
+    private readonly KernelModules _modules;
+    private readonly nint _stream;
+    private readonly UploadRing _uploads;
+    private readonly TransferQueue _transfers;
+    private readonly HashSet<(MemorySpace Space, nint Address)> _allocations = [];
+    private Tensor _workspace;
+    private bool _closed;
+
+    private CudaDevice(CudaContext context)
+    {
+        _context = context;
+        _modules = new KernelModules(context);
+        _stream = context.CreateStream();
+        _uploads = new UploadRing(context);
+        _transfers = new TransferQueue(context, _stream);
+    }
+
+    public DeviceProfile Profile { get; } = new CudaProfile();
+
+    /// <summary>The GPU behind the device.</summary>
+    public CudaCard Card => _context.Card;
+
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="ordinal">Its number, as the driver counts.</param>
+    /// <param name="driverLibrary">A library with the driver's functions instead of the installed driver.</param>
+    /// <exception cref="CudaException">No driver, no such GPU, or one that is too old; the message says what to do.</exception>
+    public static CudaDevice Open(int ordinal = 0, string? driverLibrary = null)
+    {
+        CudaDriver driver = CudaDriver.Open(driverLibrary);
+        CudaCard card = CudaCard.Read(driver, ordinal);
+        card.RequireSupported();
+        return new CudaDevice(new CudaContext(driver, card));
+    }
+
+    /// <summary>Bytes of device memory that are free, and all of them, as the driver counts.</summary>
+    public (long Free, long Total) MemoryInfo()
+    {
+        _context.MakeCurrent();
+        return _context.MemoryInfo();
+    }
+
+    public nint Allocate(MemorySpace space, long bytes)
+    {
+        _context.MakeCurrent();
+        nint address = space == MemorySpace.Device ? _context.Allocate(bytes) : _context.AllocateHost(bytes);
+        _allocations.Add((space, address));
+        if (space == MemorySpace.Device)
+        {
+            _context.Fill(address, 0, bytes, _stream);
+        }
+        else
+        {
+            System.Runtime.InteropServices.NativeMemory.Clear((void*)address, (nuint)bytes);
+        }
+
+        return address;
+    }
+
+    public void Free(MemorySpace space, nint address)
+    {
+        if (!_allocations.Remove((space, address)))
+        {
+            throw new ArgumentException($"{space} memory at 0x{address:x} was not allocated by this device");
+        }
+
+        Synchronize();
+        Release(space, address);
+    }
+
+    public void UseWorkspace(Tensor workspace) => _workspace = workspace;
+
+    public void Upload(ReadOnlySpan<byte> source, Tensor destination)
+    {
+        _context.MakeCurrent();
+        _uploads.Upload(source[..checked((int)destination.Bytes)], destination.Address, _stream);
+    }
+
+    public void Download(Tensor source, Span<byte> destination)
+    {
+        _context.MakeCurrent();
+        fixed (byte* target = destination[..checked((int)source.Bytes)])
+        {
+            _context.Copy(source.Address, (nint)target, source.Bytes, _stream);
+            _context.Synchronize(_stream);
+        }
+    }
+
+    public Transfer BeginTransfer(Tensor source, Tensor destination)
+    {
+        _context.MakeCurrent();
+        return _transfers.Begin(source.Address, destination.Address, source.Bytes);
+    }
+
+    public void AwaitTransfer(Transfer transfer)
+    {
+        _context.MakeCurrent();
+        _transfers.Await(transfer);
+    }
+
+    public void Synchronize()
+    {
+        _context.MakeCurrent();
+        _context.Synchronize(_stream);
+        _transfers.Synchronize();
+    }
+
+    /// <summary>Does nothing: the products read codes as they are stored.</summary>
+    public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion)
+    {
+    }
+
+    public void Dispose()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
+        _context.MakeCurrent();
+        foreach (var (space, address) in _allocations)
+        {
+            Release(space, address);
+        }
+
+        _allocations.Clear();
+        _transfers.Dispose();
+        _uploads.Dispose();
+        _context.DestroyStream(_stream);
+        _modules.Dispose();
+        _context.Dispose();
+    }
+
+    private void Release(MemorySpace space, nint address)
+    {
+        if (space == MemorySpace.Device)
+        {
+            _context.Free(address);
+        }
+        else
+        {
+            _context.FreeHost(address);
+        }
+    }
+}

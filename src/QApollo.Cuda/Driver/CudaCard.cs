@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+
+namespace QApollo.Cuda.Driver;
+
+/// <summary>A GPU as the driver describes it, before anything is created on it.</summary>
+/// <param name="Ordinal">Its number, as in `--device cuda:n`.</param>
+/// <param name="Handle">The driver's CUdevice.</param>
+/// <param name="CapabilityMajor">Compute capability: 8.6 is (8, 6).</param>
+/// <param name="TotalBytes">Device memory.</param>
+/// <param name="Processors">Streaming multiprocessors.</param>
+/// <param name="SharedBytesPerBlock">Shared memory that one block may ask for.</param>
+/// <param name="DriverVersion">The newest CUDA version that the driver supports: 11080 is 11.8.</param>
+public sealed record CudaCard(
+    int Ordinal, int Handle, string Name, int CapabilityMajor, int CapabilityMinor, long TotalBytes, int Processors,
+    int SharedBytesPerBlock, int DriverVersion)
+{
+    /// <summary>The kernels are PTX for compute capability 8.0, in the instruction set of CUDA 11.8.</summary>
+    private const int NeededDriver = 11080;
+
+    private const int MultiprocessorCount = 16;
+    private const int ComputeCapabilityMajor = 75;
+    private const int ComputeCapabilityMinor = 76;
+    private const int MaxSharedMemoryPerBlockOptIn = 97;
+
+    /// <exception cref="CudaException">There is no such GPU.</exception>
+    internal static unsafe CudaCard Read(CudaDriver driver, int ordinal)
+    {
+        int count, handle, version;
+        driver.Check(driver.Table.DeviceGetCount(&count), "cuDeviceGetCount");
+        if (ordinal < 0 || ordinal >= count)
+        {
+            throw new CudaException($"there is no GPU {ordinal}: the driver sees {count}, numbered from 0");
+        }
+
+        driver.Check(driver.Table.DriverGetVersion(&version), "cuDriverGetVersion");
+        driver.Check(driver.Table.DeviceGet(&handle, ordinal), "cuDeviceGet");
+        int card = handle;
+        byte* name = stackalloc byte[256];
+        driver.Check(driver.Table.DeviceGetName(name, 256, handle), "cuDeviceGetName");
+        nuint total;
+        driver.Check(driver.Table.DeviceTotalMem(&total, handle), "cuDeviceTotalMem");
+
+        int Attribute(int attribute)
+        {
+            int value;
+            driver.Check(driver.Table.DeviceGetAttribute(&value, attribute, card), "cuDeviceGetAttribute");
+            return value;
+        }
+
+        return new CudaCard(
+            ordinal, card, Marshal.PtrToStringUTF8((nint)name) ?? "", Attribute(ComputeCapabilityMajor), Attribute(ComputeCapabilityMinor),
+            (long)total, Attribute(MultiprocessorCount), Attribute(MaxSharedMemoryPerBlockOptIn), version);
+    }
+
+    /// <exception cref="CudaException">The card or its driver is too old.</exception>
+    internal void RequireSupported()
+    {
+        if (CapabilityMajor < 8)
+        {
+            throw new CudaException($"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later); use --device cpu");
+        }
+
+        if (DriverVersion < NeededDriver)
+        {
+            throw new CudaException($"the NVIDIA driver supports CUDA {DriverVersion / 1000}.{DriverVersion % 1000 / 10}; 11.8 or newer is needed: update the driver to 520 or newer");
+        }
+    }
+}

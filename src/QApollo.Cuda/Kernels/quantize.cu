@@ -1,0 +1,52 @@
+// INT8 groups from float values and back (group_grid.h); values [rows, columns] float, codes [rows, columns] u8,
+// scales bf16 and zeros u8 [rows, groups].
+//
+// quantize: the grid of each group's range; codes to nearest, half to even. group / 8 lanes per group, 256 threads.
+// dequantize: values = (code - zero) * scale. 8 values per thread, `chunks` = ceil(columns / 8) threads per row.
+// `vector`: columns is a multiple of 8 and all bases are 16-byte aligned.
+#include "group_grid.h"
+
+KERNEL(quantize, 256, 2)
+(const float* values, u8* codes, bf16* scales, u8* zeros, int rows, int columns, int group_size, int groups_per_row, int vector) {
+    int lanes = group_size / 8, lane = threadIdx.x % lanes, index = blockIdx.x * (blockDim.x / lanes) + threadIdx.x / lanes;
+    GroupPosition p = GroupPosition::of(index, lane, group_size, groups_per_row, rows, columns);
+    float v[8], least = 0, most = 0;
+    i64 at = i64(p.row) * columns + p.column;
+    load8(values + at, p.count, vector, v);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        least = fminf(least, v[i]);
+        most = fmaxf(most, v[i]);
+    }
+    least = group_reduce(least, lanes, Min());
+    most = group_reduce(most, lanes, Max());
+    if (p.count == 0) return;
+    Grid grid = grid_from_range(least, most);
+    u32 words[2] = {0, 0};
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        float x = rintf(v[i] / grid.scale + grid.zero);
+        words[i / 4] |= u32(fminf(fmaxf(x, 0.0f), 255.0f)) << (i % 4 * 8);
+    }
+    store_codes8(codes + at, p.count, vector, make_uint2(words[0], words[1]));
+    if (lane != 0) return;
+    i64 group = i64(p.row) * groups_per_row + p.group;
+    scales[group] = scale_bits(grid.scale);
+    zeros[group] = u8(grid.zero);
+}
+EXPORT_KERNEL(quantize)
+
+KERNEL(dequantize, 256, 2)
+(const u8* codes, const bf16* scales, const u8* zeros, float* values, i64 items, int columns, int chunks, int groups_per_row, int group_shift, int vector) {
+    i64 item = i64(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (item >= items) return;
+    i64 row = item / chunks;
+    int column = int(item % chunks) * 8, count = columns - column;
+    uint2 packed = load_codes8(codes + row * columns + column, count, vector);
+    i64 group = row * groups_per_row + (column >> group_shift);
+    float scale = to_float(scales[group]), zero = float(zeros[group]), v[8];
+#pragma unroll
+    for (int i = 0; i < 8; i++) v[i] = (float((i < 4 ? packed.x : packed.y) >> (i % 4 * 8) & 255) - zero) * scale;
+    store8(values + row * columns + column, count, vector, v);
+}
+EXPORT_KERNEL(dequantize)

@@ -1,0 +1,158 @@
+using System.Globalization;
+using QApollo.Devices;
+using QApollo.Models;
+using QApollo.Training;
+
+namespace QApollo.Checkpoints;
+
+/// <summary>
+/// A model on disk: a checkpoint of this program, or a Hugging Face folder (config.json with model.safetensors, or with
+/// shards and model.safetensors.index.json). Weights are F32, F16, BF16, or INT8 groups.
+/// </summary>
+public sealed class ModelFolder : IDisposable
+{
+    private const int DefaultGroupSize = 128;
+
+    private readonly SafetensorsSet _files;
+
+    /// <summary>Opens the files and compares names, shapes and types with config.json; no weight is read yet.</summary>
+    /// <param name="path">The model's folder, or a run's: its newest checkpoint is taken.</param>
+    /// <exception cref="UsageException">There is no model, or its config.json cannot be used.</exception>
+    /// <exception cref="InvalidFileException">A tensor is missing or has another shape; a checkpoint does not match its checksums.</exception>
+    public ModelFolder(string path)
+    {
+        Path = Find(path);
+        if (!HasWeights(Path))
+        {
+            throw new UsageException($"{Path}: holds no {CheckpointFolder.ModelFile}, nor the index of one in shards");
+        }
+
+        Config = LlamaConfigJson.Read(System.IO.Path.Combine(Path, CheckpointFolder.ConfigFile));
+        if (File.Exists(System.IO.Path.Combine(Path, CheckpointFolder.CompletionFile)))
+        {
+            CheckpointFolder.Verify(Path);
+            State = RunState.Read(System.IO.Path.Combine(Path, CheckpointFolder.StateFile));
+        }
+
+        _files = new SafetensorsSet(Path);
+        try
+        {
+            Formats = StoredFormats();
+            Check();
+        }
+        catch
+        {
+            _files.Dispose();
+            throw;
+        }
+    }
+
+    public string Path { get; }
+
+    public LlamaConfig Config { get; }
+
+    /// <summary>The formats that keep the weights as they are stored; F16 becomes F32.</summary>
+    public WeightFormats Formats { get; }
+
+    /// <summary>Of the run that saved the checkpoint; null for a model from elsewhere.</summary>
+    public RunState? State { get; }
+
+    /// <summary>The folder itself, or the newest checkpoint where it is that of a run.</summary>
+    /// <exception cref="UsageException">It is no folder.</exception>
+    public static string Find(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new UsageException($"{path}: no such folder; name a run's folder, one of its checkpoints, or a Hugging Face model");
+        }
+
+        IReadOnlyList<(int Step, string Path)> checkpoints = CheckpointFolder.List(path);
+        return HasWeights(path) || checkpoints.Count == 0 ? path : checkpoints[^1].Path;
+    }
+
+    public static bool HasWeights(string folder) =>
+        File.Exists(System.IO.Path.Combine(folder, CheckpointFolder.ModelFile)) || File.Exists(System.IO.Path.Combine(folder, SafetensorsSet.IndexFile));
+
+    /// <summary>
+    /// Brings the weights to the device, layer by layer. INT8 groups that stay INT8 of the same size are copied as they
+    /// are; everything else passes through the staging buffer into the format that is wanted.
+    /// </summary>
+    /// <param name="weights">Of a model of <see cref="Config"/>'s shape.</param>
+    /// <exception cref="RunFailedException">The disk fails.</exception>
+    public void Load(IDevice device, ModelWeights weights, WeightStaging staging)
+    {
+        foreach (Weight weight in weights.All)
+        {
+            StoredWeight stored = Find(weight.Parameter);
+            if (stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize)
+            {
+                stored.Copy(device, weight);
+            }
+            else
+            {
+                staging.Load(device, weight, stored.ReadRows);
+            }
+        }
+    }
+
+    public void Dispose() => _files.Dispose();
+
+    private WeightFormats StoredFormats()
+    {
+        IReadOnlyList<Parameter> table = ParameterTable.Of(Config);
+        Parameter matrix = table.First(parameter => parameter.IsMatrix);
+        StoredWeight stored = Find(matrix);
+        return new WeightFormats(stored.Format, Find(table[0]).Format, stored.IsQuantized ? stored.GroupSize : DefaultGroupSize);
+    }
+
+    private StoredWeight Find(Parameter parameter)
+    {
+        (SafetensorsReader reader, SafetensorsEntry entry) = _files.Find(parameter.Name);
+        if (entry.DType != SafetensorsDType.U8)
+        {
+            return new StoredWeight(parameter, reader, entry);
+        }
+
+        const string GroupSizeKey = "qapollo.group_size";
+        if (!reader.Metadata.TryGetValue(GroupSizeKey, out string? text)
+            || !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int groupSize)
+            || groupSize is not (32 or 64 or 128 or 256))
+        {
+            throw new InvalidFileException(reader.Path, $"holds {entry}, but says no {GroupSizeKey} of 32, 64, 128 or 256 in its metadata");
+        }
+
+        return new StoredWeight(parameter, reader, entry)
+        {
+            GroupSize = groupSize,
+            Scales = reader.Find(parameter.Name + "_scale"),
+            ZeroPoints = reader.Find(parameter.Name + "_zero"),
+        };
+    }
+
+    /// <summary>All parameters are there with the right shapes, and nothing is there that the model has no place for.</summary>
+    private void Check()
+    {
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (Parameter parameter in ParameterTable.Of(Config))
+        {
+            StoredWeight stored = Find(parameter);
+            stored.Check();
+            known.Add(parameter.Name);
+            if (stored.IsQuantized)
+            {
+                known.Add(parameter.Name + "_scale");
+                known.Add(parameter.Name + "_zero");
+            }
+        }
+
+        foreach ((SafetensorsReader reader, SafetensorsEntry entry) in _files.All)
+        {
+            // A tied head and the rotary frequencies are copies of what is known anyway.
+            bool isCopy = entry.Name == "lm_head.weight" || entry.Name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
+            if (!isCopy && !known.Contains(entry.Name))
+            {
+                throw new InvalidFileException(reader.Path, $"holds {entry}, for which the model of {CheckpointFolder.ConfigFile} has no place");
+            }
+        }
+    }
+}

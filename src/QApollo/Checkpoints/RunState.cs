@@ -1,0 +1,66 @@
+using System.Text.Json;
+using QApollo.Data;
+
+namespace QApollo.Checkpoints;
+
+/// <summary>
+/// What a run must know beside weights and optimizer state to go on as if it had never stopped: a few integers, since
+/// every random number is computed from them.
+/// </summary>
+/// <param name="Step">Updates done.</param>
+/// <param name="Tokens">Counted tokens seen.</param>
+/// <param name="Position">The sequence that comes next.</param>
+/// <param name="Seed">The run's seed.</param>
+/// <param name="TokenizerFingerprint">What the token ids mean.</param>
+public sealed record RunState(int Step, long Tokens, DataPosition Position, ulong Seed, string TokenizerFingerprint)
+{
+    /// <summary>Raised when a field changes its meaning; files of a newer version are refused.</summary>
+    public const int FormatVersion = 1;
+
+    /// <summary>The text of state.json.</summary>
+    public byte[] ToUtf8()
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("formatVersion", FormatVersion);
+            writer.WriteNumber("step", Step);
+            writer.WriteNumber("tokens", Tokens);
+            writer.WriteNumber("epoch", Position.Epoch);
+            writer.WriteNumber("sequence", Position.Index);
+            writer.WriteNumber("seed", Seed);
+            writer.WriteString("tokenizer", TokenizerFingerprint);
+            writer.WriteEndObject();
+        }
+
+        return stream.ToArray();
+    }
+
+    /// <exception cref="InvalidFileException">The file is broken or of a newer version.</exception>
+    /// <exception cref="RunFailedException">The file cannot be read.</exception>
+    public static RunState Read(string path)
+    {
+        using JsonDocument document = JsonFile.Read(path);
+        JsonElement root = document.RootElement;
+        int version = JsonFile.Require(path, root, "formatVersion").GetInt32();
+        if (version > FormatVersion)
+        {
+            throw new InvalidFileException(path, $"has format version {version}; this program knows up to {FormatVersion}: a newer program is needed");
+        }
+
+        try
+        {
+            return new RunState(
+                JsonFile.Require(path, root, "step").GetInt32(),
+                JsonFile.Require(path, root, "tokens").GetInt64(),
+                new DataPosition(JsonFile.Require(path, root, "epoch").GetInt32(), JsonFile.Require(path, root, "sequence").GetInt64()),
+                JsonFile.Require(path, root, "seed").GetUInt64(),
+                JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty);
+        }
+        catch (Exception exception) when (exception is FormatException or InvalidOperationException)
+        {
+            throw new InvalidFileException(path, $"a field has the wrong type: {exception.Message}");
+        }
+    }
+}

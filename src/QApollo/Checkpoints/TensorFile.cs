@@ -1,0 +1,67 @@
+using QApollo.Devices;
+using QApollo.Memory;
+
+namespace QApollo.Checkpoints;
+
+/// <summary>Moves planned tensors between a device and a safetensors file, piece by piece: never a second copy of the weights.</summary>
+internal static class TensorFile
+{
+    private const int PieceBytes = 4 << 20;
+
+    public static void Write(
+        string path, IDevice device, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        Dictionary<string, PlannedTensor> byName = tensors.ToDictionary(tensor => tensor.Name);
+        using var writer = new SafetensorsWriter(path, tensors.Select(Declare), metadata);
+        foreach (SafetensorsEntry entry in writer.Entries)
+        {
+            Tensor view = byName[entry.Name];
+            writer.Write(entry, (offset, piece) => device.Download(Part(view, offset, piece.Length), piece));
+        }
+
+        writer.Complete();
+    }
+
+    /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
+    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors)
+    {
+        using var reader = new SafetensorsReader(path);
+        var buffer = new byte[PieceBytes];
+        foreach (PlannedTensor tensor in tensors)
+        {
+            SafetensorsEntry entry = reader.Find(tensor.Name);
+            SafetensorsDeclaration expected = Declare(tensor);
+            if (entry.DType != expected.DType || !entry.Shape.SequenceEqual(expected.Shape))
+            {
+                throw new InvalidFileException(path, $"holds {entry}, but this run needs {expected.DType.FormatName()}[{string.Join(", ", expected.Shape)}]");
+            }
+
+            for (long offset = 0; offset < entry.ByteLength; offset += PieceBytes)
+            {
+                Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteLength - offset));
+                reader.Read(entry, offset, piece);
+                device.Upload(piece, Part(tensor, offset, piece.Length));
+            }
+        }
+    }
+
+    private static Tensor Part(Tensor tensor, long offset, int bytes) =>
+        tensor.ElementRange(offset / tensor.DType.Size(), bytes / tensor.DType.Size());
+
+    /// <summary>Vectors are stored with one dimension, as Hugging Face does.</summary>
+    private static SafetensorsDeclaration Declare(PlannedTensor tensor)
+    {
+        Tensor view = tensor;
+        SafetensorsDType dtype = view.DType switch
+        {
+            DType.F32 => SafetensorsDType.F32,
+            DType.BF16 => SafetensorsDType.BF16,
+            DType.U8 => SafetensorsDType.U8,
+            DType.I32 => SafetensorsDType.I32,
+            _ => throw new InvalidOperationException($"{tensor}: no such type in safetensors files"),
+        };
+        return view.Rows == 1
+            ? new SafetensorsDeclaration(tensor.Name, dtype, view.Columns)
+            : new SafetensorsDeclaration(tensor.Name, dtype, view.Rows, view.Columns);
+    }
+}

@@ -1,0 +1,233 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+
+namespace QApollo.Data;
+
+/// <summary>
+/// Reads a corpus from its beginning or any earlier chunk's end, in chunks whose borders depend on the content only. Memory:
+/// one chunk, which is a megabyte unless a line is longer.
+/// </summary>
+internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPosition start) : IDisposable
+{
+    /// <summary>The longest line of a .jsonl that is read.</summary>
+    public const int MaxLineBytes = 1 << 26;
+
+    private CorpusPosition _position = start;
+    private long _sourceBytesBefore = files.Take(start.File).Sum(file => file.Length);
+    private FileStream? _source;
+    private Stream? _content;
+    private byte[] _rest = [];
+    private int _restLength;
+    private bool _beginsDocument;
+
+    private CorpusFile File => files[_position.File];
+
+    /// <summary>The next chunk; the caller disposes it. False at the end of the corpus.</summary>
+    /// <exception cref="RunFailedException">A file is damaged, cut short, or not UTF-8 at all, or has a line without end.</exception>
+    public bool TryRead([NotNullWhen(true)] out TextChunk? chunk)
+    {
+        while (_position.File < files.Count)
+        {
+            CorpusFile file = File;
+            try
+            {
+                if (_content is null)
+                {
+                    Open();
+                }
+
+                chunk = file.Format == DocumentFormat.JsonLines ? ReadLines() : ReadPiece();
+            }
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+            {
+                throw new InvalidFileException(file.Path, "the gzip file is damaged or cut short", e);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new RunFailedException($"{file.Path}: cannot be read: {e.Message}", e);
+            }
+
+            if (chunk is not null)
+            {
+                return true;
+            }
+        }
+
+        chunk = null;
+        return false;
+    }
+
+    public void Dispose()
+    {
+        Close();
+        ArrayPool<byte>.Shared.Return(_rest);
+        _rest = [];
+    }
+
+    private void Open()
+    {
+        // Plain text is read in large portions, straight into the chunk.
+        int bufferSize = File.IsGzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
+        _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
+        Stream content = File.IsGzip ? new WholeGzipStream(_source) : _source;
+        if (File.Format == DocumentFormat.XmlDocumentation)
+        {
+            content = new XmlDocumentationStream(content, File.Path);
+        }
+
+        _content = content;
+        _restLength = 0;
+        _beginsDocument = _position.Offset == 0;
+        if (_position.Offset == 0)
+        {
+            SkipByteOrderMark();
+        }
+        else
+        {
+            SkipTo(_position.Offset);
+        }
+    }
+
+    private void SkipByteOrderMark()
+    {
+        byte[] mark = ArrayPool<byte>.Shared.Rent(3);
+        int length = _content!.ReadAtLeast(mark.AsSpan(0, 3), 3, throwOnEndOfStream: false);
+        ReadOnlySpan<byte> bytes = mark.AsSpan(0, length);
+        if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
+        {
+            throw new InvalidFileException(File.Path, "the text is UTF-16: save it as UTF-8");
+        }
+
+        bool marked = bytes.SequenceEqual("\uFEFF"u8);
+        Keep(marked ? [] : bytes);
+        _position = _position with { Offset = marked ? 3 : 0 };
+        ArrayPool<byte>.Shared.Return(mark);
+    }
+
+    private void SkipTo(long offset)
+    {
+        if (_content == _source)
+        {
+            _source!.Seek(offset, SeekOrigin.Begin);
+            return;
+        }
+
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 17);
+        for (long left = offset; left > 0;)
+        {
+            int read = _content!.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
+            if (read == 0)
+            {
+                throw new InvalidFileException(File.Path, "the file is shorter than when its preparation began");
+            }
+
+            left -= read;
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    /// <summary>The next piece of a document; null when nothing is left in the file.</summary>
+    private TextChunk? ReadPiece()
+    {
+        // One byte more than a piece tells whether the document ends with it.
+        byte[] buffer = Fill([], 0, TextPiece.MaxBytes + 1, out int length, out bool atEnd);
+        int piece = atEnd ? length : TextPiece.Cut(buffer.AsSpan(0, length));
+        return Take(buffer, piece, length, atEnd, lines: 0);
+    }
+
+    /// <summary>The next lines; null when nothing is left in the file.</summary>
+    private TextChunk? ReadLines()
+    {
+        byte[] buffer = Fill([], 0, TextPiece.MaxBytes, out int length, out bool atEnd);
+        int lines = atEnd ? length : buffer.AsSpan(0, length).LastIndexOf((byte)'\n') + 1;
+        while (lines == 0 && !atEnd)
+        {
+            if (length >= MaxLineBytes)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+                throw new InvalidFileException(
+                    File.Path, $"line {_position.Line + 1} is longer than {MaxLineBytes >> 20} MiB: is it JSON Lines, one object per line?");
+            }
+
+            buffer = Fill(buffer, length, length * 2, out length, out atEnd);
+            lines = atEnd ? length : buffer.AsSpan(0, length).LastIndexOf((byte)'\n') + 1;
+        }
+
+        return Take(buffer, lines, length, atEnd, buffer.AsSpan(0, lines).Count((byte)'\n'));
+    }
+
+    /// <summary>Moves what is kept, then the file's next bytes, behind the first <paramref name="used"/> bytes of a buffer.</summary>
+    private byte[] Fill(byte[] buffer, int used, int wanted, out int length, out bool atEnd)
+    {
+        wanted = Math.Max(wanted, used + _restLength);
+        byte[] larger = ArrayPool<byte>.Shared.Rent(wanted);
+        buffer.AsSpan(0, used).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(buffer);
+        _rest.AsSpan(0, _restLength).CopyTo(larger.AsSpan(used));
+        length = used + _restLength;
+        _restLength = 0;
+        int read = _content!.ReadAtLeast(larger.AsSpan(length, wanted - length), wanted - length, throwOnEndOfStream: false);
+        length += read;
+        atEnd = length < wanted;
+        return larger;
+    }
+
+    private TextChunk? Take(byte[] buffer, int taken, int length, bool atEnd, int lines)
+    {
+        CorpusPosition start = _position;
+        CorpusFile file = File;
+        Keep(buffer.AsSpan(taken, length - taken));
+        long sourceBytes = _sourceBytesBefore + _source!.Position;
+        _position = atEnd
+            ? new CorpusPosition(start.File + 1, 0, 0)
+            : start with { Offset = start.Offset + taken, Line = start.Line + lines };
+        if (atEnd)
+        {
+            if (_content == _source && _source.Position != file.Length)
+            {
+                throw new InvalidFileException(file.Path, "the file changed while it was read");
+            }
+
+            _sourceBytesBefore += file.Length;
+            Close();
+        }
+
+        if (taken == 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            return null;
+        }
+
+        var chunk = new TextChunk(file, start)
+        {
+            Content = (buffer, taken),
+            End = _position,
+            BeginsDocument = _beginsDocument,
+            EndsDocument = atEnd,
+            SourceBytes = sourceBytes,
+        };
+        _beginsDocument = false;
+        return chunk;
+    }
+
+    private void Keep(ReadOnlySpan<byte> rest)
+    {
+        if (rest.Length > _rest.Length)
+        {
+            ArrayPool<byte>.Shared.Return(_rest);
+            _rest = ArrayPool<byte>.Shared.Rent(rest.Length);
+        }
+
+        rest.CopyTo(_rest);
+        _restLength = rest.Length;
+    }
+
+    private void Close()
+    {
+        _content?.Dispose();
+        _source?.Dispose();
+        _content = null;
+        _source = null;
+    }
+}

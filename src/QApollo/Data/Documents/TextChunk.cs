@@ -1,0 +1,39 @@
+using System.Buffers;
+
+namespace QApollo.Data;
+
+/// <summary>A run of a file's bytes that one worker handles: whole lines of a .jsonl, or a piece of a document. Its buffer is rented.</summary>
+internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDisposable
+{
+    private byte[] _buffer = [];
+    private int _length;
+
+    public CorpusFile File => file;
+
+    public CorpusPosition Start => start;
+
+    /// <summary>Where the next chunk begins.</summary>
+    public CorpusPosition End { get; init; }
+
+    public ReadOnlySpan<byte> Bytes => _buffer.AsSpan(0, _length);
+
+    /// <summary>Takes over a buffer of the shared pool.</summary>
+    public required (byte[] Rented, int Length) Content
+    {
+        init => (_buffer, _length) = value;
+    }
+
+    /// <summary>For a piece of a document: it is the last one. The first one has offset 0, or follows a byte order mark.</summary>
+    public bool EndsDocument { get; init; }
+
+    public bool BeginsDocument { get; init; }
+
+    /// <summary>Bytes of the corpus's files read so far, as they are on disk.</summary>
+    public long SourceBytes { get; init; }
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(Interlocked.Exchange(ref _buffer, []));
+        _length = 0;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace QApollo.Data;
+
+/// <summary>
+/// Names a dataset by everything its shards depend on: the files' content and order (not their paths), the tokenizer, and
+/// the options. Equal keys, equal bytes.
+/// </summary>
+internal static class DatasetKey
+{
+    /// <returns>32 hexadecimal digits.</returns>
+    public static string Of(IReadOnlyList<CorpusFile> files, string[] hashes, ITokenizer tokenizer, PreparationOptions options)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        void Add(FormattableString line) => hash.AppendData(Encoding.UTF8.GetBytes(line.ToString(CultureInfo.InvariantCulture) + "\n"));
+
+        Add($"{DatasetManifest.FormatName} {DatasetManifest.CurrentVersion}");
+        Add($"tokenizer {tokenizer.Fingerprint} {tokenizer.VocabularySize} {tokenizer.EndOfDocument}");
+        Add($"pieces {TextPiece.MaxBytes} shards {options.ShardTokens}");
+        Add($"held out {options.HeldOutFraction:R} {options.SplitSeed}");
+        for (int i = 0; i < files.Count; i++)
+        {
+            string field = files[i].Format == DocumentFormat.JsonLines ? options.TextField : string.Empty;
+            Add($"{files[i].Format} {files[i].IsGzip} {hashes[i]} {field}");
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+    }
+}

@@ -1,0 +1,247 @@
+using System.Diagnostics;
+
+namespace QApollo.Data;
+
+/// <summary>Makes one dataset's shards. Holds the folder's lock, so that two processes never write the same dataset.</summary>
+internal sealed class PreparationJob : IDisposable
+{
+    private const string LockName = "lock";
+
+    private readonly string _folder;
+    private readonly string _key;
+    private readonly IReadOnlyList<CorpusFile> _files;
+    private readonly string[] _hashes;
+    private readonly ITokenizer _tokenizer;
+    private readonly PreparationOptions _options;
+    private readonly ProgressReport _report;
+    private readonly FileStream _lock;
+    private readonly Dictionary<int, Replacements> _replaced = [];
+    private PreparationState _state;
+    private TokenShardWriter? _train;
+    private TokenShardWriter? _heldOut;
+
+    /// <exception cref="UsageException">The folder holds the unfinished work of other data.</exception>
+    /// <exception cref="RunFailedException">Another process works in the folder, or it cannot be written.</exception>
+    public PreparationJob(
+        string folder,
+        string key,
+        IReadOnlyList<CorpusFile> files,
+        string[] hashes,
+        ITokenizer tokenizer,
+        PreparationOptions options,
+        ProgressReport report)
+    {
+        _folder = folder;
+        _key = key;
+        _files = files;
+        _hashes = hashes;
+        _tokenizer = tokenizer;
+        _options = options;
+        _report = report;
+        _lock = Lock(folder);
+        _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
+        if (_state.Key != key)
+        {
+            Dispose();
+            throw new UsageException($"{folder}: holds an unfinished preparation of other data: choose another folder, or delete it");
+        }
+    }
+
+    private bool HasSaved => File.Exists(Path.Combine(_folder, PreparationState.FileName));
+
+    /// <summary>Works from the saved position to the end of the corpus, then completes the dataset.</summary>
+    /// <exception cref="RunFailedException">The text is broken, or the disk full. What was saved before stays when it is of use.</exception>
+    public void Run(CancellationToken cancellation)
+    {
+        if (DatasetManifestFile.Exists(_folder))
+        {
+            // Another process has finished it while this one waited for its turn.
+            return;
+        }
+
+        OpenWriters();
+        _report.Begin(PreparationPhase.Tokenizing, _files.Sum(file => file.Length), _state);
+        try
+        {
+            Tokenize(cancellation);
+            Complete();
+        }
+        catch (OperationCanceledException)
+        {
+            Save();
+            throw;
+        }
+        catch (Exception e) when (e is InvalidFileException or UsageException || (e is RunFailedException && !HasSaved))
+        {
+            // Either the text must be changed, and has another key then, or there is no position to go on from.
+            Discard();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        _train?.Dispose();
+        _heldOut?.Dispose();
+        _lock.Dispose();
+    }
+
+    private static FileStream Lock(string folder)
+    {
+        string path = Path.Combine(folder, LockName);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            throw new RunFailedException($"{folder}: another process is preparing this data: wait until it is done");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RunFailedException($"{folder}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    private void OpenWriters()
+    {
+        try
+        {
+            _train = Writer("train", _state.Train);
+            _heldOut = Writer("validation", _state.HeldOut);
+        }
+        catch (InvalidFileException)
+        {
+            _train?.Dispose();
+            _state = PreparationState.Begin(_key);
+            _train = Writer("train", _state.Train);
+            _heldOut = Writer("validation", _state.HeldOut);
+        }
+
+        foreach (SourceReplacements replaced in _state.Replacements)
+        {
+            _replaced[replaced.Source] = new Replacements(replaced.Count, replaced.FirstOffset);
+        }
+    }
+
+    private TokenShardWriter Writer(string name, ShardWriterState state) =>
+        new(_folder, name, _tokenizer.VocabularySize, _options.ShardTokens, state);
+
+    private void Tokenize(CancellationToken cancellation)
+    {
+        var split = new HeldOutSplit(_options.HeldOutFraction, _options.SplitSeed);
+        using var reader = new ChunkReader(_files, _state.Position);
+        IEnumerable<TokenizedChunk> chunks = TokenizationPipeline.Run(
+            reader,
+            () => new TokenizedChunk(_tokenizer, split, new DocumentParser(_options.TextField, _options.Strict)),
+            _options.Threads,
+            cancellation);
+        var sinceSave = Stopwatch.StartNew();
+        foreach (TokenizedChunk chunk in chunks)
+        {
+            Append(chunk);
+            _report.Tokenized(_state.SourceBytes, _state.Documents, _state.TextBytes, _train!.Tokens + _heldOut!.Tokens);
+            if (sinceSave.Elapsed >= _options.SaveInterval)
+            {
+                Save();
+                sinceSave.Restart();
+            }
+        }
+    }
+
+    private void Append(TokenizedChunk chunk)
+    {
+        bool heldOut = _state.SideHeldOut;
+        int begin = 0;
+        foreach (TokenRun run in chunk.Runs)
+        {
+            heldOut = run.HeldOut ?? heldOut;
+            (heldOut ? _heldOut! : _train!).Append(chunk.Ids[begin..run.End]);
+            begin = run.End;
+        }
+
+        if (chunk.Replaced.Count > 0)
+        {
+            Replacements before = _replaced.GetValueOrDefault(chunk.File, new Replacements(0, chunk.Replaced.FirstOffset));
+            _replaced[chunk.File] = before with { Count = before.Count + chunk.Replaced.Count };
+        }
+
+        _state = _state with
+        {
+            Position = chunk.End,
+            SideHeldOut = heldOut,
+            SourceBytes = chunk.SourceBytes,
+            Documents = _state.Documents + chunk.Documents,
+            TextBytes = _state.TextBytes + chunk.TextBytes,
+        };
+    }
+
+    /// <summary>Tokens first, then the position behind them: a kill in between only repeats work.</summary>
+    private void Save()
+    {
+        _state = _state with
+        {
+            Train = _train!.Save(),
+            HeldOut = _heldOut!.Save(),
+            Replacements = [.. _replaced.OrderBy(r => r.Key).Select(r => new SourceReplacements(r.Key, r.Value.Count, r.Value.FirstOffset))],
+        };
+        _state.Write(_folder);
+    }
+
+    private void Complete()
+    {
+        long trainTokens = _train!.Tokens;
+        long tokens = trainTokens + _heldOut!.Tokens;
+        if (tokens == 0)
+        {
+            throw new UsageException($"data: {_files[0].Path}{(_files.Count > 1 ? $" and {_files.Count - 1} more files have" : " has")} no text");
+        }
+
+        // A kill while the last shards get their names must find where their tokens ended.
+        Save();
+        var split = new HeldOutSplit(_options.HeldOutFraction, _options.SplitSeed);
+        (HeldOutKind kind, TokenRange train, TokenRange validation) = split.Parts(trainTokens, tokens - trainTokens);
+        DatasetManifestFile.Write(_folder, new DatasetManifest(
+            DatasetManifest.FormatName,
+            DatasetManifest.CurrentVersion,
+            _key,
+            TokenizerRecord.Of(_tokenizer),
+            _state.Documents,
+            tokens,
+            _state.TextBytes,
+            _replaced.Values.Sum(r => r.Count),
+            kind,
+            train,
+            validation,
+            [.. _train.Complete(), .. _heldOut.Complete()],
+            [.. _files.Select(Source)],
+            Checksum: string.Empty));
+        File.Delete(Path.Combine(_folder, PreparationState.FileName));
+    }
+
+    private SourceRecord Source(CorpusFile file, int number)
+    {
+        var record = new SourceRecord(file.Path, file.Length, _hashes[number]);
+        return _replaced.TryGetValue(number, out Replacements replaced)
+            ? record with { Replaced = replaced.Count, FirstReplaced = replaced.FirstOffset }
+            : record;
+    }
+
+    private void Discard()
+    {
+        Dispose();
+        foreach (string pattern in (string[])["train-*.bin*", "validation-*.bin*", PreparationState.FileName])
+        {
+            foreach (string file in Directory.EnumerateFiles(_folder, pattern))
+            {
+                File.Delete(file);
+            }
+        }
+
+        if (!Directory.EnumerateFileSystemEntries(_folder).Any())
+        {
+            Directory.Delete(_folder);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using QApollo.Data.Tokenizers.Models;
+using QApollo.Data.Tokenizers.Normalizers;
+
+namespace QApollo.Data.Tokenizers.HuggingFace;
+
+/// <summary>Reads a tokenizer.json.</summary>
+internal static class TokenizerJsonReader
+{
+    // Fields that decide ids; padding, truncation, the post-processor and the decoder do not.
+    private static readonly string[] Decisive = ["added_tokens", "normalizer", "pre_tokenizer", "model"];
+
+    /// <param name="folder">Where the files that come with it lie; null without one.</param>
+    /// <exception cref="UsageException">It is not a tokenizer.json, is damaged, or needs what is not supported.</exception>
+    public static HuggingFaceTokenizer Read(ReadOnlyMemory<byte> utf8, string? folder)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(WithoutMark(utf8));
+            return Read(document.RootElement, folder);
+        }
+        catch (JsonException error)
+        {
+            throw new UsageException($"it is not valid JSON: {JsonFields.Show(error.Message.Replace(". LineNumber", ": LineNumber", StringComparison.Ordinal))}", error);
+        }
+        catch (InvalidOperationException error)
+        {
+            // The one way left for a checked value to fail: a name or text with half of a surrogate pair.
+            throw new UsageException("a text holds half of a surrogate pair", error);
+        }
+    }
+
+    private static HuggingFaceTokenizer Read(JsonElement root, string? folder)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            throw new UsageException($"it must be a JSON object, not {JsonFields.Show(root)}");
+        }
+
+        IReadOnlyList<TextNormalizer> normalizers = NormalizerReader.Read(root.Field("normalizer"));
+        var preTokenizer = new PreTokenizerReader(root.Field("pre_tokenizer"));
+        ModelReader model = ModelReader.Read(root.Required("model"), preTokenizer.IsByteLevel);
+        IReadOnlyList<AddedToken> added = AddedTokenReader.Read(root.Field("added_tokens"), model.Vocabulary);
+        IReadOnlyList<AddedToken> searched = AddedTokenReader.Normalize(added, normalizers);
+        int end = EndOfDocumentToken.Find(added, model.Vocabulary, folder);
+        return new HuggingFaceTokenizer
+        {
+            Description = $"{(preTokenizer.IsByteLevel ? "byte-level " : string.Empty)}{model.Name} (tokenizer.json)",
+            VocabularySize = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1),
+            EndOfDocument = end,
+            Fingerprint = Hash(root, end),
+            RawTokens = new AddedTokenMatcher(searched.Where(token => !token.Normalized)),
+            NormalizedTokens = new AddedTokenMatcher(searched.Where(token => token.Normalized)),
+            Normalizers = normalizers,
+            Stages = preTokenizer.Build(model.Model),
+            Decoder = DecoderReader.Read(root.Field("decoder"), preTokenizer, model.Vocabulary, searched),
+        };
+    }
+
+    private static string Hash(JsonElement root, int end)
+    {
+        using var hash = new CanonicalJsonHash();
+        foreach (string field in Decisive)
+        {
+            hash.Add(root.Field(field));
+        }
+
+        hash.Add(end);
+        return hash.Finish();
+    }
+
+    private static ReadOnlyMemory<byte> WithoutMark(ReadOnlyMemory<byte> utf8) =>
+        utf8.Span.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8;
+}

@@ -1,0 +1,86 @@
+using System.Globalization;
+using QApollo.Memory;
+using QApollo.Training.Planning;
+
+namespace QApollo.Reports;
+
+/// <summary>A <see cref="MemoryReport"/> as a self-contained page.</summary>
+public static class MemoryReportHtml
+{
+    public static string ToHtml(MemoryReport report)
+    {
+        var page = new HtmlPage();
+        page.Add($"<h1>Memory of {HtmlPage.Escape(report.Model)}</h1>");
+        page.Add($"<p class=\"soft\">{HtmlPage.Escape(ReportText.Subtitle(report))}</p>");
+        page.Tiles(Tiles(report));
+        AddMemory(page, report);
+        AddChoices(page, report);
+        page.Heading("Speed of light");
+        page.Paragraph(ReportText.SpeedOfLightNote);
+        page.Table(
+            ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 2, 3);
+        return page.ToString($"Memory of {report.Model}");
+    }
+
+    /// <summary>Breakdown, timeline and peak.</summary>
+    internal static void AddMemory(HtmlPage page, MemoryReport report)
+    {
+        page.Heading("Device memory at the peak");
+        page.Add(SvgChart.StackedBar([.. report.Device.Categories.Select((category, index) => (HtmlPage.Color(index), category.Label, category.Bytes))]));
+        page.Table(
+            ["category", "bytes", "", "share"],
+            report.Device.Categories.Select((category, index) => Row(category, index, report.Device.TotalBytes)), 1, 2, 3);
+
+        page.Heading("One step");
+        page.Paragraph(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Bytes on top of what lives all the time, over the operations of one step. The peak, {report.Peak.Name} ({report.Peak.Phase}), has {ByteSize.Format(report.Peak.Transient.Sum(tensor => tensor.Bytes))} beside the {ByteSize.Format(report.Peak.Resident)} that stay:"));
+        page.Add($"<div class=\"wide\"><div class=\"chart\">{SvgChart.Timeline(report.Timeline)}</div></div>");
+        page.Add($"<p class=\"soft\">{string.Join(" &nbsp; ", SvgChart.Moving(report.Timeline).Select(category => Chip((int)category) + MemoryReport.LabelOf(category)))}</p>");
+        page.Table(
+            ["lives at the peak", "for", "bytes"],
+            ReportText.PeakRows(report.Peak).Select(row => row.Select(HtmlPage.Escape).ToArray()), 2);
+
+        page.Heading("Host memory");
+        page.Table(
+            ["space", "category", "bytes"],
+            [
+                .. report.PinnedHost.Categories.Select(category => SpaceRow("pinned", category)),
+                .. report.Host.Categories.Select(category => SpaceRow("ordinary", category)),
+            ],
+            2);
+    }
+
+    private static IEnumerable<(string, string)> Tiles(MemoryReport report)
+    {
+        yield return (ByteSize.Format(report.Device.TotalBytes), "device memory, driver context included");
+        yield return (ByteSize.Format(report.PinnedHost.TotalBytes), "pinned host memory");
+        yield return (ByteSize.Format(report.Host.TotalBytes), "ordinary host memory");
+        if (report.Budget.DeviceBytes != MemoryBudget.Unlimited)
+        {
+            yield return (ByteSize.Format(report.Budget.DeviceBytes), "budget");
+        }
+    }
+
+    private static void AddChoices(HtmlPage page, MemoryReport report)
+    {
+        page.Heading("Choices");
+        page.Add($"<p>{string.Join(' ', report.Choices.Select(choice => $"<code>{HtmlPage.Escape(choice.ToString())}</code>"))}</p>");
+        page.Paragraph(ReportText.GivenUp(report));
+        page.Table(
+            ReportText.AlternativeHeader,
+            report.Alternatives.Select(alternative => ReportText.AlternativeRow(alternative).Select(HtmlPage.Escape).ToArray()), 1, 2);
+    }
+
+    private static string[] Row(CategoryBytes category, int index, long total) =>
+    [
+        Chip(index) + HtmlPage.Escape(category.Label),
+        category.Bytes.ToString("N0", CultureInfo.InvariantCulture),
+        ByteSize.Format(category.Bytes),
+        (100.0 * category.Bytes / Math.Max(1, total)).ToString("0.0", CultureInfo.InvariantCulture) + " %",
+    ];
+
+    private static string Chip(int category) => $"<span class=\"chip\" style=\"background:{HtmlPage.Color(category)}\"></span>";
+
+    private static string[] SpaceRow(string space, CategoryBytes category) => [space, HtmlPage.Escape(category.Label), ByteSize.Format(category.Bytes)];
+}

@@ -1,0 +1,49 @@
+using System.Globalization;
+using QApollo.Memory;
+
+namespace QApollo.Reports;
+
+/// <summary>The rows of a <see cref="ProfileReport"/> that the terminal, the page and Markdown share.</summary>
+public static class ProfileReportText
+{
+    public static IReadOnlyList<string> MemoryHeader { get; } = ["device memory", "planned", "measured", "difference"];
+
+    public static IReadOnlyList<string> OperationHeader { get; } = ["operation", "times", "ms", "share", "GFLOP/s"];
+
+    public static IEnumerable<string[]> MemoryRows(ProfileReport report) =>
+        report.Device.Append(report.Arena).Concat(report.PinnedHost.Select(category => category with { Label = "pinned host: " + category.Label })).Select(category => new[]
+        {
+            category.Label, category.Planned.ToString("N0", CultureInfo.InvariantCulture), category.Measured.ToString("N0", CultureInfo.InvariantCulture),
+            (category.Measured - category.Planned).ToString("N0", CultureInfo.InvariantCulture),
+        });
+
+    public static IEnumerable<string[]> OperationRows(ProfileReport report)
+    {
+        double total = report.Operations.Sum(operation => operation.Seconds);
+        return report.Operations.Select(operation => new[]
+        {
+            operation.Operation,
+            operation.Count.ToString(CultureInfo.InvariantCulture),
+            (operation.Seconds * 1e3).ToString("N2", CultureInfo.InvariantCulture),
+            (100 * operation.Seconds / total).ToString("0.0", CultureInfo.InvariantCulture) + " %",
+            operation.Flops > 0 ? (operation.Flops / operation.Seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : string.Empty,
+        });
+    }
+
+    /// <summary>Label and value of every single figure.</summary>
+    public static IEnumerable<(string Label, string Value)> Figures(ProfileReport report)
+    {
+        yield return ("tokens/s", report.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture));
+        yield return ("of the measured matmul peak", string.Create(CultureInfo.InvariantCulture, $"{100 * report.ShareOfPeak:0.0} %"));
+        yield return ("matmul peak", string.Create(CultureInfo.InvariantCulture, $"{report.MatmulPeak / 1e9:N0} GFLOP/s"));
+        yield return ("necessary work per token", string.Create(CultureInfo.InvariantCulture, $"{report.FlopsPerToken / 1e6:N1} MFLOP"));
+        yield return ("managed allocations per step", string.Create(CultureInfo.InvariantCulture, $"{report.ManagedBytesPerStep:N0} bytes"));
+        yield return ("process memory", ByteSize.Format(report.Process.Bytes));
+        yield return ("process memory, highest", ByteSize.Format(report.Process.PeakBytes));
+        if (report.Driver is { } driver)
+        {
+            yield return ("driver: in use before the run", ByteSize.Format(driver.BeforeBytes));
+            yield return ("driver: taken by the run", ByteSize.Format(driver.ArenaBytes));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Training;
+
+namespace QApollo.Reports;
+
+/// <summary>
+/// Measures a few real steps on random tokens. Memory, time per operation and speed are measured in separate passes,
+/// so that none disturbs another.
+/// </summary>
+/// <param name="driverMemory">Free and total bytes as the device's driver counts; null where there is none.</param>
+public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driverMemory = null)
+{
+    /// <param name="plan">The report of the run's plan.</param>
+    /// <param name="steps">Steps to measure the speed over, at least 1.</param>
+    public ProfileReport Run(TrainingOptions options, MemoryReport plan, int steps)
+    {
+        (int[] tokens, int[] labels) = RandomTokens(options);
+        double matmulPeak = MatmulProbe.Measure(device);
+        (ArenaMeter meter, IReadOnlyList<OperationTime> operations) = Observe(options, tokens, labels);
+
+        (long freeBefore, long total) = driverMemory?.Invoke() ?? default;
+        using var trainer = new Trainer(options, device);
+        trainer.Step(tokens, labels);
+        (long freeAfter, _) = driverMemory?.Invoke() ?? default;
+
+        // Once for the measuring code itself, which allocates when it first runs.
+        _ = Time(trainer, tokens, labels, steps: 1);
+        (double seconds, double managedBytes) = Time(trainer, tokens, labels, steps);
+        using var process = Process.GetCurrentProcess();
+        return new ProfileReport
+        {
+            Plan = plan,
+            Device = Compare(trainer.Plan.DeviceUsage, meter.Measured(MemorySpace.Device)),
+            PinnedHost = Compare(trainer.Plan.PinnedHostUsage, meter.Measured(MemorySpace.PinnedHost)),
+            Arena = new PlannedAndMeasured("arena", "one allocation", trainer.Plan.DeviceArenaBytes, meter.DeviceHighWater),
+            Driver = driverMemory is null ? null : new DriverMemory(total - freeBefore, freeBefore - freeAfter, total),
+            Process = (process.WorkingSet64, process.PeakWorkingSet64),
+            ManagedBytesPerStep = managedBytes,
+            Steps = steps,
+            TokensPerSecond = options.Shape.TokensPerStep / seconds,
+            Operations = operations,
+            MatmulPeak = matmulPeak,
+            FlopsPerToken = SpeedOfLight.FlopsPerToken(options.Model, options.Shape.SequenceLength),
+        };
+    }
+
+    /// <summary>One run under the meter, then one more step under the timer.</summary>
+    private (ArenaMeter Meter, IReadOnlyList<OperationTime> Operations) Observe(TrainingOptions options, int[] tokens, int[] labels)
+    {
+        var layout = new TrainingLayout(options, device.Profile);
+        var meter = new ArenaMeter(layout.Plan);
+        var observer = new ObserverSwitch { Current = meter };
+        using var traced = new TracingDevice(device.Profile, observer, device);
+        using var trainer = new Trainer(layout, traced);
+        int perBatch = options.Shape.TokensPerMicroBatch;
+        trainer.Step(tokens, labels);
+        trainer.Evaluate(tokens.AsSpan(0, perBatch), labels.AsSpan(0, perBatch));
+
+        var timer = new OperationTimer(device);
+        observer.Current = timer;
+        trainer.Step(tokens, labels);
+        timer.EndOperation();
+        return (meter, timer.Times);
+    }
+
+    private static (double SecondsPerStep, double ManagedBytesPerStep) Time(Trainer trainer, int[] tokens, int[] labels, int steps)
+    {
+        long allocated = GC.GetTotalAllocatedBytes(precise: true);
+        long start = Stopwatch.GetTimestamp();
+        for (int step = 0; step < steps; step++)
+        {
+            trainer.Step(tokens, labels);
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return (seconds / steps, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)steps);
+    }
+
+    private static (int[] Tokens, int[] Labels) RandomTokens(TrainingOptions options)
+    {
+        var random = new Random((int)options.Seed);
+        int[] Draw() => [.. Enumerable.Range(0, options.Shape.TokensPerStep).Select(_ => random.Next(options.Model.VocabSize))];
+        return (Draw(), Draw());
+    }
+
+    private static PlannedAndMeasured[] Compare(MemoryUsage planned, MemoryUsage measured) =>
+    [
+        .. TensorCategories.All
+            .Select(category => new PlannedAndMeasured(
+                category.JsonName(), MemoryReport.LabelOf(category), planned.AtPeak(category), measured.AtPeak(category)))
+            .Where(category => category.Planned > 0 || category.Measured > 0),
+    ];
+
+    private sealed class ObserverSwitch : IOperationObserver
+    {
+        public required IOperationObserver Current { get; set; }
+
+        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => Current.OnOperation(operation, accesses);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using QApollo.Memory;
+using QApollo.Training.Planning;
+
+namespace QApollo.Reports;
+
+/// <summary>The words and rows that the terminal, the page and Markdown share.</summary>
+public static class ReportText
+{
+    private const int ShownTensors = 12;
+
+    public const string SpeedOfLightNote =
+        "What the cards could do at the very best: the products that training cannot avoid at the peak of dense BF16 with F32 sums, "
+        + "and the least memory traffic of a step at the peak bandwidth. Recomputed layers are not counted as work.";
+
+    public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by"];
+
+    public static IReadOnlyList<string> AlternativeHeader { get; } = ["choice", "device", "host", "costs", ""];
+
+    /// <summary>"6,738,415,616 parameters; 1 x 1024 tokens x 1 micro-batch; device cuda".</summary>
+    public static string Subtitle(MemoryReport report) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{report.Parameters:N0} parameters; {report.Shape.GradAccum} micro-batch{(report.Shape.GradAccum == 1 ? string.Empty : "es")} of {report.Shape.BatchSize} x {report.Shape.SequenceLength} tokens per update; device {report.DeviceName}");
+
+    public static string GivenUp(MemoryReport report) => (report.GivenUp.Count, report.Budget.DeviceBytes) switch
+    {
+        (0, MemoryBudget.Unlimited) => "No budget was given; nothing is given up.",
+        (0, _) => "The budget is enough without giving anything up.",
+        _ => "Given up for the budget: " + string.Join("; ", report.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})")) + ".",
+    };
+
+    public static string[] AlternativeRow(Alternative alternative) =>
+    [
+        alternative.IsTakenBack ? "without " + alternative.Concession.Name : alternative.Concession.Name,
+        Change(alternative.DeviceBytes),
+        Change(alternative.HostBytes),
+        alternative.IsTakenBack ? "-" : alternative.Concession.Cost,
+        alternative.IsPinned ? "decided by option" : string.Empty,
+    ];
+
+    public static string[] SpeedRow(SpeedBound bound) =>
+    [
+        bound.Card.Title,
+        bound.Fits ? "yes" : "no",
+        bound.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
+        bound.DaysPerBillionTokens.ToString(bound.DaysPerBillionTokens < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture),
+        bound.IsBandwidthBound ? "memory bandwidth" : "arithmetic",
+    ];
+
+    /// <summary>Name, category and bytes of what lives at the peak; alike tensors (boundary.0, boundary.1, ...) in one row.</summary>
+    public static IReadOnlyList<string[]> PeakRows(PeakMoment peak)
+    {
+        (string Name, string Category, int Count, long Bytes)[] groups =
+        [
+            .. peak.Transient
+                .GroupBy(tensor => (Name: tensor.Name.TrimEnd("0123456789".ToCharArray()), tensor.Category))
+                .Select(group => (group.Count() == 1 ? group.First().Name : $"{group.Key.Name}* ({group.Count()})", group.Key.Category, group.Count(), group.Sum(tensor => tensor.Bytes)))
+                .OrderByDescending(group => group.Item4),
+        ];
+        var rows = new List<string[]> { new[] { "resident tensors", "weights, optimizer state, inputs, workspace", ByteSize.Format(peak.Resident) } };
+        rows.AddRange(groups.Take(ShownTensors).Select(group => new[] { group.Name, group.Category, ByteSize.Format(group.Bytes) }));
+        if (groups.Length > ShownTensors)
+        {
+            rows.Add([$"{groups.Length - ShownTensors} smaller ones", string.Empty, ByteSize.Format(groups.Skip(ShownTensors).Sum(group => group.Bytes))]);
+        }
+
+        return rows;
+    }
+
+    private static string Change(long bytes) => bytes switch
+    {
+        0 => "-",
+        > 0 => "+" + ByteSize.Format(bytes),
+        _ => ByteSize.Format(bytes),
+    };
+}

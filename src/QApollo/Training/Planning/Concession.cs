@@ -1,0 +1,88 @@
+using QApollo.Devices;
+using QApollo.Models;
+using QApollo.Optimizers;
+
+namespace QApollo.Training.Planning;
+
+/// <summary>One thing to give up for memory.</summary>
+/// <param name="Name">What changes.</param>
+/// <param name="Cost">What it costs, in words.</param>
+/// <param name="Apply">The options with it; null where there is nothing (more) to give up.</param>
+public sealed record Concession(MemoryChoice Choice, string Name, string Cost, Func<TrainingOptions, DeviceProfile, TrainingOptions?> Apply);
+
+/// <summary>
+/// The concessions in the order in which they cost quality and speed the least: first those that only move or repeat
+/// work, then those that round more.
+/// </summary>
+public static class ConcessionLadder
+{
+    /// <summary>Below this a product with the head is too thin for the device.</summary>
+    private const int SmallestLogitChunk = 64;
+
+    private const int LargestVocabularySlice = 4096;
+    private const int VocabularySlices = 8;
+
+    public static IReadOnlyList<Concession> All { get; } =
+    [
+        new(
+            MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary),
+        new(MemoryChoice.LogitChunk, "logits in smaller chunks", "smaller products with the head", HalveLogitChunk),
+        new(MemoryChoice.Boundaries, "layer inputs in pinned host memory", "copies beside the computation, and host memory", MoveBoundaries),
+        new(
+            MemoryChoice.MicroBatch, "smaller micro-batches, more of them", "smaller products; the update stays the same", SplitMicroBatch),
+        new(
+            MemoryChoice.HeadOptimizer, "8-bit AdamW for embedding and head", "moments rounded to 8 bits", UseEightBitMoments),
+        new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights rounded to 8 bits of precision", UseBFloatGradients),
+        new(MemoryChoice.HeadWeights, "INT8 embedding and head", "embedding and head rounded to 8-bit groups", QuantizeHead),
+    ];
+
+    private static TrainingOptions? SliceVocabulary(TrainingOptions options, DeviceProfile profile)
+    {
+        int vocabulary = options.Model.VocabSize;
+        bool isWhole = options.Memory.VocabularySlice <= 0 || options.Memory.VocabularySlice >= vocabulary;
+        bool canSlice = !options.Model.TieWordEmbeddings && vocabulary > VocabularySlices
+            && options.Optimizer.EmbeddingAndHeadKind is not (OptimizerKind.Apollo or OptimizerKind.ApolloMini);
+        int rows = Math.Min(LargestVocabularySlice, (vocabulary + VocabularySlices - 1) / VocabularySlices);
+        return isWhole && canSlice ? options with { Memory = options.Memory with { VocabularySlice = rows } } : null;
+    }
+
+    private static TrainingOptions? HalveLogitChunk(TrainingOptions options, DeviceProfile profile)
+    {
+        int chunk = TrainingLayout.ChunkTokens(options, profile);
+        return chunk > SmallestLogitChunk
+            ? options with { Memory = options.Memory with { LogitChunk = Math.Max(SmallestLogitChunk, chunk / 2) } }
+            : null;
+    }
+
+    private static TrainingOptions? MoveBoundaries(TrainingOptions options, DeviceProfile profile) =>
+        options.Memory.Boundaries == MemorySpace.Device
+            ? options with { Memory = options.Memory with { Boundaries = MemorySpace.PinnedHost } }
+            : null;
+
+    private static TrainingOptions? SplitMicroBatch(TrainingOptions options, DeviceProfile profile)
+    {
+        StepShape shape = options.Shape;
+        for (int parts = 2; parts <= shape.BatchSize; parts++)
+        {
+            if (shape.BatchSize % parts == 0 && shape.GradAccum <= StepShape.MaxGradAccum / parts)
+            {
+                return options with { Shape = shape with { BatchSize = shape.BatchSize / parts, GradAccum = shape.GradAccum * parts } };
+            }
+        }
+
+        return null;
+    }
+
+    private static TrainingOptions? UseEightBitMoments(TrainingOptions options, DeviceProfile profile) =>
+        options.Optimizer.EmbeddingAndHeadKind == OptimizerKind.AdamW
+            ? options with { Optimizer = options.Optimizer with { EmbeddingAndHead = OptimizerKind.AdamW8Bit } }
+            : null;
+
+    private static TrainingOptions? UseBFloatGradients(TrainingOptions options, DeviceProfile profile) =>
+        options.Memory.GradientDType == DType.F32 ? options with { Memory = options.Memory with { GradientDType = DType.BF16 } } : null;
+
+    private static TrainingOptions? QuantizeHead(TrainingOptions options, DeviceProfile profile) =>
+        options.Memory.Weights.EmbeddingAndHead != WeightFormat.Int8
+            ? options with { Memory = options.Memory with { Weights = options.Memory.Weights with { EmbeddingAndHead = WeightFormat.Int8 } } }
+            : null;
+}

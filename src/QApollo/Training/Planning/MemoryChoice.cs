@@ -1,0 +1,58 @@
+using QApollo.Devices;
+using QApollo.Models;
+using QApollo.Optimizers;
+
+namespace QApollo.Training.Planning;
+
+/// <summary>What the planner may decide; a choice that the user made is pinned.</summary>
+public enum MemoryChoice
+{
+    MicroBatch,
+    Boundaries,
+    LogitChunk,
+    VocabularySlice,
+    GradientDType,
+    HeadOptimizer,
+    HeadWeights,
+}
+
+/// <summary>A decided option as a user would type it.</summary>
+/// <param name="Option">"--grad-accum".</param>
+/// <param name="Key">Its key in run.json and in the plan's JSON: "gradAccum".</param>
+public readonly record struct ChosenOption(MemoryChoice Choice, string Option, string Key, string Value)
+{
+    public override string ToString() => $"{Option} {Value}";
+}
+
+public static class MemoryChoices
+{
+    /// <summary>The values that the options have for every choice, with defaults resolved for the device.</summary>
+    public static IReadOnlyList<ChosenOption> Of(TrainingOptions options, DeviceProfile profile) =>
+    [
+        new(MemoryChoice.MicroBatch, "--batch-size", "batchSize", Text(options.Shape.BatchSize)),
+        new(MemoryChoice.MicroBatch, "--grad-accum", "gradAccum", Text(options.Shape.GradAccum)),
+        new(MemoryChoice.Boundaries, "--boundaries", "boundaries", options.Memory.Boundaries == MemorySpace.Device ? "device" : "host"),
+        new(MemoryChoice.LogitChunk, "--logit-chunk", "logitChunk", Text(TrainingLayout.ChunkTokens(options, profile))),
+        new(MemoryChoice.VocabularySlice, "--vocabulary-slice", "vocabularySlice", Text(options.Memory.VocabularySlice)),
+        new(MemoryChoice.GradientDType, "--grad-dtype", "gradDtype", options.Memory.GradientDType == DType.F32 ? "f32" : "bf16"),
+        new(MemoryChoice.HeadOptimizer, "--head-optimizer", "headOptimizer", Text(options.Optimizer.EmbeddingAndHeadKind)),
+        new(MemoryChoice.HeadWeights, "--head-weights", "headWeights", Text(options.Memory.Weights.EmbeddingAndHead)),
+    ];
+
+    private static string Text(int value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private static string Text(OptimizerKind kind) => kind switch
+    {
+        OptimizerKind.AdamW => "adamw",
+        OptimizerKind.AdamW8Bit => "adamw8bit",
+        OptimizerKind.Sgd => "sgd",
+        _ => kind.ToString(),
+    };
+
+    private static string Text(WeightFormat format) => format switch
+    {
+        WeightFormat.Int8 => "int8",
+        WeightFormat.BF16 => "bf16",
+        _ => "f32",
+    };
+}

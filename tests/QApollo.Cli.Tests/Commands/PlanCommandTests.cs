@@ -1,0 +1,91 @@
+using System.Text.Json;
+using QApollo.TestSupport;
+using Xunit;
+
+namespace QApollo.Cli.Tests.Commands;
+
+/// <summary>`qapollo plan` as users run it: the promised numbers, and what it says to bad input.</summary>
+public class PlanCommandTests
+{
+    private const long GiB = 1L << 30;
+
+    /// <summary>The bounds that the project promises, for a CUDA device with 0.35 GB of driver context.</summary>
+    [Theory]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --budget 8GiB --head-weights bf16", 8 * GiB)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --budget 9GiB --head-weights bf16", 9 * GiB)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --budget 7.6GiB --head-weights int8", 76 * GiB / 10)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32 --budget 12GB --host-budget 16GiB", 12_000_000_000)]
+    [InlineData("--model llama3-8b --batch-size 1 --seq-len 1024 --budget 12GiB --head-weights bf16", 12 * GiB)]
+    [InlineData("--model 13b --batch-size 1 --seq-len 256 --budget 16GiB --head-weights bf16", 16 * GiB)]
+    public void Promised_numbers_hold(string options, long bound)
+    {
+        CliResult result = Cli.Run($"plan {options} --json");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        using var json = JsonDocument.Parse(result.Output);
+        JsonElement device = json.RootElement.GetProperty("device");
+        Assert.InRange(device.GetProperty("totalBytes").GetInt64(), 6 * GiB, bound);
+        Assert.Equal(350_000_000, device.GetProperty("categories").GetProperty("context").GetInt64());
+        long host = json.RootElement.GetProperty("pinnedHost").GetProperty("totalBytes").GetInt64() + json.RootElement.GetProperty("host").GetProperty("totalBytes").GetInt64();
+        Assert.InRange(host, 0, 16 * GiB);
+    }
+
+    /// <summary>With everything conceded but what the option names; in MiB, as `plan` itself names it for a budget that is too small.</summary>
+    [Theory]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16", 7802)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024", 7661)]
+    public void The_least_memory_is_known_and_does_not_grow(string options, int mebibytes)
+    {
+        CliResult tooSmall = Cli.Run($"plan {options} --budget 1GiB");
+        Assert.Equal((1, string.Empty), (tooSmall.ExitCode, tooSmall.Output));
+        Assert.Contains($"the smallest that would do is {mebibytes}MiB, with --batch-size 1", tooSmall.Error, StringComparison.Ordinal);
+        Assert.Equal(0, Cli.Run($"plan {options} --budget {mebibytes}MiB").ExitCode);
+    }
+
+    [Fact]
+    public void The_table_and_the_page_tell_the_same()
+    {
+        using var folder = new TempFolder();
+        string page = Path.Combine(folder.Path, "plan.html");
+        CliResult result = Cli.Run($"plan --model 7b --batch-size 1 --seq-len 1024 --html \"{page}\"");
+        Assert.Equal(0, result.ExitCode);
+        foreach (string text in new[] { "driver context", "embedding and head", "linear weight gradient (loss and head)", "RTX 3060 12 GB" })
+        {
+            Assert.Contains(text, result.Output, StringComparison.Ordinal);
+        }
+
+        string total = result.Output.Split('\n').First(line => line.StartsWith("  total", StringComparison.Ordinal)).Split("  ", StringSplitOptions.RemoveEmptyEntries)[^1].Trim();
+        Assert.Contains($"<b>{total}</b>", File.ReadAllText(page), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--budget 12", "--budget: '12' has no unit")]
+    [InlineData("--budget=-3GiB", "--budget: '-3GiB' is not a positive size")]
+    [InlineData("--budget 1KiB", "--budget: '1KiB' is too little")]
+    [InlineData("--budget 10PiB", "--budget: '10PiB' is more memory than there is")]
+    [InlineData("--budget rtx-9999", "rtx-3060-12gb, rtx-3070-8gb")]
+    [InlineData("--host-budget 5", "--host-budget: '5' has no unit")]
+    [InlineData("--device tpu", "--device: 'tpu' is not known")]
+    [InlineData("--batch-size 100000 --seq-len 100000", "at most 16777216 tokens")]
+    public void Bad_input_is_one_clear_line_and_exit_code_2(string options, string message)
+    {
+        CliResult result = Cli.Run($"plan {options}");
+        Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
+        Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Trim().Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("\"num_hidden_layers\": 0", "num_hidden_layers is 0")]
+    [InlineData("\"num_hidden_layers\": 10000, \"intermediate_size\": 2147483647", "cannot be addressed")]
+    [InlineData("\"num_hidden_layers\": 2, \"intermediate_size\": 2147483647", "more bytes than can be counted")]
+    public void Impossible_models_are_one_clear_line(string sizes, string message)
+    {
+        using var folder = new TempFolder();
+        string config = Path.Combine(folder.Path, "config.json");
+        File.WriteAllText(config, $"{{\"hidden_size\": 1073741824, \"intermediate_size\": 64, \"num_attention_heads\": 8, \"vocab_size\": 1000000, {sizes}}}");
+        CliResult result = Cli.Run($"plan --model \"{config}\"");
+        Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
+        Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Trim().Split('\n'));
+    }
+}

@@ -1,0 +1,172 @@
+using System.Text.Json;
+using QApollo.Checkpoints;
+using Xunit;
+
+namespace QApollo.Cli.Tests;
+
+/// <summary>`qapollo train` from the outside: files, exit codes, errors.</summary>
+public class TrainCommandTests
+{
+    [Fact]
+    public void A_run_leaves_its_options_metrics_and_a_checkpoint()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 12, evalEvery: 5));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        string[] lines = File.ReadAllLines(Path.Combine(tiny.RunFolder("run"), "metrics.jsonl"));
+        JsonElement[] metrics = [.. lines.Select(line => JsonDocument.Parse(line).RootElement)];
+        JsonElement[] steps = [.. metrics.Where(line => line.TryGetProperty("loss", out _))];
+        Assert.Equal(Enumerable.Range(1, 12), steps.Select(step => step.GetProperty("step").GetInt32()));
+        Assert.All(steps, step => Assert.True(step.GetProperty("tokensPerSecond").GetDouble() > 0));
+        Assert.Equal([5, 10, 12], metrics.Where(line => line.TryGetProperty("validationLoss", out _)).Select(line => line.GetProperty("step").GetInt32()));
+        Assert.True(steps[^1].GetProperty("loss").GetDouble() < steps[0].GetProperty("loss").GetDouble());
+        Assert.Equal([12], CheckpointFolder.List(tiny.RunFolder("run")).Select(checkpoint => checkpoint.Step));
+        CheckpointFolder.Verify(Path.Combine(tiny.RunFolder("run"), "step-000012"));
+        using var options = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(tiny.RunFolder("run"), "run.json")));
+        Assert.Equal(12, options.RootElement.GetProperty("maxSteps").GetInt32());
+        Assert.Equal("apollo-mini", options.RootElement.GetProperty("optimizer").GetString());
+    }
+
+    [Fact]
+    public void An_INT8_matrix_is_stored_as_codes_scales_and_zero_points()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 1));
+        using var reader = new SafetensorsReader(Path.Combine(tiny.RunFolder("run"), "step-000001", "model.safetensors"));
+        const string Name = "model.layers.0.mlp.down_proj.weight";
+        Assert.Equal(SafetensorsDType.U8, reader.Find(Name).DType);
+        Assert.Equal([32, 48], reader.Find(Name).Shape);
+        Assert.Equal(SafetensorsDType.BF16, reader.Find(Name + "_scale").DType);
+        Assert.Equal(SafetensorsDType.U8, reader.Find(Name + "_zero").DType);
+    }
+
+    [Fact]
+    public void Resuming_goes_on_to_the_same_bytes()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("whole", 9, "--save-every", "3", "--keep", "0"));
+        QApolloProcess.Run(tiny.Train("parts", 9, "--save-every", "3", "--keep", "0"));
+        foreach (string later in (string[])["step-000006", "step-000009"])
+        {
+            Directory.Delete(Path.Combine(tiny.RunFolder("parts"), later), recursive: true);
+        }
+
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("parts"));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("step-000003", result.Output, StringComparison.Ordinal);
+        RequireEqualFolders(Path.Combine(tiny.RunFolder("whole"), "step-000009"), Path.Combine(tiny.RunFolder("parts"), "step-000009"));
+    }
+
+    [Fact]
+    public void A_resumed_run_may_be_longer()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 2, "--schedule", "constant"));
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "4");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal([2, 4], CheckpointFolder.List(tiny.RunFolder("run")).Select(checkpoint => checkpoint.Step));
+    }
+
+    [Fact]
+    public void All_faults_of_a_command_line_are_reported_at_once()
+    {
+        ProcessResult result = QApolloProcess.Run("train", "--batch-size", "0", "--optimizer", "adam", "--lr", "-1");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--batch-size: '0' is not valid; it takes a whole number, 1 or more", result.Error, StringComparison.Ordinal);
+        Assert.Contains("--optimizer: 'adam' is not valid; it takes apollo-mini, apollo, adamw, adamw8bit, sgd", result.Error, StringComparison.Ordinal);
+        Assert.Contains("--lr: '-1' is not valid", result.Error, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string[], string> WrongUses => new()
+    {
+        { ["train", "--no-such-option"], "--no-such-option" },
+        { ["train", "--model", "8m"], "presets are" },
+        { ["train", "--device", "tpu"], "--device: 'tpu' is not known" },
+        { ["train", "--data", "/no/such/file.txt"], "/no/such/file.txt" },
+        { ["train", "--resume"], "--resume: needs --output-dir" },
+        { ["train", "--resume", "--output-dir", "/no/such/run"], "--resume: needs --output-dir" },
+        { ["train", "--config", "/no/such.json"], "/no/such.json" },
+        { ["train", "--tokenizer", "/no/such/tokenizer.json"], "/no/such/tokenizer.json" },
+        { ["no-such-command"], "no-such-command" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongUses))]
+    public void A_wrong_use_gets_one_clear_line_and_exit_code_2(string[] arguments, string expected)
+    {
+        ProcessResult result = QApolloProcess.Run(arguments);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_empty_file_is_named()
+    {
+        using var tiny = new TinyRun();
+        File.WriteAllText(tiny.TextPath, string.Empty);
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 1));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("text.txt", result.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(tiny.RunFolder("run")));
+    }
+
+    [Fact]
+    public void Sequences_longer_than_the_data_are_refused()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 1, "--seq-len", "1000000"));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--seq-len", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_that_holds_a_run_is_not_written_over()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 1));
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 1));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("holds a run already", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_is_named_by_its_checksum()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 2));
+        string file = Path.Combine(tiny.RunFolder("run"), "step-000002", "optimizer.safetensors");
+        byte[] bytes = File.ReadAllBytes(file);
+        bytes[^5] ^= 1;
+        File.WriteAllBytes(file, bytes);
+
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "4");
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("optimizer.safetensors", result.Error, StringComparison.Ordinal);
+        Assert.Contains("checksum", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Resuming_with_another_model_names_the_difference()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 1));
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--model", "demo", "--max-steps", "2");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("hidden_size is 32, the model given has 128", result.Error, StringComparison.Ordinal);
+    }
+
+    internal static void RequireEqualFolders(string expected, string actual)
+    {
+        string[] files = [.. Directory.GetFiles(expected).Select(path => Path.GetFileName(path)).Order()];
+        Assert.Equal(files, Directory.GetFiles(actual).Select(path => Path.GetFileName(path)).Order());
+        foreach (string file in files)
+        {
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(expected, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(actual, file))), $"{file} differs");
+        }
+    }
+}

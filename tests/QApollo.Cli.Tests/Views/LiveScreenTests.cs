@@ -1,0 +1,156 @@
+using QApollo.Cli.Views;
+using Spectre.Console;
+using Xunit;
+
+namespace QApollo.Cli.Tests.Views;
+
+/// <summary>The live screen, as text, at three widths.</summary>
+public class LiveScreenTests
+{
+    private static readonly RunSnapshot Run = new()
+    {
+        Title = "demo, 867,456 parameters, checkpoints/demo-20260101-120000",
+        MaxSteps = 400,
+        Step = 120,
+        Loss = 2.34567,
+        SmoothedLoss = 2.40123,
+        LearningRate = 0.00912345,
+        TokensPerSecond = 12345.6,
+        Validation = (100, 2.5),
+        Elapsed = TimeSpan.FromSeconds(18),
+        Left = TimeSpan.FromSeconds(41),
+        PlannedBytes = 12 << 20,
+        UsedBytes = 85 << 20,
+        Checkpoint = Path.Combine("checkpoints", "demo", "step-000100"),
+        Sample = (100, "The quick brown fox\njumps over the lazy dog, and \u001b[31mthen goes on to say things that no fox would ever say to anybody."),
+        Warnings = ["step 1 left 1 parameters as they were"],
+        Curve = [5.5, 5.0, 4.4, 4.0, 3.5, 3.2, 3.0, 2.8, 2.6, 2.5, 2.4, 2.35],
+    };
+
+    [Fact]
+    public void At_40_columns() => Equal(
+        40,
+        """
+        demo, 867,456 parameters, checkpoints/d
+        step 120/400 30%
+        0:18, 0:41 left
+        loss        2.3457  smoothed 2.4012
+        validation  2.5000 at step 100
+        lr          0.00912
+        speed       12,346 tokens/s
+        memory      12.00 MiB planned, 85.00 Mi
+        checkpoint  step-000100
+           5.50 ███▃▃▃
+                ██████▅▅▁▁▁
+                ███████████▄▄▁▁▁
+           2.35 ████████████████▇▇▇▅▅▃▃▃▂▂▁▁▁▁▁
+        sample at step 100
+        The quick brown fox jumps over the lazy
+        dog, and �[31mthen goes on to say
+        things that no fox would ever say to
+        anybody.
+        warning: step 1 left 1 parameters as th
+        """);
+
+    [Fact]
+    public void At_80_columns() => Equal(
+        80,
+        """
+        demo, 867,456 parameters, checkpoints/demo-20260101-120000
+        step 120/400  ████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   30%  0:18, 0:41 left
+        loss        2.3457  smoothed 2.4012
+        validation  2.5000 at step 100
+        lr          0.00912
+        speed       12,346 tokens/s
+        memory      12.00 MiB planned, 85.00 MiB used
+        checkpoint  step-000100
+           5.50 ██████▃▃▃▃▃▃
+                ████████████▅▅▅▅▅▅▁▁▁▁▁▁
+                ████████████████████████▄▄▄▄▄▄▁▁▁▁▁▁
+           2.35 ████████████████████████████████████▇▇▇▇▇▇▅▅▅▅▅▅▃▃▃▃▃▃▂▂▂▂▂▂▁▁▁▁▁▁▁▁▁▁▁
+        sample at step 100
+        The quick brown fox jumps over the lazy dog, and �[31mthen goes on to say
+        things that no fox would ever say to anybody.
+        warning: step 1 left 1 parameters as they were
+        """);
+
+    [Fact]
+    public void At_120_columns() => Equal(
+        120,
+        """
+        demo, 867,456 parameters, checkpoints/demo-20260101-120000
+        step 120/400  ██████████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   30%  0:18, 0:41 left
+        loss        2.3457  smoothed 2.4012                 validation  2.5000 at step 100
+        lr          0.00912                                 speed       12,346 tokens/s
+        memory      12.00 MiB planned, 85.00 MiB used       checkpoint  step-000100
+           5.50 ██████████▃▃▃▃▃▃▃▃▃
+                ███████████████████▅▅▅▅▅▅▅▅▅▁▁▁▁▁▁▁▁▁
+                █████████████████████████████████████▄▄▄▄▄▄▄▄▄▄▁▁▁▁▁▁▁▁▁
+           2.35 ████████████████████████████████████████████████████████▇▇▇▇▇▇▇▇▇▅▅▅▅▅▅▅▅▅▃▃▃▃▃▃▃▃▃▃▂▂▂▂▂▂▂▂▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁
+        sample at step 100
+        The quick brown fox jumps over the lazy dog, and �[31mthen goes on to say things that no fox would ever say to anybody.
+        warning: step 1 left 1 parameters as they were
+        """);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(13)]
+    [InlineData(20)]
+    [InlineData(40)]
+    [InlineData(80)]
+    [InlineData(120)]
+    [InlineData(500)]
+    public void No_line_reaches_the_last_column(int width)
+    {
+        foreach (RunSnapshot run in (RunSnapshot[])[Run, Begin, Run with { Sample = (1, "日本語のテキスト、どこまでも続く長い文章です。日本語のテキスト、どこまでも続く長い文章です。") }])
+        {
+            Assert.All(Lines(run, width, unicode: true), line => Assert.True(new Spectre.Console.Rendering.Segment(line).CellCount() < Math.Max(2, width), line));
+        }
+    }
+
+    [Fact]
+    public void A_run_that_has_not_begun_shows_no_numbers_that_are_none()
+    {
+        string text = string.Join('\n', Lines(Begin, 80, unicode: true));
+        Assert.DoesNotContain("NaN", text, StringComparison.Ordinal);
+        Assert.Contains("step 0/400", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_unicode_there_are_only_ASCII_characters() =>
+        Assert.All(string.Join('\n', Lines(Run with { Sample = null }, 80, unicode: false)), character => Assert.InRange(character, '\n', '~'));
+
+    [Fact]
+    public void Text_by_the_model_cannot_steer_the_terminal() =>
+        Assert.All(Lines(Run, 80, unicode: true), line => Assert.DoesNotContain(line, character => char.IsControl(character)));
+
+    [Fact]
+    public void Markup_in_the_text_is_shown_as_it_is()
+    {
+        RunSnapshot run = Run with { Sample = (1, "[red]no color[/] [unclosed"), Title = "[bold]" };
+        string text = string.Join('\n', Lines(run, 80, unicode: true));
+        Assert.Contains("[red]no color[/] [unclosed", text, StringComparison.Ordinal);
+        Assert.Contains("[bold]", text, StringComparison.Ordinal);
+    }
+
+    private static RunSnapshot Begin => new() { Title = "demo", MaxSteps = 400, Loss = double.NaN, SmoothedLoss = double.NaN, TokensPerSecond = double.NaN };
+
+    private static void Equal(int width, string expected) =>
+        Assert.Equal(expected.ReplaceLineEndings("\n"), string.Join('\n', Lines(Run, width, unicode: true)));
+
+    private static string[] Lines(RunSnapshot run, int width, bool unicode)
+    {
+        using var output = new StringWriter();
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(output),
+        });
+        console.Profile.Width = width;
+        console.Write(LiveScreen.Render(run, width, unicode));
+        return [.. output.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n').Select(line => line.TrimEnd())];
+    }
+}

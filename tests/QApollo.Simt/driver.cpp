@@ -1,0 +1,233 @@
+// The emulator behind the names and signatures of the CUDA driver API, so that the CUDA device drives it like a GPU.
+// Copies and fills wait in their stream until something makes them visible: a forgotten wait shows as stale data.
+#include "simt.h"
+#undef threadIdx
+#undef blockIdx
+#undef blockDim
+#undef gridDim
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+
+namespace {
+
+enum Status {
+    Success = 0, InvalidValue = 1, OutOfMemory = 2, NoDevice = 100, InvalidDevice = 101, InvalidContext = 201,
+    NotFound = 500, LaunchFailed = 719
+};
+
+/// What the emulated card claims to be; a test changes it to see how the device reacts.
+struct Claims { int driver_version = 11080, device_count = 1, capability_major = 8, capability_minor = 6; uint64_t memory_bytes = uint64_t(8) << 30; } claims;
+
+struct Stream { std::deque<std::function<void()>> pending; };
+struct Event { Stream* stream; };
+struct Allocation { void* mapping; size_t mapped_bytes, bytes; };
+
+std::recursive_mutex api_lock;
+std::vector<Stream*> streams;
+std::map<void*, Allocation> allocations;
+uint64_t used_bytes;
+int live_objects;
+thread_local bool has_context;
+thread_local simt::Order launch_order = simt::Order::Ascending;
+std::string message;
+
+void drain(Stream* stream) {
+    while (!stream->pending.empty()) {
+        auto operation = std::move(stream->pending.front());
+        stream->pending.pop_front();
+        operation();
+    }
+}
+
+void drain_all() { for (Stream* stream : streams) drain(stream); }
+
+/// New memory is not zero on a GPU. The first part of it shows who relies on that; more would only cost time.
+constexpr size_t PoisonBytes = 1 << 20;
+
+void fill(void* target, int value, size_t bytes) {
+    auto* first = static_cast<unsigned char*>(target);
+    auto* page = reinterpret_cast<unsigned char*>((reinterpret_cast<size_t>(first) + 4095) & ~size_t(4095));
+    auto* end = reinterpret_cast<unsigned char*>(reinterpret_cast<size_t>(first + bytes) & ~size_t(4095));
+    if (value != 0 || bytes < PoisonBytes) {
+        memset(target, value, bytes);
+        return;
+    }
+    memset(first, 0, size_t(page - first));
+    madvise(page, size_t(end - page), MADV_DONTNEED); // the system gives zeroed pages when they are touched again
+    memset(end, 0, size_t(first + bytes - end));
+}
+
+/// The end of each allocation touches an unmapped page: an access beyond it faults.
+void* map_guarded(size_t bytes, int fill) {
+    size_t rounded = (bytes + 15) & ~size_t(15), mapped = ((rounded + 4095) & ~size_t(4095)) + 4096;
+    // Addresses are multiples of 256 as the driver's are, so the guard is exact only for such sizes.
+    size_t slack = (mapped - 4096 - rounded) & ~size_t(255);
+    void* mapping = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED) return nullptr;
+    auto* address = static_cast<unsigned char*>(mapping) + slack;
+    memset(address, fill, std::min(bytes, PoisonBytes));
+    mprotect(static_cast<unsigned char*>(mapping) + mapped - 4096, 4096, PROT_NONE);
+    allocations[address] = {mapping, mapped, bytes};
+    return address;
+}
+
+int unmap(void* address) {
+    auto found = allocations.find(address);
+    if (found == allocations.end()) return InvalidValue;
+    munmap(found->second.mapping, found->second.mapped_bytes);
+    allocations.erase(found);
+    return Success;
+}
+
+}
+
+using Guard = std::lock_guard<std::recursive_mutex>;
+#define API extern "C" __attribute__((visibility("default"))) int
+
+API cuInit(unsigned) { return claims.device_count ? Success : NoDevice; }
+API cuDriverGetVersion(int* version) { *version = claims.driver_version; return Success; }
+API cuDeviceGetCount(int* count) { *count = claims.device_count; return Success; }
+API cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal < claims.device_count ? Success : InvalidDevice; }
+API cuDeviceGetName(char* name, int bytes, int) { snprintf(name, size_t(bytes), "CPU emulation"); return Success; }
+API cuDeviceGetAttribute(int* value, int attribute, int) {
+    switch (attribute) {
+        case 16: *value = int(simt::Launcher::instance().workers()); break;
+        case 75: *value = claims.capability_major; break;
+        case 76: *value = claims.capability_minor; break;
+        case 97: *value = int(simt::SharedLimit); break;
+        default: *value = 0;
+    }
+    return Success;
+}
+API cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = claims.memory_bytes; return Success; }
+API cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
+    Guard guard(api_lock);
+    *total_bytes = claims.memory_bytes;
+    *free_bytes = claims.memory_bytes - std::min(claims.memory_bytes, used_bytes);
+    return has_context ? Success : InvalidContext;
+}
+API cuDevicePrimaryCtxRetain(void** context, int) { *context = &claims; live_objects++; return Success; }
+API cuDevicePrimaryCtxRelease_v2(int) { live_objects--; return Success; }
+API cuCtxSetCurrent(void* context) { has_context = context != nullptr; return Success; }
+API cuCtxSynchronize() { Guard guard(api_lock); drain_all(); return has_context ? Success : InvalidContext; }
+
+API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) { *module = const_cast<void*>(image); live_objects++; return image ? Success : InvalidValue; }
+API cuModuleUnload(void*) { live_objects--; return Success; }
+API cuModuleGetFunction(void** function, void*, const char* name) {
+    for (auto& kernel : simt::kernels()) {
+        if (!strcmp(kernel.name, name)) { *function = &kernel; return Success; }
+    }
+    return NotFound;
+}
+API cuModuleGetGlobal_v2(uint64_t* address, size_t* bytes, void*, const char* name) {
+    for (auto& global : simt::globals()) {
+        if (!strcmp(global.name, name)) { *address = uint64_t(global.address); *bytes = global.bytes; return Success; }
+    }
+    return NotFound;
+}
+API cuFuncSetAttribute(void* function, int attribute, int value) {
+    if (attribute != 8 || value < 0 || size_t(value) > simt::SharedLimit) return InvalidValue;
+    static_cast<simt::Kernel*>(function)->granted_shared_bytes = unsigned(value);
+    return Success;
+}
+
+API cuMemAlloc_v2(uint64_t* address, size_t bytes) {
+    Guard guard(api_lock);
+    if (!has_context) return InvalidContext;
+    if (!bytes) return InvalidValue;
+    if (bytes > claims.memory_bytes - used_bytes) return OutOfMemory;
+    void* memory = map_guarded(bytes, 0xff);
+    if (!memory) return OutOfMemory;
+    used_bytes += bytes;
+    *address = uint64_t(memory);
+    return Success;
+}
+API cuMemFree_v2(uint64_t address) {
+    Guard guard(api_lock);
+    drain_all();
+    auto found = allocations.find(reinterpret_cast<void*>(address));
+    if (found != allocations.end()) used_bytes -= found->second.bytes;
+    return unmap(reinterpret_cast<void*>(address));
+}
+API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
+    Guard guard(api_lock);
+    *address = map_guarded(bytes, 0xff);
+    return *address ? Success : OutOfMemory;
+}
+API cuMemFreeHost(void* address) { Guard guard(api_lock); drain_all(); return unmap(address); }
+
+API cuStreamCreate(void** stream, unsigned) {
+    Guard guard(api_lock);
+    streams.push_back(new Stream());
+    *stream = streams.back();
+    live_objects++;
+    return Success;
+}
+API cuStreamDestroy_v2(void* stream) {
+    Guard guard(api_lock);
+    drain(static_cast<Stream*>(stream));
+    streams.erase(std::find(streams.begin(), streams.end(), stream));
+    delete static_cast<Stream*>(stream);
+    live_objects--;
+    return Success;
+}
+API cuStreamSynchronize(void* stream) { Guard guard(api_lock); drain(static_cast<Stream*>(stream)); return Success; }
+API cuStreamWaitEvent(void*, void* event, unsigned) {
+    Guard guard(api_lock);
+    if (Stream* recorded = static_cast<Event*>(event)->stream) drain(recorded);
+    return Success;
+}
+API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr}; live_objects++; return Success; }
+API cuEventDestroy_v2(void* event) { delete static_cast<Event*>(event); live_objects--; return Success; }
+API cuEventRecord(void* event, void* stream) { static_cast<Event*>(event)->stream = static_cast<Stream*>(stream); return Success; }
+API cuEventSynchronize(void* event) { return cuStreamWaitEvent(nullptr, event, 0); }
+API cuEventElapsedTime(float* milliseconds, void*, void*) { *milliseconds = 0; return Success; }
+
+API cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, void* stream) {
+    Guard guard(api_lock);
+    static_cast<Stream*>(stream)->pending.push_back([=] { memcpy(reinterpret_cast<void*>(target), reinterpret_cast<void*>(source), bytes); });
+    return Success;
+}
+API cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, void* stream) {
+    Guard guard(api_lock);
+    static_cast<Stream*>(stream)->pending.push_back([=] { fill(reinterpret_cast<void*>(target), value, bytes); });
+    return Success;
+}
+
+API cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                   unsigned shared_bytes, void* stream, void** parameters, void**) {
+    Guard guard(api_lock);
+    auto* kernel = static_cast<simt::Kernel*>(function);
+    uint64_t threads = uint64_t(bx) * by * bz;
+    auto refuse = [&](const char* reason) {
+        std::lock_guard<std::mutex> text(simt::error_lock);
+        simt::error_text = std::string(kernel ? kernel->name : "launch") + ": " + reason;
+        return LaunchFailed;
+    };
+    if (!has_context) return InvalidContext;
+    if (!kernel || !gx || !gy || !gz || gy > 65535 || gz > 65535 || gx > 0x7fffffffu) return refuse("grid out of range");
+    if (threads != kernel->threads) return refuse("block size differs from the one the kernel was written for");
+    if (shared_bytes > simt::StaticSharedLimit && shared_bytes > kernel->granted_shared_bytes) return refuse("more shared memory than was granted");
+    drain(static_cast<Stream*>(stream));
+    return simt::Launcher::instance().launch(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
+}
+
+API cuGetErrorName(int status, const char** name) { *name = status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : status == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR"; return Success; }
+API cuGetErrorString(int status, const char** text) {
+    std::lock_guard<std::mutex> guard(simt::error_lock);
+    message = status == LaunchFailed ? simt::error_text : status == NotFound ? "named symbol not found" : "emulated error";
+    *text = message.c_str();
+    return Success;
+}
+
+// Beyond the driver API: what tests set and ask. The order is that of launches from the calling thread.
+API simt_set_order(int order) { launch_order = simt::Order(order); return Success; }
+API simt_claim(int driver_version, int device_count, int capability_major, int capability_minor, uint64_t memory_bytes) {
+    claims = {driver_version, device_count, capability_major, capability_minor, memory_bytes};
+    return Success;
+}
+API simt_live_objects() { Guard guard(api_lock); return live_objects + int(allocations.size()); }
+API simt_kernel_count() { return int(simt::kernels().size()); }
+API simt_kernel(int index, const char** name, int* threads) { *name = simt::kernels()[size_t(index)].name; *threads = int(simt::kernels()[size_t(index)].threads); return Success; }

@@ -1,0 +1,48 @@
+using System.Text.Json;
+using QApollo.Cpu;
+using QApollo.Reports;
+using QApollo.Tests.Training;
+using QApollo.Training;
+using QApollo.Training.Planning;
+using Xunit;
+
+namespace QApollo.Tests.Reports;
+
+/// <summary>A profile measures what was planned, and accounts for the products of a step.</summary>
+public class ProfilerTests
+{
+    [Fact]
+    public void A_profile_finds_the_plan_kept()
+    {
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(2, 16, 1));
+        using CpuDevice device = Engine.Cpu();
+        var planner = new MemoryPlanner(device.Profile, MemoryBudget.None, new HashSet<MemoryChoice>());
+        PlannedRun run = planner.Plan(options, "tiny");
+        var plan = MemoryReport.Of("tiny", run, MemoryBudget.None, []);
+
+        ProfileReport report = new Profiler(device).Run(options, plan, steps: 2);
+
+        Assert.NotEmpty(report.Device);
+        Assert.All(report.Device.Append(report.Arena), category => Assert.Equal(category.Planned, category.Measured));
+        Assert.True(report.TokensPerSecond > 0);
+        Assert.True(report.ShareOfPeak > 0);
+
+        // Forward, recomputation of all but the last product of a layer, and two products backward for each.
+        long matrices = run.Layout.Weights.All.Where(weight => weight.Parameter.IsMatrix).Sum(weight => weight.Parameter.Elements);
+        long down = run.Layout.Weights.Layers.Sum(layer => layer.Down.Parameter.Elements);
+        long head = run.Layout.Weights.Head.Parameter.Elements;
+        double flops = 2.0 * options.Shape.TokensPerStep * ((4 * matrices) - down + (3 * head));
+        Assert.Equal(flops, report.Operations.Sum(operation => operation.Flops), flops * 1e-12);
+        RequireFiles(report);
+    }
+
+    private static void RequireFiles(ProfileReport report)
+    {
+        using var json = JsonDocument.Parse(ProfileReportFiles.ToJson(report));
+        JsonElement codes = json.RootElement.GetProperty("measuredDevice").GetProperty("codes");
+        Assert.Equal(codes.GetProperty("planned").GetInt64(), codes.GetProperty("measured").GetInt64());
+        Assert.Equal(report.Plan.Device.TotalBytes, json.RootElement.GetProperty("plan").GetProperty("device").GetProperty("totalBytes").GetInt64());
+        Assert.Contains("| one allocation |", ProfileReportFiles.ToMarkdown(report), StringComparison.Ordinal);
+        Assert.Contains("linear forward", ProfileReportFiles.ToHtml(report), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using QApollo.Cpu;
+using QApollo.Devices;
+using QApollo.Models;
+using QApollo.Training;
+using QApollo.Training.Planning;
+using Xunit;
+
+namespace QApollo.Tests.Training.Planning;
+
+/// <summary>The planner gives up no more than the budget asks for, in order, and nothing that the user decided.</summary>
+public class MemoryPlannerTests
+{
+    private static readonly CpuProfile Profile = new(threads: 2);
+
+    private static readonly TrainingOptions Wanted = Engine.Options(Engine.TinyModel(layers: 6), new StepShape(8, 64, 1));
+
+    [Fact]
+    public void Without_a_budget_nothing_is_given_up()
+    {
+        PlannedRun run = Plan(MemoryBudget.None);
+        Assert.Equal(Wanted, run.Options);
+        Assert.Empty(run.GivenUp);
+    }
+
+    [Fact]
+    public void Any_budget_between_the_least_and_the_wanted_fits_and_takes_no_more_than_it_says()
+    {
+        long wanted = Footprint.Of(new TrainingLayout(Wanted, Profile)).DeviceBytes;
+        long least = Least();
+        Assert.InRange(least, 1, wanted - 1000);
+        for (long budget = least; budget <= wanted; budget += (wanted - least) / 7)
+        {
+            PlannedRun run = Plan(new MemoryBudget(budget, MemoryBudget.Unlimited));
+            Assert.InRange(run.Footprint.DeviceBytes, 1, budget);
+            Assert.Equal(Wanted.Shape.TokensPerStep, run.Options.Shape.TokensPerStep);
+        }
+    }
+
+    [Fact]
+    public void Nothing_is_given_up_that_could_be_kept()
+    {
+        long wanted = Footprint.Of(new TrainingLayout(Wanted, Profile)).DeviceBytes;
+        var budget = new MemoryBudget((wanted + Least()) / 2, MemoryBudget.Unlimited);
+        PlannedRun run = Plan(budget);
+        Assert.NotEmpty(run.GivenUp);
+        foreach (Concession concession in run.GivenUp)
+        {
+            TrainingOptions? without = Wanted;
+            foreach (Concession other in run.GivenUp.Where(other => other != concession))
+            {
+                without = other.Apply(without!, Profile);
+            }
+
+            Assert.False(budget.Allows(Footprint.Of(new TrainingLayout(without!, Profile))), concession.Name);
+        }
+    }
+
+    [Fact]
+    public void Alternatives_are_the_true_differences()
+    {
+        var planner = new MemoryPlanner(Profile, new MemoryBudget(Least() * 3 / 2, MemoryBudget.Unlimited), new HashSet<MemoryChoice> { MemoryChoice.HeadWeights });
+        PlannedRun run = planner.Plan(Wanted, "tiny");
+        IReadOnlyList<Alternative> alternatives = planner.Alternatives(Wanted, run);
+        Assert.NotEmpty(alternatives);
+        foreach (Alternative alternative in alternatives)
+        {
+            Footprint footprint = Footprint.Of(new TrainingLayout(alternative.Options, Profile));
+            Assert.Equal(footprint.DeviceBytes - run.Footprint.DeviceBytes, alternative.DeviceBytes);
+            Assert.Equal(footprint.HostBytes - run.Footprint.HostBytes, alternative.HostBytes);
+            Assert.Equal(alternative.Concession.Choice == MemoryChoice.HeadWeights, alternative.IsPinned);
+            Assert.Equal(run.GivenUp.Contains(alternative.Concession), alternative.IsTakenBack);
+        }
+    }
+
+    [Theory]
+    [InlineData(MemoryChoice.MicroBatch)]
+    [InlineData(MemoryChoice.Boundaries)]
+    [InlineData(MemoryChoice.LogitChunk)]
+    [InlineData(MemoryChoice.VocabularySlice)]
+    [InlineData(MemoryChoice.GradientDType)]
+    [InlineData(MemoryChoice.HeadOptimizer)]
+    [InlineData(MemoryChoice.HeadWeights)]
+    public void Pinned_choices_are_never_touched(MemoryChoice pinned)
+    {
+        long least = Least(pinned);
+        PlannedRun run = Plan(new MemoryBudget(least, MemoryBudget.Unlimited), pinned);
+        Assert.DoesNotContain(run.GivenUp, concession => concession.Choice == pinned);
+        Assert.NotEmpty(run.GivenUp);
+        Assert.Equal(Pinned(Wanted, pinned), Pinned(run.Options, pinned));
+    }
+
+    [Fact]
+    public void When_nothing_fits_the_message_has_the_smallest_budget_and_its_options()
+    {
+        var budget = new MemoryBudget(1 << 20, MemoryBudget.Unlimited);
+        TrainingOptions larger = Wanted with { Model = Wanted.Model with { VocabSize = 16_000 } };
+        var exception = Assert.Throws<RunFailedException>(() => new MemoryPlanner(Profile, budget, new HashSet<MemoryChoice>()).Plan(larger, "tiny"));
+        Assert.Contains("tiny does not fit --budget 1.00 MiB", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("--boundaries host", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("--head-weights int8", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', exception.Message);
+
+        long smallest = SmallestIn(exception.Message);
+        PlannedRun run = new MemoryPlanner(Profile, budget with { DeviceBytes = smallest }, new HashSet<MemoryChoice>()).Plan(larger, "tiny");
+        Assert.InRange(run.Footprint.DeviceBytes, smallest - (1 << 20), smallest);
+    }
+
+    [Fact]
+    public void When_choices_by_hand_are_in_the_way_the_message_says_what_would_do_without_them()
+    {
+        TrainingOptions larger = Wanted with { Model = Wanted.Model with { VocabSize = 16_000 } };
+        var planner = new MemoryPlanner(Profile, new MemoryBudget(1 << 20, MemoryBudget.Unlimited), new HashSet<MemoryChoice> { MemoryChoice.HeadOptimizer });
+        var exception = Assert.Throws<RunFailedException>(() => planner.Plan(larger, "tiny"));
+        Assert.Contains("with no choice made by hand", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Host_memory_is_bounded_too()
+    {
+        long onlyInputs = Footprint.Of(new TrainingLayout(Wanted, Profile)).HostBytes;
+        PlannedRun run = Plan(new MemoryBudget(Least(MemoryChoice.Boundaries), onlyInputs));
+        Assert.Equal(MemorySpace.Device, run.Options.Memory.Boundaries);
+        var exception = Assert.Throws<RunFailedException>(() => Plan(new MemoryBudget(MemoryBudget.Unlimited, onlyInputs / 2)));
+        Assert.Contains("does not fit --host-budget", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Micro_batches_of_an_odd_size_are_divided_evenly()
+    {
+        Concession split = ConcessionLadder.All.Single(concession => concession.Choice == MemoryChoice.MicroBatch);
+        TrainingOptions odd = Wanted with { Shape = new StepShape(15, 8, 2) };
+        TrainingOptions once = split.Apply(odd, Profile)!;
+        Assert.Equal(new StepShape(5, 8, 6), once.Shape);
+        Assert.Equal(new StepShape(1, 8, 30), split.Apply(once, Profile)!.Shape);
+        Assert.Null(split.Apply(odd with { Shape = new StepShape(1, 8, 30) }, Profile));
+    }
+
+    [Theory]
+    [InlineData(int.MaxValue, 8)]
+    [InlineData(32, int.MaxValue - 1)]
+    public void Sizes_beyond_counting_are_one_clear_line(int hidden, int headDim)
+    {
+        LlamaConfig model = Engine.TinyModel() with { HiddenSize = hidden, HeadDim = headDim, NumAttentionHeads = 1, NumKeyValueHeads = 1 };
+        model.Validate("config.json");
+        var exception = Assert.Throws<UsageException>(() => new MemoryPlanner(Profile, MemoryBudget.None, new HashSet<MemoryChoice>())
+            .Plan(Wanted with { Model = model }, "huge"));
+        Assert.DoesNotContain('\n', exception.Message);
+    }
+
+    [Theory]
+    [InlineData(1 << 20, 1 << 20, 1, "at most 16777216 tokens")]
+    [InlineData(int.MaxValue, int.MaxValue, 1024, "at most 16777216 tokens")]
+    [InlineData(1, 8, 1025, "--grad-accum at most 1024")]
+    [InlineData(0, 8, 1, "at least 1")]
+    public void Steps_beyond_reason_are_one_clear_line(int batch, int length, int accumulate, string message)
+    {
+        TrainingOptions options = Wanted with { Shape = new StepShape(batch, length, accumulate) };
+        var exception = Assert.Throws<UsageException>(() => new MemoryPlanner(Profile, MemoryBudget.None, new HashSet<MemoryChoice>()).Plan(options, "tiny"));
+        Assert.Contains(message, exception.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What the options themselves say for a choice.</summary>
+    private static object Pinned(TrainingOptions options, MemoryChoice choice) => choice switch
+    {
+        MemoryChoice.MicroBatch => options.Shape,
+        MemoryChoice.Boundaries => options.Memory.Boundaries,
+        MemoryChoice.LogitChunk => options.Memory.LogitChunk,
+        MemoryChoice.VocabularySlice => options.Memory.VocabularySlice,
+        MemoryChoice.GradientDType => options.Memory.GradientDType,
+        MemoryChoice.HeadOptimizer => options.Optimizer.EmbeddingAndHeadKind,
+        _ => options.Memory.Weights,
+    };
+
+    private static PlannedRun Plan(MemoryBudget budget, params MemoryChoice[] pinned) =>
+        new MemoryPlanner(Profile, budget, pinned.ToHashSet()).Plan(Wanted, "tiny");
+
+    private static long Least(params MemoryChoice[] pinned) =>
+        new MemoryPlanner(Profile, MemoryBudget.None, pinned.ToHashSet()).Smallest(Wanted).Footprint.DeviceBytes;
+
+    private static long SmallestIn(string message) =>
+        long.Parse(Regex.Match(message, "would do is ([0-9]+)MiB").Groups[1].ValueSpan, CultureInfo.InvariantCulture) << 20;
+}
