@@ -41,17 +41,22 @@ internal static unsafe class LeftOperand
         {
             float* to = buffer;
             int row = 0;
+            if (height == Microkernel.MaxRows)
+            {
+                for (; row <= rows - Microkernel.MaxRows; row += Microkernel.MaxRows, to += tile)
+                {
+                    Vector128<float> first = Vector128.Load(a + row);
+                    Vector256<float> second = Vector256.Load(a + row + 4);
+                    first.Store(to);
+                    second.Store(to + 4);
+                }
+            }
+
             for (; row <= rows - height; row += height, to += tile)
             {
-                int i = 0;
-                for (; i <= height - 4; i += 4)
+                for (int i = 0; i < height; i += 2)
                 {
-                    Vector128.Load(a + row + i).Store(to + i);
-                }
-
-                for (; i < height; i++)
-                {
-                    to[i] = a[row + i];
+                    *(ulong*)(to + i) = *(ulong*)(a + row + i);
                 }
             }
 

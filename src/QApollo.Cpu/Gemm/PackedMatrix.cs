@@ -7,8 +7,9 @@ using QApollo.Devices;
 namespace QApollo.Cpu.Gemm;
 
 /// <summary>
-/// The right operand B [depth, columns] of a product, rearranged for the microkernel: panels of consecutive columns,
-/// each [depth, panel width] contiguous, the last one filled up with zeros.
+/// The right operand B [depth, columns] of a product, rearranged for the microkernel: pass by pass of the depth
+/// (<see cref="BlockProduct.PassDepth"/>), panels of consecutive columns, each [steps, panel width] contiguous, the last
+/// one filled up with zeros. What a pass reads is contiguous, so it never competes for the same lines of a cache.
 /// </summary>
 internal static unsafe class PackedMatrix
 {
@@ -99,7 +100,11 @@ internal static unsafe class PackedMatrix
     {
         int width = context.Kernel.Columns;
         context.Pool.Run(
-            new ForwardJob { Weight = weight.RowRange(firstColumn, columns), Destination = destination, Width = width },
+            new ForwardJob
+            {
+                Weight = weight.RowRange(firstColumn, columns), Destination = destination, Width = width,
+                PaddedColumns = Round(columns, width),
+            },
             Round(columns, width) / width);
     }
 
@@ -125,6 +130,7 @@ internal static unsafe class PackedMatrix
         public WeightMatrix Weight;
         public float* Destination;
         public int Width;
+        public int PaddedColumns;
 
         public readonly void Run(int task, int worker)
         {
@@ -132,10 +138,13 @@ internal static unsafe class PackedMatrix
             int depth = Weight.InFeatures;
             int first = task * Width;
             int count = Math.Min(Width, Weight.OutFeatures - first);
-            float* panel = Destination + (long)first * depth;
-            for (int k = 0; k < depth; k += Steps)
+            int passDepth = BlockProduct.PassDepth(depth);
+            for (int k = 0, steps; k < depth; k += steps)
             {
-                int steps = Math.Min(Steps, depth - k);
+                int pass = k / passDepth * passDepth;
+                int passSteps = Math.Min(passDepth, depth - pass);
+                steps = Math.Min(Steps, pass + passSteps - k);
+                float* panel = Destination + (nint)pass * PaddedColumns + (nint)first * passSteps + (nint)(k - pass) * Width;
                 float* rows = buffer;
                 nint stride = Steps;
                 if (Weight.Values.DType == DType.F32)
@@ -151,7 +160,7 @@ internal static unsafe class PackedMatrix
                     }
                 }
 
-                PackTransposed(rows, stride, count, steps, panel + (long)k * Width, Width);
+                PackTransposed(rows, stride, count, steps, panel, Width);
             }
         }
     }
@@ -172,15 +181,19 @@ internal static unsafe class PackedMatrix
         {
             float* buffer = stackalloc float[Chunk];
             int depth = Weight.OutFeatures;
-            nint panelStride = (nint)depth * Width;
+            int passDepth = BlockProduct.PassDepth(depth);
+            int paddedColumns = Round(Columns, Width);
             int end = Math.Min((task + 1) * Rows, depth);
             for (int k = task * Rows; k < end; k++)
             {
+                int pass = k / passDepth * passDepth;
+                int steps = Math.Min(passDepth, depth - pass);
+                float* panels = Destination + (nint)pass * paddedColumns + (nint)(k - pass) * Width;
                 for (int column = 0; column < Columns; column += Chunk)
                 {
                     int count = Math.Min(Chunk, Columns - column);
                     float* row = WeightRows.Read(Weight, k, FirstColumn + column, count, buffer);
-                    PackRow(row, count, Destination + (nint)column * depth + (nint)k * Width, panelStride, Width);
+                    PackRow(row, count, panels + (nint)column * steps, (nint)steps * Width, Width);
                 }
             }
         }

@@ -19,7 +19,7 @@ internal static unsafe class Product
     public static int ThreadWorkspaceBytes => TileBytes + LeftOperand.Elements(BlockRows) * sizeof(float);
 
     /// <param name="a">Left operand: a(i, k) = a[i aRow + k aStep].</param>
-    /// <param name="panels">B, all of its depth.</param>
+    /// <param name="panels">B as <see cref="PackedMatrix"/> lays it out.</param>
     /// <param name="initial">Address of element (0, 0), null for none; may be <paramref name="output"/>. F32.</param>
     /// <param name="output">Address of element (0, 0).</param>
     /// <param name="stride">Elements per row of both.</param>
@@ -92,8 +92,7 @@ internal static unsafe class Product
             int rows = Math.Min(BlockRows, Rows - row);
             int columns = Math.Min(BlockColumnCount, Columns - column);
             float* a = A + row * ARow;
-            float* panels = Panels + (nint)column * Depth;
-            nint panelStride = (nint)Depth * Kernel.Columns;
+            int paddedColumns = PackedMatrix.Round(Columns, Kernel.Columns);
             nint offset = row * Stride + column;
             byte* workspace = Workspace + (nint)worker * ThreadWorkspaceBytes;
             float* copy = (float*)(workspace + TileBytes);
@@ -108,8 +107,9 @@ internal static unsafe class Product
             {
                 int steps = Math.Min(passDepth, Depth - k);
                 LeftBlock left = LeftOperand.Copy(a + k * AStep, ARow, AStep, rows, steps, Kernel.Rows, copy);
+                float* panels = Panels + (nint)k * paddedColumns + (nint)column * steps;
                 BlockProduct.RunPass(
-                    Kernel, left, panels + (nint)k * Kernel.Columns, panelStride, rows, columns, steps, initial, initialRow, c, cRow);
+                    Kernel, left, panels, (nint)steps * Kernel.Columns, rows, columns, steps, initial, initialRow, c, cRow);
                 initial = c;
                 initialRow = cRow;
             }
