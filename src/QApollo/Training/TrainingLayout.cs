@@ -114,8 +114,11 @@ public sealed class TrainingLayout
         Step.Phases = null;
         phases.Begin("evaluation");
         RunEvaluation(device, tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch), tokens.AsSpan(0, Options.Shape.TokensPerMicroBatch));
-        phases.Begin("sampling");
-        Sampling?.Rehearse(device);
+        if (Sampling is not null)
+        {
+            phases.Begin("sampling");
+            Sampling.Rehearse(device);
+        }
     }
 
     /// <summary>Tokens whose logits exist at a time, under these options.</summary>

@@ -18,7 +18,7 @@ public sealed class DeviceMemory : IDisposable
     private long _used;
     private Tensor _guard;
 
-    public DeviceMemory(IDevice device, long bytes = 96 << 20)
+    public DeviceMemory(IDevice device, long bytes = 192 << 20)
     {
         _device = device;
         _bytes = bytes;
