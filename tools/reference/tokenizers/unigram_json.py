@@ -36,7 +36,8 @@ def main(model: str, output: str) -> None:
     pieces = [dict(fields(value)) for number, value in parts if number == 1]
     normalizer = dict(fields(next(value for number, value in parts if number == 3)))
     trainer = dict(fields(next(value for number, value in parts if number == 2)))
-    vocab = [[piece[1].decode(), struct.unpack("<f", piece[2])[0]] for piece in pieces]
+    # The peer's JSON reader is off by one in the last place for numbers of more than 15 digits, which decides ties.
+    vocab = [[piece[1].decode(), round(struct.unpack("<f", piece[2])[0], 6)] for piece in pieces]
     special = [i for i, piece in enumerate(pieces) if piece.get(3, 1) in (2, 3, 4)]
     space = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
     steps = [{"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]

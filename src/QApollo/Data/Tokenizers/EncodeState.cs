@@ -15,6 +15,7 @@ internal sealed class EncodeState
     private IBufferWriter<int>? _output;
     private int _count;
     private int _last = -1;
+    private WordCache? _cache;
 
     public PatternMatcher.Scratch PatternScratch { get; } = new();
 
@@ -24,11 +25,13 @@ internal sealed class EncodeState
 
     public UnicodeNormalization Normalization { get; } = new();
 
-    public WordCache Cache { get; } = new();
+    public WordCache Cache => _cache ??= new WordCache();
 
-    public void Begin(IBufferWriter<int> output)
+    /// <param name="textBytes">The length of the text; patterns may take time in proportion to it.</param>
+    public void Begin(int textBytes, IBufferWriter<int> output)
     {
         (_output, _count, _last) = (output, 0, -1);
+        PatternScratch.Begin(textBytes);
     }
 
     /// <summary>Hands the last ids over and forgets unusually large arrays.</summary>

@@ -17,9 +17,13 @@ internal static class AddedTokenReader
     public static IReadOnlyList<AddedToken> Normalize(IReadOnlyList<AddedToken> tokens, IReadOnlyList<TextNormalizer> normalizers)
     {
         var state = new EncodeState();
-        return [.. tokens.Select(token => token.Normalized
-            ? token with { Content = HuggingFaceTokenizer.Normalize(token.Content, normalizers, state).ToArray() }
-            : token)];
+        return [.. tokens.Select(token => token.Normalized ? Normalize(token) : token)];
+
+        AddedToken Normalize(AddedToken token)
+        {
+            state.PatternScratch.Begin(token.Content.Length);
+            return token with { Content = HuggingFaceTokenizer.Normalize(token.Content, normalizers, state).ToArray() };
+        }
     }
 
     private static AddedToken ReadOne(JsonElement json, TokenTable vocabulary)

@@ -39,7 +39,7 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
     {
         ArgumentNullException.ThrowIfNull(ids);
         EncodeState state = _states.Rent();
-        state.Begin(ids);
+        state.Begin(utf8.Length, ids);
         if (RawTokens.IsEmpty)
         {
             EncodeSegment(utf8, first: true, state);

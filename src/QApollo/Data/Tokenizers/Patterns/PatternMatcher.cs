@@ -10,7 +10,6 @@ namespace QApollo.Data.Tokenizers.Patterns;
 internal sealed class PatternMatcher(PatternProgram program) : ITextMatcher
 {
     private const int MaxEntries = 1 << 24;
-    private const long StepsPerByte = 2_000;
 
     /// <summary>Where to go on when a path fails. A negative Code restores slot ~Code to Position.</summary>
     private record struct Entry(int Code, int Position, int Low);
@@ -19,6 +18,7 @@ internal sealed class PatternMatcher(PatternProgram program) : ITextMatcher
     internal sealed class Scratch
     {
         private const int Kept = 1 << 14;
+        private const long StepsPerByte = 1_000;
 
         private Entry[] _entries = new Entry[64];
 
@@ -26,7 +26,10 @@ internal sealed class PatternMatcher(PatternProgram program) : ITextMatcher
 
         public int[] Slots { get; set; } = [];
 
+        /// <summary>For all patterns and all parts of a text together.</summary>
         public long StepsLeft { get; set; }
+
+        public void Begin(int textBytes) => StepsLeft = (textBytes + 1_000L) * StepsPerByte;
 
         public void Push(int code, int position, int low = 0)
         {
@@ -66,11 +69,6 @@ internal sealed class PatternMatcher(PatternProgram program) : ITextMatcher
     public bool TryMatch(ReadOnlySpan<byte> text, int from, EncodeState state, out int start, out int end)
     {
         Scratch scratch = state.PatternScratch;
-        if (from == 0)
-        {
-            scratch.StepsLeft = (text.Length + 1_000L) * StepsPerByte;
-        }
-
         if (scratch.Slots.Length < program.Slots)
         {
             scratch.Slots = new int[program.Slots];

@@ -65,7 +65,7 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     {
         ArgumentNullException.ThrowIfNull(ids);
         EncodeState state = _states.Rent();
-        state.Begin(ids);
+        state.Begin(utf8.Length, ids);
         ByteBuffer buffer = state.Buffer(0);
         _normalizer.Apply(utf8, buffer);
         ReadOnlySpan<byte> text = buffer.Written;

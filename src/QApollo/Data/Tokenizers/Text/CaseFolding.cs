@@ -5,6 +5,8 @@ namespace QApollo.Data.Tokenizers.Text;
 /// <summary>Simple case folding: code points that map to the same one match each other under (?i).</summary>
 internal static class CaseFolding
 {
+    private const int LongS = 0x17F;
+
     private static readonly Lazy<Dictionary<int, int[]>> Variants = new(Build);
 
     /// <summary>The set with every code point that folds like a member.</summary>
@@ -22,6 +24,11 @@ internal static class CaseFolding
         return added.Count == 0 ? set : set | CodePointSet.Of([.. added]);
     }
 
+    /// <summary>Upper before lower joins the final sigma to the others; .NET leaves out the long s, as it leaves ASCII.</summary>
+    private static int Fold(int codePoint) => codePoint == LongS
+        ? 's'
+        : Rune.ToLowerInvariant(Rune.ToUpperInvariant(new Rune(codePoint))).Value;
+
     private static Dictionary<int, int[]> Build()
     {
         var classes = new Dictionary<int, List<int>>();
@@ -32,9 +39,7 @@ internal static class CaseFolding
                 continue;
             }
 
-            // Upper before lower brings the long s and the Kelvin sign to s and k.
-            var rune = new Rune(codePoint);
-            int folded = Rune.ToLowerInvariant(Rune.ToUpperInvariant(rune)).Value;
+            int folded = Fold(codePoint);
             if (folded != codePoint)
             {
                 if (!classes.TryGetValue(folded, out List<int>? members))
