@@ -26,24 +26,6 @@ public sealed class CpuDeviceTests
     }
 
     [Fact]
-    public void No_operation_allocates()
-    {
-        using var device = new CpuDevice(2);
-        using var memory = new DeviceMemory(device);
-        foreach (Scenario scenario in Scenarios.All(device, memory))
-        {
-            for (int warmUp = 0; warmUp < 3; warmUp++)
-            {
-                scenario.Run();
-            }
-
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            scenario.Run();
-            Assert.True(GC.GetAllocatedBytesForCurrentThread() == before, $"{scenario.Name} allocates");
-        }
-    }
-
-    [Fact]
     public void Sizes_depend_on_the_number_of_threads_only()
     {
         using var wide = new CpuDevice(3, Microkernel.Avx512);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using QApollo.Devices;
 
 namespace QApollo.Cpu.Gemm;
 
@@ -15,21 +16,28 @@ internal static unsafe class LeftOperand
     /// <summary>Elements of the largest copy.</summary>
     public static int Elements(int rows) => rows * RowStride;
 
-    /// <summary>Copies a(i, k) = a[i aRow + k aStep], one of the strides being 1.</summary>
-    public static LeftBlock Copy(float* a, nint aRow, nint aStep, int rows, int steps, int height, float* buffer)
+    /// <summary>Copies rows row .. + rows, steps step .. + steps of the matrix.</summary>
+    /// <param name="height">Rows of a tile.</param>
+    public static LeftBlock Copy(in LeftMatrix a, int row, int rows, int step, int steps, int height, float* buffer)
     {
-        if (aStep == 1)
+        if (a.Transposed)
         {
-            for (int row = 0; row < rows; row++)
-            {
-                new ReadOnlySpan<float>(a + row * aRow, steps).CopyTo(new Span<float>(buffer + row * RowStride, steps));
-            }
-
-            return new LeftBlock(buffer, RowStride, 1, height * RowStride);
+            float* start = (float*)a.Values.Address + (nint)step * a.Values.Columns + row;
+            CopyTransposed(start, a.Values.Columns, rows, steps, height, buffer);
+            return new LeftBlock(buffer, 1, height, steps * height);
         }
 
-        CopyTransposed(a, aStep, rows, steps, height, buffer);
-        return new LeftBlock(buffer, 1, height, steps * height);
+        for (int i = 0; i < rows; i++)
+        {
+            float* to = buffer + i * RowStride;
+            float* from = Numerics.Elements.Read(a.Values, (nint)(row + i) * a.Values.Columns + step, steps, to);
+            if (from != to)
+            {
+                new ReadOnlySpan<float>(from, steps).CopyTo(new Span<float>(to, steps));
+            }
+        }
+
+        return new LeftBlock(buffer, RowStride, 1, height * RowStride);
     }
 
     /// <summary>Tiles [steps, height], one after another.</summary>
@@ -66,6 +74,14 @@ internal static unsafe class LeftOperand
             }
         }
     }
+}
+
+/// <summary>The left operand A [rows, depth] of a product: a matrix, F32 or BF16, or the transpose of an F32 one.</summary>
+internal readonly record struct LeftMatrix(Tensor Values, bool Transposed)
+{
+    public int Rows => Transposed ? Values.Columns : Values.Rows;
+
+    public int Depth => Transposed ? Values.Rows : Values.Columns;
 }
 
 /// <summary>

@@ -102,7 +102,9 @@ internal static unsafe class PackedMatrix
         context.Pool.Run(
             new ForwardJob
             {
-                Weight = weight.RowRange(firstColumn, columns), Destination = destination, Width = width,
+                Weight = weight.RowRange(firstColumn, columns),
+                Destination = destination,
+                Width = width,
                 PaddedColumns = Round(columns, width),
             },
             Round(columns, width) / width);

@@ -18,7 +18,6 @@ internal static unsafe class Product
     /// <summary>Scratch memory of one thread: a tile of results, a block of A.</summary>
     public static int ThreadWorkspaceBytes => TileBytes + LeftOperand.Elements(BlockRows) * sizeof(float);
 
-    /// <param name="a">Left operand: a(i, k) = a[i aRow + k aStep].</param>
     /// <param name="panels">B as <see cref="PackedMatrix"/> lays it out.</param>
     /// <param name="initial">Address of element (0, 0), null for none; may be <paramref name="output"/>. F32.</param>
     /// <param name="output">Address of element (0, 0).</param>
@@ -26,11 +25,11 @@ internal static unsafe class Product
     /// <param name="outputType">F32, or BF16: the product is then formed in F32 and added or converted once.</param>
     /// <param name="accumulate">For BF16: add to the output.</param>
     public static void Run(
-        CpuContext context, float* a, nint aRow, nint aStep, float* panels, int rows, int columns, int depth,
+        CpuContext context, in LeftMatrix a, float* panels, int columns,
         float* initial, void* output, nint stride, DType outputType, bool accumulate, byte* threadWorkspace)
     {
         int width = context.Kernel.Columns;
-        int rowBlocks = (rows + BlockRows - 1) / BlockRows;
+        int rowBlocks = (a.Rows + BlockRows - 1) / BlockRows;
         int blockColumns = PackedMatrix.Round(columns, width);
         if (outputType != DType.F32)
         {
@@ -47,12 +46,8 @@ internal static unsafe class Product
         {
             Kernel = context.Kernel,
             A = a,
-            ARow = aRow,
-            AStep = aStep,
             Panels = panels,
-            Rows = rows,
             Columns = columns,
-            Depth = depth,
             Initial = initial,
             Output = output,
             Stride = stride,
@@ -69,13 +64,9 @@ internal static unsafe class Product
     private struct Job : IJob
     {
         public Microkernel Kernel;
-        public float* A;
-        public nint ARow;
-        public nint AStep;
+        public LeftMatrix A;
         public float* Panels;
-        public int Rows;
         public int Columns;
-        public int Depth;
         public float* Initial;
         public void* Output;
         public nint Stride;
@@ -89,9 +80,9 @@ internal static unsafe class Product
         {
             int row = task / ColumnBlocks * BlockRows;
             int column = task % ColumnBlocks * BlockColumnCount;
-            int rows = Math.Min(BlockRows, Rows - row);
+            int rows = Math.Min(BlockRows, A.Rows - row);
             int columns = Math.Min(BlockColumnCount, Columns - column);
-            float* a = A + row * ARow;
+            int depth = A.Depth;
             int paddedColumns = PackedMatrix.Round(Columns, Kernel.Columns);
             nint offset = row * Stride + column;
             byte* workspace = Workspace + (nint)worker * ThreadWorkspaceBytes;
@@ -102,11 +93,11 @@ internal static unsafe class Product
             nint cRow = direct ? Stride : columns;
             float* initial = Initial == null ? null : Initial + offset;
             nint initialRow = Stride;
-            int passDepth = BlockProduct.PassDepth(Depth);
-            for (int k = 0; k < Depth; k += passDepth)
+            int passDepth = BlockProduct.PassDepth(depth);
+            for (int k = 0; k < depth; k += passDepth)
             {
-                int steps = Math.Min(passDepth, Depth - k);
-                LeftBlock left = LeftOperand.Copy(a + k * AStep, ARow, AStep, rows, steps, Kernel.Rows, copy);
+                int steps = Math.Min(passDepth, depth - k);
+                LeftBlock left = LeftOperand.Copy(A, row, rows, k, steps, Kernel.Rows, copy);
                 float* panels = Panels + (nint)k * paddedColumns + (nint)column * steps;
                 BlockProduct.RunPass(
                     Kernel, left, panels, (nint)steps * Kernel.Columns, rows, columns, steps, initial, initialRow, c, cRow);

@@ -17,9 +17,28 @@ internal static unsafe class ApolloProjection
     /// <summary>Rows whose squares are summed before they join the total: keeps binary32 sums of tall matrices accurate.</summary>
     private const int RowsPerRun = 64;
 
+    /// <summary>From this rank on, a pass for the squares and a matrix product beat one pass that does both.</summary>
+    private const int ManyRanks = 8;
+
     public static void Project(CpuContext context, Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares)
     {
-        if (gradient.Rows >= gradient.Columns)
+        bool channelsAreRows = gradient.Rows >= gradient.Columns;
+        int rank = channelsAreRows ? projection.Rows : projection.Columns;
+        if (rank >= ManyRanks)
+        {
+            if (channelsAreRows)
+            {
+                Linear.Forward(context, gradient, new WeightMatrix(projection), projected, addend: default);
+            }
+            else
+            {
+                Linear.WeightGradient(context, projection, gradient, projected, accumulate: false);
+            }
+
+            rank = 0;
+        }
+
+        if (channelsAreRows)
         {
             int rows = Math.Max(1, 16384 / gradient.Columns);
             var job = new RightJob
@@ -28,6 +47,7 @@ internal static unsafe class ApolloProjection
                 Projection = projection,
                 Projected = projected,
                 Squares = (float*)channelSquares.Address,
+                Rank = rank,
                 RowsPerTask = rows,
             };
             context.Pool.Run(job, (gradient.Rows + rows - 1) / rows);
@@ -40,6 +60,7 @@ internal static unsafe class ApolloProjection
                 Projection = projection,
                 Projected = projected,
                 Squares = (float*)channelSquares.Address,
+                Rank = rank,
             };
             context.Pool.Run(job, (gradient.Columns + ColumnsPerTask - 1) / ColumnsPerTask);
         }
@@ -52,25 +73,27 @@ internal static unsafe class ApolloProjection
         public Tensor Projection;
         public Tensor Projected;
         public float* Squares;
+
+        /// <summary>0 for the squares alone.</summary>
+        public int Rank;
         public int RowsPerTask;
 
         public readonly void Run(int task, int worker)
         {
             float* buffer = stackalloc float[Chunk];
             int columns = Gradient.Columns;
-            int rank = Projection.Rows;
             int end = Math.Min((task + 1) * RowsPerTask, Gradient.Rows);
             for (int row = task * RowsPerTask; row < end; row++)
             {
-                float* projected = (float*)Projected.Address + (long)row * rank;
-                new Span<float>(projected, rank).Clear();
+                float* projected = (float*)Projected.Address + (long)row * Rank;
+                new Span<float>(projected, Rank).Clear();
                 double squares = 0;
                 for (int column = 0; column < columns; column += Chunk)
                 {
                     int count = Math.Min(Chunk, columns - column);
                     float* g = Elements.Read(Gradient, (long)row * columns + column, count, buffer);
                     squares += VectorMath.Dot(g, g, count);
-                    for (int k = 0; k < rank; k++)
+                    for (int k = 0; k < Rank; k++)
                     {
                         projected[k] += VectorMath.Dot(g, (float*)Projection.Address + (long)k * columns + column, count);
                     }
@@ -89,18 +112,20 @@ internal static unsafe class ApolloProjection
         public Tensor Projected;
         public float* Squares;
 
+        /// <summary>0 for the squares alone.</summary>
+        public int Rank;
+
         public readonly void Run(int task, int worker)
         {
             float* buffer = stackalloc float[ColumnsPerTask];
             float* run = stackalloc float[ColumnsPerTask];
             int first = task * ColumnsPerTask;
             int count = Math.Min(ColumnsPerTask, Gradient.Columns - first);
-            int rank = Projection.Columns;
             float* projection = (float*)Projection.Address;
             float* projected = (float*)Projected.Address + first;
             float* squares = Squares + first;
             new Span<float>(squares, count).Clear();
-            for (int k = 0; k < rank; k++)
+            for (int k = 0; k < Rank; k++)
             {
                 new Span<float>(projected + (long)k * Gradient.Columns, count).Clear();
             }
@@ -113,9 +138,9 @@ internal static unsafe class ApolloProjection
                 {
                     float* g = Elements.Read(Gradient, (long)row * Gradient.Columns + first, count, buffer);
                     AddSquares(run, g, count);
-                    for (int k = 0; k < rank; k++)
+                    for (int k = 0; k < Rank; k++)
                     {
-                        VectorMath.AddScaled(projected + (long)k * Gradient.Columns, projection[(long)row * rank + k], g, count);
+                        VectorMath.AddScaled(projected + (long)k * Gradient.Columns, projection[(long)row * Rank + k], g, count);
                     }
                 }
 

@@ -29,7 +29,14 @@ internal static unsafe class Linear
 
     public static void Forward(CpuContext context, Tensor input, in WeightMatrix weight, Tensor output, Tensor addend)
     {
+        if (input.Rows <= FewRowProduct.MaxRows && input.DType == DType.F32)
+        {
+            FewRowProduct.Run(context, input, weight, output, addend);
+            return;
+        }
+
         int depth = weight.InFeatures;
+        var left = new LeftMatrix(input, Transposed: false);
         var split = new Split(context, depth, weight.OutFeatures, weight.ForwardExpansion);
         for (int column = 0; column < weight.OutFeatures; column += split.Columns)
         {
@@ -41,7 +48,7 @@ internal static unsafe class Linear
 
             float* initial = addend.IsAbsent ? null : (float*)addend.Address + column;
             Product.Run(
-                context, (float*)input.Address, depth, 1, split.Panels, input.Rows, columns, depth,
+                context, left, split.Panels, columns,
                 initial, (float*)output.Address + column, weight.OutFeatures, DType.F32, accumulate: false, split.ThreadWorkspace);
         }
     }
@@ -50,6 +57,7 @@ internal static unsafe class Linear
         CpuContext context, Tensor outputGradient, in WeightMatrix weight, Tensor inputGradient, bool accumulate)
     {
         int depth = weight.OutFeatures;
+        var left = new LeftMatrix(outputGradient, Transposed: false);
         var split = new Split(context, depth, weight.InFeatures, weight.InputGradientExpansion);
         for (int column = 0; column < weight.InFeatures; column += split.Columns)
         {
@@ -61,7 +69,7 @@ internal static unsafe class Linear
 
             float* output = (float*)inputGradient.Address + column;
             Product.Run(
-                context, (float*)outputGradient.Address, depth, 1, split.Panels, outputGradient.Rows, columns, depth,
+                context, left, split.Panels, columns,
                 accumulate ? output : null, output, weight.InFeatures, DType.F32, accumulate: false, split.ThreadWorkspace);
         }
     }
@@ -69,7 +77,7 @@ internal static unsafe class Linear
     public static void WeightGradient(CpuContext context, Tensor outputGradient, Tensor input, Tensor weightGradient, bool accumulate)
     {
         int depth = input.Rows;
-        int rows = outputGradient.Columns;
+        var left = new LeftMatrix(outputGradient, Transposed: true);
         var matrix = new WeightMatrix(input);
         var split = new Split(context, depth, input.Columns, expansion: default);
         for (int column = 0; column < input.Columns; column += split.Columns)
@@ -78,7 +86,7 @@ internal static unsafe class Linear
             PackedMatrix.PackInputGradient(context, matrix, column, columns, split.Panels);
             byte* output = (byte*)weightGradient.Address + (long)column * weightGradient.DType.Size();
             Product.Run(
-                context, (float*)outputGradient.Address, 1, rows, split.Panels, rows, columns, depth,
+                context, left, split.Panels, columns,
                 accumulate && weightGradient.DType == DType.F32 ? (float*)output : null, output, input.Columns,
                 weightGradient.DType, accumulate, split.ThreadWorkspace);
         }

@@ -243,8 +243,10 @@ public interface IDevice : IDisposable
     /// An INT8 group is updated in the code domain, in F32: v = q - zero; v' = fma(-c G, 1 / scale, v) * decay;
     /// x = v' + zero; the grid is kept if every x is in [0, 255] and, unless Regrid is Always, max(x, zero) - min(x, zero)
     /// is at least MinFill * 254 codes or the group's values did not change; else GroupGrid.FromRange over
-    /// ((q - zero) * scale - c G) * decay. Then q' = round(x). A zero update leaves every byte as it was; a coefficient
-    /// of 0 is a zero update whatever G holds, NaN included.
+    /// w = ((q - zero) * scale - c G) * decay, and x = w / scale + zero on the new grid. Then q' = round(x), limited to
+    /// 0..255. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
+    /// of 0 is a zero update whatever G and the decay are, NaN included. A group that would get a scale that is not finite
+    /// stays as it was.
     /// </summary>
     /// <param name="gradient">G, F32 or BF16, shape of the weight.</param>
     /// <param name="coefficients">F32: c, [1, 1], [1, rows] or [1, columns] as <paramref name="axis"/> says.</param>

@@ -6,11 +6,6 @@ namespace QApollo.Cpu.Tests.Operations;
 
 #pragma warning disable CA1001 // The contract's base class is disposed by the test runner; each device lives as long as its test.
 
-public sealed class LinearTests : LinearContract
-{
-    protected override IDevice Device { get; } = new CpuDevice(2);
-}
-
 public sealed class LinearAvx512Tests : LinearContract
 {
     protected override IDevice Device { get; } = new CpuDevice(2, Microkernel.Avx512);
@@ -26,9 +21,9 @@ public sealed class LinearPortableTests : LinearContract
     protected override IDevice Device { get; } = new CpuDevice(2, Microkernel.Portable);
 }
 
-public sealed class AttentionTests : AttentionContract
+public sealed class AttentionAvx512Tests : AttentionContract
 {
-    protected override IDevice Device { get; } = new CpuDevice(2);
+    protected override IDevice Device { get; } = new CpuDevice(2, Microkernel.Avx512);
 }
 
 public sealed class AttentionAvx2Tests : AttentionContract

@@ -21,6 +21,7 @@ public abstract class ApolloContract : DeviceContract
         {
             var samples = new Samples(m + n);
             int channels = Math.Max(m, n);
+            Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, 1, 1, 1, 1, 2), channels, channels));
             Operand gradient = Memory.Upload(samples.Normals(m * n, 0.01), dtype, m, n);
             Operand projection = m >= n
                 ? Memory.Upload(samples.Normals(rank * n), DType.F32, rank, n)

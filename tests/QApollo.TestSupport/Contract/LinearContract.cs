@@ -112,7 +112,7 @@ public abstract class LinearContract : DeviceContract
     {
         var samples = new Samples(n * 31 + c * 7 + o);
         int width = Math.Max(c, o);
-        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, width + width % 2), width, width));
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), width, width));
         Operand x = Memory.Activation(samples.Normals(n * c), n, c);
         return (x, Memory.Weight(samples.Normals(o * c), o, c, form), samples);
     }
