@@ -10,8 +10,8 @@ using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
 using QApollo.Training;
-using D = QApollo.Cli.Options.DataOptionTable;
 using QApollo.Training.Planning;
+using D = QApollo.Cli.Options.DataOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;

@@ -1,5 +1,5 @@
-using QApollo.Memory;
 using QApollo.Devices;
+using QApollo.Memory;
 using QApollo.Training;
 using QApollo.Training.Planning;
 

@@ -2,8 +2,8 @@ using QApollo.Checkpoints;
 using QApollo.Cpu;
 using QApollo.Data;
 using QApollo.Optimizers;
-using QApollo.TestSupport;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 

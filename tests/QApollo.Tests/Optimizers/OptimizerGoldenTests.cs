@@ -1,7 +1,7 @@
 using QApollo.Optimizers;
+using QApollo.Tests.Training;
 using QApollo.TestSupport;
 using QApollo.TestSupport.Goldens;
-using QApollo.Tests.Training;
 using Xunit;
 
 namespace QApollo.Tests.Optimizers;
