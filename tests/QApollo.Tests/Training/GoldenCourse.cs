@@ -13,8 +13,8 @@ internal static class GoldenCourse
     public static OptimizerOptions ToOptions(ApolloSettings settings, OptimizerKind kind, int gap) => new()
     {
         Kind = kind,
-        Beta1 = settings.Adam.Beta1,
-        Beta2 = settings.Adam.Beta2,
+        Beta1 = Beta(settings.Adam, settings.Adam.Beta1),
+        Beta2 = Beta(settings.Adam, settings.Adam.Beta2),
         Epsilon = (float)settings.Adam.Epsilon,
         WeightDecay = (float)settings.Adam.WeightDecay,
         DecayFirst = settings.Adam.DecayFirst,
@@ -35,6 +35,9 @@ internal static class GoldenCourse
             Memory = new MemoryOptions { Weights = Engine.Dense },
             Schedule = CosineOf(course.LearningRates),
         };
+
+    /// <summary>The official quantized optimizer's betas are binary32 numbers: 0.999 is off by 1e-8 there, and 1 - 0.999 by 5e-5 of itself.</summary>
+    private static double Beta(AdamSettings adam, double beta) => adam.SingleBetas ? (float)beta : beta;
 
     /// <summary>The losses of all steps.</summary>
     /// <param name="afterStep">Called with the number of updates done.</param>
