@@ -18,8 +18,9 @@ dotnet "$here/TrainBpe/bin/Release/net10.0/TrainBpe.dll" "$work/text" "$out/byte
 train() {
     name=$1
     shift
-    spm_train --input="$work/text" --model_prefix="$work/$name" --minloglevel=2 --num_threads=1 --max_sentence_length=100000 \
-        --normalization_rule_tsv="$work/rules.tsv" "$@"
+    # Relative names: a model remembers them.
+    (cd "$work" && spm_train --input=text --model_prefix="$name" --minloglevel=2 --num_threads=1 --max_sentence_length=100000 \
+        --normalization_rule_tsv=rules.tsv "$@")
     cp "$work/$name.model" "$out/"
 }
 "$python" "$here/golden_strings.py" rules >"$work/rules.tsv"
