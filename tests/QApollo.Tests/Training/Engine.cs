@@ -81,7 +81,7 @@ internal static class Engine
         byte[] bytes = Bytes(device, tensor);
         return tensor.DType == DType.F32
             ? MemoryMarshal.Cast<byte, float>(bytes).ToArray()
-            : [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(Quantization.BFloat.ToSingle)];
+            : [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(QApollo.Quantization.BFloat.ToSingle)];
     }
 
     public static int[] ToInts(long[] values) => [.. values.Select(value => (int)value)];
