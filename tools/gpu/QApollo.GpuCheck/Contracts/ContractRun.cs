@@ -6,9 +6,21 @@ using QApollo.TestSupport.Contract;
 namespace QApollo.GpuCheck.Contracts;
 
 /// <summary>Runs cases one after the other and keeps what failed.</summary>
-internal sealed class ContractRun(IDevice device)
+internal sealed class ContractRun
 {
+    private readonly IDevice _device;
+    private readonly Tensor _workspace;
     private readonly List<(string Case, string Message)> _failures = [];
+
+    public ContractRun(IDevice device)
+    {
+        _device = device;
+        int bytes = checked((int)device.Profile.WorkspaceBytes(new WorkspaceRequest(default, 8192, 65536)));
+        if (bytes > 0)
+        {
+            _workspace = new Tensor(device.Allocate(MemorySpace.Device, bytes), DType.U8, 1, bytes);
+        }
+    }
 
     public int Cases { get; private set; }
 
@@ -22,7 +34,9 @@ internal sealed class ContractRun(IDevice device)
         Cases++;
         try
         {
-            using DeviceContract contract = test.Contract.Create(device);
+            // An earlier case may have given the device a workspace that is gone by now.
+            _device.UseWorkspace(_workspace);
+            using DeviceContract contract = test.Contract.Create(_device);
             test.Method.Invoke(contract, BindingFlags.DoNotWrapExceptions, binder: null, test.Arguments, culture: null);
         }
         catch (CudaException exception)

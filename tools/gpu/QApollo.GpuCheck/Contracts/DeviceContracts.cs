@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using QApollo.Devices;
 using QApollo.TestSupport.Contract;
 
@@ -5,7 +6,16 @@ namespace QApollo.GpuCheck.Contracts;
 
 /// <summary>A contract over a device that is chosen when the program runs.</summary>
 /// <param name="Name">The contract's class without its ending: "Linear".</param>
-internal sealed record DeviceContractEntry(string Name, Type Type, Func<IDevice, DeviceContract> Create);
+internal sealed record DeviceContractEntry(
+    string Name,
+    [param: DynamicallyAccessedMembers(DeviceContractEntry.Members)]
+    [property: DynamicallyAccessedMembers(DeviceContractEntry.Members)]
+    Type Type,
+    Func<IDevice, DeviceContract> Create)
+{
+    /// <summary>Tests, and the data of theories: what trimming must leave.</summary>
+    private const DynamicallyAccessedMemberTypes Members = DynamicallyAccessedMemberTypes.PublicMethods | DynamicallyAccessedMemberTypes.PublicProperties;
+}
 
 /// <summary>All contracts of tests/QApollo.TestSupport.</summary>
 internal static class DeviceContracts
