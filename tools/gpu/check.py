@@ -5,6 +5,7 @@ tools/gpu/publish.sh put the programs into artifacts/gpu. Prints a table and wri
 
 import argparse
 import datetime
+import os
 import platform
 import re
 import shlex
@@ -18,7 +19,7 @@ from checks.session import Failed, Session, Unavailable
 # In order; the seconds that each may take, quick and whole.
 SECTIONS = {
     "doctor": (correctness.doctor, 30, 60),
-    "operations": (correctness.operations, 60, 120),
+    "operations": (correctness.operations, 120, 300),
     "contract": (correctness.contract, 90, 900),
     "parity": (correctness.parity, 30, 60),
     "train": (correctness.train, 40, 120),
@@ -85,6 +86,10 @@ def main():
     options = parse()
     gpu = card.describe()
     options.output = options.output or default_output(options, gpu)
+    for program in ("artifacts/gpu/qapollo", "artifacts/gpu/qapollo-check"):
+        if os.path.exists(program):
+            # A copy to another machine may have lost it.
+            os.chmod(program, 0o755)
     session = Session(options, facts(options, gpu))
     print(f"card: {gpu['name'] + ', driver ' + gpu['driver_version'] if gpu else 'none that nvidia-smi shows'}; result: {options.output}")
     for name, (section, quick_seconds, whole_seconds) in SECTIONS.items():

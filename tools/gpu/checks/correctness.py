@@ -15,7 +15,10 @@ CONTRACTS = [
 
 
 def doctor(session):
-    session.record("report", session.run_json([*session.qapollo, "doctor", "--json"], accept=(0, 1)))
+    report = session.run_json([*session.qapollo, "doctor", "--json"], accept=(0, 1))
+    session.record("report", report)
+    if report.get("healthy") is False:
+        raise Failed("the doctor's report says that something does not work")
 
 
 def operations(session):

@@ -75,10 +75,13 @@ class Session:
             raise Unavailable(f"{command[0]} was not found") from None
         try:
             output, errors = process.communicate(timeout=left)
-        except subprocess.TimeoutExpired:
+        except BaseException as reason:
+            # It has a process group of its own, so Ctrl+C does not reach it either.
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise Failed(f"stopped at the section's time limit: {text_of(command)}") from None
+            if isinstance(reason, subprocess.TimeoutExpired):
+                raise Failed(f"stopped at the section's time limit: {text_of(command)}") from None
+            raise
         if process.returncode not in accept:
             lines = (errors.strip() or output.strip()).splitlines() or ["no message"]
             if process.returncode == 2:

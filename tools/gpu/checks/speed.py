@@ -66,7 +66,7 @@ def gemm(session):
 
 
 def graphs(session):
-    compare(session, {"graphs": [], "launches": ["--no-graphs"]}, batch=1)
+    compare(session, {"graphs": [], "launches": ["--no-cuda-graphs"]}, batch=1)
 
 
 def compare(session, variants, batch=16):
