@@ -10,7 +10,7 @@ mkdir -p "$output"
 # Intermediate files lie apart, so that this does not disturb an ordinary build.
 for project in src/QApollo.Cli tools/gpu/QApollo.GpuCheck; do
     dotnet publish "$project" -c Release -r linux-x64 --self-contained --artifacts-path artifacts/gpu-build -o "$output" \
-        -p:PublishSingleFile=true -p:EnableCompressionInSingleFile=true -p:PublishTrimmed=true -p:PublishReadyToRun=true -p:DebugType=none --nologo -v quiet
+        -p:PublishSingleFile=true -p:EnableCompressionInSingleFile=true -p:PublishTrimmed=true -p:DebugType=none --nologo -v quiet
 done
 rm -f "$output"/*.xml "$output"/*.pdb
 
