@@ -16,7 +16,7 @@ rm -f "$output"/*.xml "$output"/*.pdb
 
 # English text that lies here anyway; trained on, it need only be text.
 cat README.md docs/*.md > "$output/text.txt"
-git rev-parse HEAD > "$output/commit.txt"
+git describe --always --dirty --abbrev=40 --exclude '*' > "$output/commit.txt"
 du -h "$output"/* | sort -k2
 size=$(du -sm "$output" | cut -f1)
 if [ "$size" -ge 64 ]; then echo "artifacts/gpu takes $size MB; it must stay under 64" >&2; exit 1; fi
