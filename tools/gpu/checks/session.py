@@ -7,6 +7,10 @@ import subprocess
 import time
 
 
+# What the program says of options and commands that this build does not have.
+UNKNOWN = ("Unrecognized command or argument", "Required command was not provided")
+
+
 class Unavailable(Exception):
     """This machine or this build lacks what the measurement needs; not a failure."""
 
@@ -63,7 +67,7 @@ class Session:
         os.replace(path + ".new", path)
 
     def run(self, command, accept=(0,)):
-        """Runs within the section's time and returns standard output. Exit code 2 means an unknown option or command."""
+        """Runs within the section's time and returns standard output."""
         left = self.section_end - time.monotonic()
         if left <= 0:
             raise Failed("the section's time is over")
@@ -84,7 +88,7 @@ class Session:
             raise
         if process.returncode not in accept:
             lines = (errors.strip() or output.strip()).splitlines() or ["no message"]
-            if process.returncode == 2:
+            if process.returncode == 2 and lines[0].startswith(UNKNOWN):
                 raise Unavailable(f"{lines[0]} ({text_of(command)})")
             raise Failed(f"exit code {process.returncode} of {text_of(command)}: {lines[-1]}")
         return output
