@@ -1,4 +1,5 @@
 using System.Globalization;
+using QApollo.Benchmarks;
 using QApollo.Memory;
 using QApollo.Reports;
 
@@ -37,6 +38,18 @@ internal static class ReportView
         TextTable.Write("Measured", ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }), 1);
         TextTable.Write("Planned and measured", ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report), 1, 2, 3);
         TextTable.Write("Time per operation of one step", ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report), 1, 2, 3, 4);
+    }
+
+    /// <param name="filter">Only operations that contain it.</param>
+    public static void Write(BenchmarkReport report, string filter)
+    {
+        Console.WriteLine(BenchmarkText.Title(report));
+        Console.WriteLine();
+        TextTable.Write("Measured", ["figure", "value"], BenchmarkText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }));
+        TextTable.Write("Where a step's time goes", BenchmarkText.KindHeader, BenchmarkText.KindRows(report), 1, 2);
+        TextTable.Write(
+            "Operations of a step, against matrix peak and copy bandwidth", BenchmarkText.OperationHeader,
+            BenchmarkText.Filter(report, filter).Select(row => BenchmarkText.OperationRow(report, row)), 2, 3, 4, 5, 6);
     }
 
     private static string[] Row(CategoryBytes category) =>
