@@ -1,11 +1,12 @@
 using System.Globalization;
 using QApollo.Benchmarks;
+using QApollo.Diagnostics;
 using QApollo.Memory;
 using QApollo.Reports;
 
 namespace QApollo.Cli.Views;
 
-/// <summary>Memory and profile reports in the terminal.</summary>
+/// <summary>Reports in the terminal.</summary>
 internal static class ReportView
 {
     public static void Write(MemoryReport report)
@@ -50,6 +51,22 @@ internal static class ReportView
         TextTable.Write(
             "Operations of a step, against matrix peak and copy bandwidth", BenchmarkText.OperationHeader,
             BenchmarkText.Filter(report, filter).Select(row => BenchmarkText.OperationRow(report, row)), 2, 3, 4, 5, 6);
+    }
+
+    public static void Write(DoctorReport report)
+    {
+        string[] header = ["", "found"];
+        TextTable.Write("Machine", header, report.Machine.Select(finding => new[] { finding.Label, finding.Text }));
+        TextTable.Write("GPU software", header, report.GpuSoftware.Select(finding => new[] { finding.Label, finding.Text }));
+        foreach (DeviceDiagnosis device in report.Devices)
+        {
+            TextTable.Write($"{device.Device}: {device.Name}", header, DoctorText.DeviceRows(device));
+        }
+
+        foreach (string note in report.Notes)
+        {
+            Console.WriteLine($"note: {note}");
+        }
     }
 
     private static string[] Row(CategoryBytes category) =>
