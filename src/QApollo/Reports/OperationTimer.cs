@@ -3,7 +3,7 @@ using QApollo.Devices;
 namespace QApollo.Reports;
 
 /// <summary>All operations of one kind in the steps that were timed.</summary>
-/// <param name="Flops">Of matrix products and attention; 0 for other operations.</param>
+/// <param name="Flops">Of matrix products; 0 for other operations.</param>
 public sealed record OperationTime(string Operation, int Count, double Seconds, double Flops);
 
 /// <summary>Operations of equal work: how long each of them took.</summary>
@@ -26,7 +26,8 @@ public sealed class OperationTimer(IDevice device, IOperationClock clock, int se
         .. _samples
             .GroupBy(pair => pair.Key.Operation)
             .Select(group => new OperationTime(
-                group.Key, group.Sum(pair => pair.Value.Count), group.Sum(pair => pair.Value.Sum()), group.Sum(pair => pair.Key.Flops * pair.Value.Count)))
+                group.Key, group.Sum(pair => pair.Value.Count), group.Sum(pair => pair.Value.Sum()),
+                group.Sum(pair => pair.Key.Kind == WorkKind.Product ? pair.Key.Flops * pair.Value.Count : 0)))
             .OrderByDescending(time => time.Seconds),
     ];
 
