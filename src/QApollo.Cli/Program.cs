@@ -27,6 +27,8 @@ internal static class Program
         root.Subcommands.Add(PresetsCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(ProfileCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

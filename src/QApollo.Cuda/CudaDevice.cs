@@ -136,6 +136,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         }
 
         _allocations.Clear();
+        DestroyMarks();
         _transfers.Dispose();
         _uploads.Dispose();
         _context.DestroyStream(_stream);

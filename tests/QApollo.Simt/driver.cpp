@@ -6,9 +6,11 @@
 #undef blockDim
 #undef gridDim
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace {
 
@@ -21,7 +23,8 @@ enum Status {
 struct Claims { int driver_version = 11080, device_count = 1, capability_major = 8, capability_minor = 6; uint64_t memory_bytes = uint64_t(8) << 30; } claims;
 
 struct Stream { std::deque<std::function<void()>> pending; };
-struct Event { Stream* stream; };
+/// When the work before the event was done, in milliseconds; shared with the stream, which may outlive the event.
+struct Event { Stream* stream; std::shared_ptr<double> time = std::make_shared<double>(0); };
 struct Allocation { void* mapping; size_t mapped_bytes, bytes; };
 
 std::recursive_mutex api_lock;
@@ -40,6 +43,8 @@ void drain(Stream* stream) {
         operation();
     }
 }
+
+double now() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 void drain_all() { for (Stream* stream : streams) drain(stream); }
 
@@ -181,9 +186,19 @@ API cuStreamWaitEvent(void*, void* event, unsigned) {
 }
 API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr}; live_objects++; return Success; }
 API cuEventDestroy_v2(void* event) { delete static_cast<Event*>(event); live_objects--; return Success; }
-API cuEventRecord(void* event, void* stream) { static_cast<Event*>(event)->stream = static_cast<Stream*>(stream); return Success; }
+API cuEventRecord(void* event, void* stream) {
+    Guard guard(api_lock);
+    auto* recorded = static_cast<Event*>(event);
+    recorded->stream = static_cast<Stream*>(stream);
+    if (recorded->stream->pending.empty()) *recorded->time = now();
+    else recorded->stream->pending.push_back([time = recorded->time] { *time = now(); });
+    return Success;
+}
 API cuEventSynchronize(void* event) { return cuStreamWaitEvent(nullptr, event, 0); }
-API cuEventElapsedTime(float* milliseconds, void*, void*) { *milliseconds = 0; return Success; }
+API cuEventElapsedTime(float* milliseconds, void* from, void* to) {
+    *milliseconds = float(*static_cast<Event*>(to)->time - *static_cast<Event*>(from)->time);
+    return Success;
+}
 
 API cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, void* stream) {
     Guard guard(api_lock);

@@ -39,6 +39,7 @@ internal sealed unsafe class DriverTable
     public readonly delegate* unmanaged<nint, int> EventDestroy;
     public readonly delegate* unmanaged<nint, nint, int> EventRecord;
     public readonly delegate* unmanaged<nint, int> EventSynchronize;
+    public readonly delegate* unmanaged<float*, nint, nint, int> EventElapsedTime;
     public readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
     public readonly delegate* unmanaged<int, byte**, int> GetErrorName;
     public readonly delegate* unmanaged<int, byte**, int> GetErrorString;
@@ -81,6 +82,7 @@ internal sealed unsafe class DriverTable
         EventDestroy = (delegate* unmanaged<nint, int>)Export("cuEventDestroy_v2");
         EventRecord = (delegate* unmanaged<nint, nint, int>)Export("cuEventRecord");
         EventSynchronize = (delegate* unmanaged<nint, int>)Export("cuEventSynchronize");
+        EventElapsedTime = (delegate* unmanaged<float*, nint, nint, int>)Export("cuEventElapsedTime");
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Export("cuLaunchKernel");
         GetErrorName = (delegate* unmanaged<int, byte**, int>)Export("cuGetErrorName");
         GetErrorString = (delegate* unmanaged<int, byte**, int>)Export("cuGetErrorString");

@@ -16,7 +16,7 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
     /// <param name="steps">Steps to measure the speed over, at least 1.</param>
     public ProfileReport Run(TrainingOptions options, MemoryReport plan, int steps)
     {
-        (int[] tokens, int[] labels) = RandomTokens(options);
+        (int[] tokens, int[] labels) = RandomTokens.Of(options);
         double matmulPeak = MatmulProbe.Measure(device);
         (ArenaMeter meter, IReadOnlyList<OperationTime> operations) = Observe(options, tokens, labels);
 
@@ -58,10 +58,10 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
         trainer.Step(tokens, labels);
         trainer.Evaluate(tokens.AsSpan(0, perBatch), labels.AsSpan(0, perBatch));
 
-        var timer = new OperationTimer(device);
+        var timer = new OperationTimer(device, HostClock.Of(device), options.Shape.SequenceLength);
         observer.Current = timer;
         trainer.Step(tokens, labels);
-        timer.EndOperation();
+        timer.EndStep();
         return (meter, timer.Times);
     }
 
@@ -86,13 +86,6 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
         return (seconds / steps, allocated[steps / 2]);
     }
 
-    private static (int[] Tokens, int[] Labels) RandomTokens(TrainingOptions options)
-    {
-        var random = new Random((int)options.Seed);
-        int[] Draw() => [.. Enumerable.Range(0, options.Shape.TokensPerStep).Select(_ => random.Next(options.Model.VocabSize))];
-        return (Draw(), Draw());
-    }
-
     private static PlannedAndMeasured[] Compare(MemoryUsage planned, MemoryUsage measured) =>
     [
         .. TensorCategories.All
@@ -100,11 +93,4 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
                 category.JsonName(), MemoryReport.LabelOf(category), planned.AtPeak(category), measured.AtPeak(category)))
             .Where(category => category.Planned > 0 || category.Measured > 0),
     ];
-
-    private sealed class ObserverSwitch : IOperationObserver
-    {
-        public required IOperationObserver Current { get; set; }
-
-        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => Current.OnOperation(operation, accesses);
-    }
 }
