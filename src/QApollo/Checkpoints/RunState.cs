@@ -43,24 +43,12 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
     {
         using JsonDocument document = JsonFile.Read(path);
         JsonElement root = document.RootElement;
-        int version = JsonFile.Require(path, root, "formatVersion").GetInt32();
-        if (version > FormatVersion)
-        {
-            throw new InvalidFileException(path, $"has format version {version}; this program knows up to {FormatVersion}: a newer program is needed");
-        }
-
-        try
-        {
-            return new RunState(
-                JsonFile.Require(path, root, "step").GetInt32(),
-                JsonFile.Require(path, root, "tokens").GetInt64(),
-                new DataPosition(JsonFile.Require(path, root, "epoch").GetInt32(), JsonFile.Require(path, root, "sequence").GetInt64()),
-                JsonFile.Require(path, root, "seed").GetUInt64(),
-                JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty);
-        }
-        catch (Exception exception) when (exception is FormatException or InvalidOperationException)
-        {
-            throw new InvalidFileException(path, $"a field has the wrong type: {exception.Message}");
-        }
+        JsonFile.RequireVersion(path, root, FormatVersion);
+        return JsonFile.Fields(path, () => new RunState(
+            JsonFile.Require(path, root, "step").GetInt32(),
+            JsonFile.Require(path, root, "tokens").GetInt64(),
+            new DataPosition(JsonFile.Require(path, root, "epoch").GetInt32(), JsonFile.Require(path, root, "sequence").GetInt64()),
+            JsonFile.Require(path, root, "seed").GetUInt64(),
+            JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty));
     }
 }
