@@ -51,6 +51,8 @@ internal static class QApolloProcess
             RedirectStandardInput = redirectInput,
             StandardInputEncoding = redirectInput ? new UTF8Encoding(false) : null,
         };
+        // A killed process would leave the runtime's debugging sockets in the temporary folder.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
         foreach (string argument in arguments)
         {

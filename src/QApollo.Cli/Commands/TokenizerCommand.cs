@@ -39,6 +39,9 @@ internal static class TokenizerCommand
             throw new UsageException("--data: name the text to learn from");
         }
 
+        // Before the work: a folder that cannot be made is told at once.
+        string path = values.Get(Output);
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var source = new DocumentSource(Corpus.Find(values.Get(D.Data)), values.Get(D.TextField), values.Get(D.Strict));
         ByteLevelBpe model = BpeTrainer.Train(source.Read(), new BpeTrainerOptions
         {
@@ -48,7 +51,6 @@ internal static class TokenizerCommand
             Threads = values.Get(D.Threads),
             Progress = new ProgressLines(),
         });
-        string path = values.Get(Output);
         TokenizerJson.Write(path, model);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.VocabularySize:N0} tokens, written to {path}"));
         return ExitCode.Success;

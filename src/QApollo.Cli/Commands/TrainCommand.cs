@@ -29,15 +29,14 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        OptionValues values = ReadOptions(commandLine, parsed);
-        var deviceChoice = new DeviceChoice(values, defaultText: "cpu");
-        PlannedRun planned = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), deviceChoice);
+        (OptionValues values, TrainingOptions wanted, DeviceChoice deviceChoice, ITokenizer tokenizer) = ReadOptions(commandLine, parsed);
+        PlannedRun planned = BudgetSettings.Resolve(values, wanted, deviceChoice);
         TrainingOptions options = planned.Options;
+        values.Set(T.LearningRate, options.Schedule.Peak);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
         RequireFresh(directory, resume);
-        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
         if (tokenizer.VocabularySize > options.Model.VocabSize)
         {
             throw new UsageException(
@@ -60,6 +59,7 @@ internal static class TrainCommand
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
+        Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
@@ -76,6 +76,10 @@ internal static class TrainCommand
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
+            if (run.DataChange is { } change)
+            {
+                notes.WriteLine($"note: {change}");
+            }
         }
 
         Directory.CreateDirectory(directory);
@@ -116,7 +120,22 @@ internal static class TrainCommand
         return data;
     }
 
-    private static OptionValues ReadOptions(CommandLine commandLine, ParseResult parsed)
+    /// <summary>Every option in force, as it would be typed.</summary>
+    private static void Echo(OptionValues values, TextWriter notes)
+    {
+        foreach (IGrouping<string, OptionSpec> group in values.Specs.Where(spec => !spec.IsTransient).GroupBy(spec => spec.Group))
+        {
+            string[] typed = [.. group.Select(values.Typed).OfType<string>()];
+            if (typed.Length > 0)
+            {
+                notes.WriteLine($"{group.Key}: {string.Join(' ', typed)}");
+            }
+        }
+    }
+
+    /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
+    private static (OptionValues Values, TrainingOptions Options, DeviceChoice Device, ITokenizer Tokenizer) ReadOptions(
+        CommandLine commandLine, ParseResult parsed)
     {
         var errors = new List<string>();
         OptionValues values = commandLine.Read(parsed, errors);
@@ -137,7 +156,25 @@ internal static class TrainCommand
             }
         }
 
-        return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
+        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values));
+        DeviceChoice? device = Try(() => new DeviceChoice(values, defaultText: "cpu"));
+        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
+        DataSettings.CheckPaths(values, errors);
+        return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));
+
+        TResult? Try<TResult>(Func<TResult> read)
+            where TResult : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (UsageException exception)
+            {
+                errors.Add(exception.Message);
+                return null;
+            }
+        }
     }
 
     private static void RequireFresh(string directory, bool resume)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace QApollo.Cli.Options;
 
@@ -13,6 +14,9 @@ internal sealed class CommandLine
     public CommandLine(Command command, IReadOnlyList<OptionSpec> specs)
     {
         _specs = specs;
+
+        // Reported by Read, together with everything else that is wrong.
+        command.TreatUnmatchedTokensAsErrors = false;
         foreach (OptionSpec spec in specs)
         {
             if (spec.IsFlag)
@@ -27,7 +31,7 @@ internal sealed class CommandLine
                 {
                     Description = Describe(spec),
                     HelpName = "value",
-                    Arity = ArgumentArity.OneOrMore,
+                    Arity = ArgumentArity.ZeroOrMore,
                     AllowMultipleArgumentsPerToken = spec.IsList,
                 };
                 _options.Add(spec, option);
@@ -40,9 +44,14 @@ internal sealed class CommandLine
     public OptionValues Read(ParseResult result, ICollection<string> errors)
     {
         var values = new OptionValues(_specs);
+        if (result.UnmatchedTokens.Count > 0)
+        {
+            errors.Add($"{string.Join(' ', result.UnmatchedTokens)}: no option of {result.CommandResult.Command.Name}; see: qapollo {PathOf(result.CommandResult)} --help");
+        }
+
         foreach ((OptionSpec spec, Option<string[]> option) in _options)
         {
-            if (result.GetResult(option) is { Tokens.Count: > 0 } given)
+            if (result.GetResult(option) is { Implicit: false } given)
             {
                 if (spec.TryParse([.. given.Tokens.Select(token => token.Value)], out object? value, out string error))
                 {
@@ -74,6 +83,10 @@ internal sealed class CommandLine
         OptionValues values = Read(result, errors);
         return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
     }
+
+    /// <summary>"data prepare": the command as it was typed, without the program's name.</summary>
+    private static string PathOf(CommandResult result) =>
+        result.Parent is CommandResult { Parent: not null } parent ? $"{PathOf(parent)} {result.Command.Name}" : result.Command.Name;
 
     private static string Describe(OptionSpec spec)
     {
