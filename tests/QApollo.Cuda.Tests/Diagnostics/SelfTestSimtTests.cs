@@ -61,6 +61,7 @@ public class SelfTestSimtTests
             var library = new SimtLibrary(copy);
             using (CudaDevice device = library.Open())
             {
+                device.Synchronize();
                 int first = device.Mark();
                 Thread.Sleep(20);
                 int second = device.Mark();
