@@ -6,7 +6,7 @@ import select
 import subprocess
 import threading
 
-from .session import Failed, Unavailable
+from .session import Failed
 
 SAMPLE_MILLISECONDS = 50
 
@@ -65,7 +65,7 @@ class MemorySampler:
 
 @contextlib.contextmanager
 def only_left(session, size):
-    """Holds the card's memory so that `size` is left; yields what the driver says is left."""
+    """Holds the card's memory so that `size` is left; yields what the driver says is left. A small card stays as it is."""
     process = subprocess.Popen([*session.check, "hold", "--leave", size], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         if not select.select([process.stdout], [], [], 60)[0]:
@@ -73,10 +73,7 @@ def only_left(session, size):
         line = process.stdout.readline()
         if not line:
             raise Failed("memory could not be held: see the message above")
-        held = json.loads(line)
-        if held["heldBytes"] == 0:
-            raise Unavailable(f"the card has less than {size} free: {held['freeBytes']} bytes")
-        yield held
+        yield json.loads(line)
     finally:
         process.stdin.close()
         try:

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 
 from .card import MemorySampler, only_left
-from .session import Failed
+from .session import Failed, Unavailable
 
 # left on the card, tokens per sequence, what the plan needs besides to fit
 CASES = [("12GB", 1024, []), ("8GiB", 256, []), ("12GB", 256, []), ("8GiB", 1024, ["--head-weights", "int8"])]
@@ -24,7 +24,7 @@ def memory(session):
                 f"{name}: planned {entry['plannedArenaBytes']:,}, driver {entry['driverArenaBytes']:,}, peak {entry['peakDriverBytes']}, "
                 f"{entry['tokensPerSecond']:.0f} tokens/s"
             )
-        except Failed as failure:
+        except (Failed, Unavailable) as failure:
             entry = {"note": str(failure)}
             failures.append(f"{name}: {failure}")
             session.say(failures[-1])

@@ -37,7 +37,8 @@ class Int8Matrix(nn.Module):
         scale = ((high - low) / 255).clamp(min=1e-8)
         zero = (-low / scale).round().clamp(0, 255)
         codes = grouped / scale
-        codes = (codes + torch.rand_like(codes)).floor() if stochastic else codes.round()
+        # Not floor(codes + u): in BF16 that sum would be rounded itself, upwards more often than not.
+        codes = codes.floor() + (torch.rand_like(codes) < codes - codes.floor()) if stochastic else codes.round()
         self.codes.copy_((codes + zero).clamp(0, 255))
         self.scale.copy_(scale)
         self.zero.copy_(zero)
