@@ -70,6 +70,17 @@ public class TrainCommandTests
     }
 
     [Fact]
+    public void A_resumed_run_may_not_be_shorter()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 3));
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "2");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("has done 3 steps, more than 2", result.Error, StringComparison.Ordinal);
+        Assert.Equal(0, QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run")).ExitCode);
+    }
+
+    [Fact]
     public void All_faults_of_a_command_line_are_reported_at_once()
     {
         ProcessResult result = QApolloProcess.Run("train", "--batch-size", "0", "--optimizer", "adam", "--lr", "-1");
@@ -130,6 +141,9 @@ public class TrainCommandTests
         { ["train", "--data", "/no/such/file.txt"], "/no/such/file.txt" },
         { ["train", "--resume"], "--resume: needs --output-dir" },
         { ["train", "--resume", "--output-dir", "/no/such/run"], "--resume: needs --output-dir" },
+        { ["train", "--resume", "--output-dir", "/no/such/run"], "/no/such/run holds none" },
+        { ["data", "prepare"], "--data: is needed" },
+        { ["tokenizer", "train", "--bogus"], "see: qapollo tokenizer train --help" },
         { ["train", "--config", "/no/such.json"], "/no/such.json" },
         { ["train", "--tokenizer", "/no/such/tokenizer.json"], "/no/such/tokenizer.json" },
         { ["no-such-command"], "no-such-command" },

@@ -146,13 +146,15 @@ internal static class TrainCommand
 
         if (values.Get(T.Resume))
         {
-            if (values.GetText(T.OutputDir) is { } directory && File.Exists(RunFile(directory)))
+            string? directory = values.GetText(T.OutputDir);
+            if (directory is not null && File.Exists(RunFile(directory)))
             {
                 values.MergeJson(RunFile(directory), errors);
             }
             else
             {
-                errors.Add("--resume: needs --output-dir, the folder of the run to go on with");
+                string found = directory is null ? string.Empty : $"; {directory} holds none (no run.json)";
+                errors.Add($"--resume: needs --output-dir, the folder of the run to go on with{found}");
             }
         }
 

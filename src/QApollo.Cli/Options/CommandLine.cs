@@ -14,9 +14,6 @@ internal sealed class CommandLine
     public CommandLine(Command command, IReadOnlyList<OptionSpec> specs)
     {
         _specs = specs;
-
-        // Reported by Read, together with everything else that is wrong.
-        command.TreatUnmatchedTokensAsErrors = false;
         foreach (OptionSpec spec in specs)
         {
             if (spec.IsFlag)
@@ -40,13 +37,17 @@ internal sealed class CommandLine
         }
     }
 
+    /// <summary>"qapollo data prepare": what was typed to get there.</summary>
+    public static string PathOf(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{PathOf(parent)} {result.Command.Name}" : "qapollo";
+
     /// <summary>Reads the given options; every fault is added to <paramref name="errors"/>.</summary>
     public OptionValues Read(ParseResult result, ICollection<string> errors)
     {
         var values = new OptionValues(_specs);
         if (result.UnmatchedTokens.Count > 0)
         {
-            errors.Add($"{string.Join(' ', result.UnmatchedTokens)}: no option of {result.CommandResult.Command.Name}; see: qapollo {PathOf(result.CommandResult)} --help");
+            errors.Add($"{string.Join(' ', result.UnmatchedTokens)}: no option of {result.CommandResult.Command.Name}; see: {PathOf(result.CommandResult)} --help");
         }
 
         foreach ((OptionSpec spec, Option<string[]> option) in _options)
@@ -83,10 +84,6 @@ internal sealed class CommandLine
         OptionValues values = Read(result, errors);
         return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
     }
-
-    /// <summary>"data prepare": the command as it was typed, without the program's name.</summary>
-    private static string PathOf(CommandResult result) =>
-        result.Parent is CommandResult { Parent: not null } parent ? $"{PathOf(parent)} {result.Command.Name}" : result.Command.Name;
 
     private static string Describe(OptionSpec spec)
     {

@@ -49,7 +49,7 @@ public sealed class TrainingRun
 
     /// <summary>Restores the newest complete checkpoint of the run's folder.</summary>
     /// <returns>The checkpoint's path.</returns>
-    /// <exception cref="UsageException">There is none, or it belongs to another model, tokenizer or seed.</exception>
+    /// <exception cref="UsageException">There is none, or it belongs to another model, tokenizer or seed, or has more steps than the run.</exception>
     /// <exception cref="InvalidFileException">It is damaged.</exception>
     public string Resume()
     {
@@ -70,6 +70,11 @@ public sealed class TrainingRun
         if (state.Seed != seed)
         {
             throw new UsageException($"--resume: {path} was trained with --seed {state.Seed}, not {seed}: pass that one, or none");
+        }
+
+        if (state.Step > _options.MaxSteps)
+        {
+            throw new UsageException($"--max-steps: {path} has done {state.Step} steps, more than {_options.MaxSteps}: name as many or more");
         }
 
         if (state.DataTokens != 0 && state.DataTokens != _batches.DataTokens)
