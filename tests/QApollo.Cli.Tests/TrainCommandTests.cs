@@ -26,6 +26,9 @@ public class TrainCommandTests
         using var options = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(tiny.RunFolder("run"), "run.json")));
         Assert.Equal(12, options.RootElement.GetProperty("maxSteps").GetInt32());
         Assert.Equal("apollo-mini", options.RootElement.GetProperty("optimizer").GetString());
+        string device = options.RootElement.GetProperty("device").GetString()!;
+        Assert.Matches("^(cpu|cuda:[0-9]+)$", device);
+        Assert.Contains($"device: {device}, ", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

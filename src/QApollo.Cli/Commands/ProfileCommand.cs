@@ -23,10 +23,10 @@ internal static class ProfileCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = PlanCommand.ReadOptions(commandLine, parsed);
-        var choice = new DeviceChoice(values, defaultText: "cpu");
+        var choice = new DeviceChoice(values);
         (TrainingOptions options, MemoryReport plan) = PlanCommand.MakeReport(values, choice);
-        Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Profile.Name}");
         using IDevice device = choice.Open();
+        Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Describe(device)}");
         ProfileReport report = new Profiler(device, device is CudaDevice cuda ? cuda.MemoryInfo : null).Run(options, plan, values.Get(R.Steps));
         if (values.Get(R.Json))
         {

@@ -30,7 +30,10 @@ internal static class TrainCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ReadOptions(commandLine, parsed);
-        var deviceChoice = new DeviceChoice(values, defaultText: "cpu");
+        var deviceChoice = new DeviceChoice(values);
+
+        // A resumed run goes on where it began: another device would round otherwise.
+        values.Set(T.Device, deviceChoice.Name);
         PlannedRun planned = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), deviceChoice);
         TrainingOptions options = planned.Options;
         string directory = values.GetText(T.OutputDir)
@@ -62,6 +65,7 @@ internal static class TrainCommand
         TextWriter notes = Notes(values);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        notes.WriteLine($"device: {deviceChoice.Describe(device)}");
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)

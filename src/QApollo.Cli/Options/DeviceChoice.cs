@@ -2,6 +2,7 @@ using System.Globalization;
 using QApollo.Cpu;
 using QApollo.Cuda;
 using QApollo.Devices;
+using QApollo.Memory;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -9,33 +10,70 @@ namespace QApollo.Cli.Options;
 /// <summary>The device that --device names: its sizes, the device itself, and what memory it has free.</summary>
 internal sealed class DeviceChoice
 {
-    private readonly string _text;
+    private const string Auto = "auto";
+
     private readonly int _threads;
     private readonly int _ordinal = -1;
 
     /// <param name="defaultText">What counts when --device is not given.</param>
     /// <exception cref="UsageException">There is no such device.</exception>
-    public DeviceChoice(OptionValues values, string defaultText)
+    public DeviceChoice(OptionValues values, string defaultText = Auto)
     {
-        _text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
-        _threads = values.Get(DataOptionTable.Threads);
-        string[] parts = _text.Split(':');
+        string text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
+        int threads = values.Get(DataOptionTable.Threads);
+        _threads = threads == 0 ? Environment.ProcessorCount : threads;
+        string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
         string ordinal = parts.Length == 2 ? parts[1] : "0";
         if (isCuda && int.TryParse(ordinal, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
         {
             _ordinal = number;
         }
-        else if (_text != "cpu")
+        else if (text == Auto)
         {
-            throw new UsageException($"--device: '{_text}' is not known; it takes cpu, cuda, or cuda:0, cuda:1, ...");
+            CudaSearch search = CudaSearch.Run();
+            _ordinal = search.Card?.Ordinal ?? -1;
+            WhyNotGpu = search.WhyNot;
+        }
+        else if (text != "cpu")
+        {
+            throw new UsageException($"--device: '{text}' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ...");
         }
     }
 
+    /// <summary>The device in force as --device takes it: cpu, or cuda:n.</summary>
+    public string Name => _ordinal >= 0 ? string.Create(CultureInfo.InvariantCulture, $"cuda:{_ordinal}") : "cpu";
+
+    /// <summary>Why `auto` passed over a GPU; null where it did not, and where there is no driver.</summary>
+    public string? WhyNotGpu { get; }
+
     /// <summary>What the memory plan must know; asks no driver.</summary>
-    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile() : new CpuProfile(_threads == 0 ? Environment.ProcessorCount : _threads);
+    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile() : new CpuProfile(_threads);
 
     public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal) : new CpuDevice(_threads);
+
+    /// <summary>The device for a command that needs no plan beforehand; says so when a GPU was passed over.</summary>
+    public static IDevice OpenFor(OptionValues values)
+    {
+        var choice = new DeviceChoice(values);
+        if (choice.WhyNotGpu is not null)
+        {
+            Console.Error.WriteLine($"device: {choice.Name} ({choice.WhyNotGpu})");
+        }
+
+        return choice.Open();
+    }
+
+    /// <summary>One line about an opened device, and why it is no other.</summary>
+    public string Describe(IDevice device)
+    {
+        string found = device is CudaDevice { Card: { } card }
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{card.Name}, {ByteSize.Format(card.TotalBytes)}, compute capability {card.CapabilityMajor}.{card.CapabilityMinor}")
+            : string.Create(CultureInfo.InvariantCulture, $"{_threads} thread{(_threads == 1 ? string.Empty : "s")}");
+        return $"{Name}, {found}{(WhyNotGpu is null ? string.Empty : $" ({WhyNotGpu})")}";
+    }
 
     /// <summary>Bytes that a plan may take now, the driver's context included.</summary>
     public long FreeBytes()

@@ -116,7 +116,8 @@ internal static class TrainOptionTable
     public static OptionSpec<string> HostBudget { get; } = Spec.Text(
         "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
 
-    public static OptionSpec<string> Device { get; } = Spec.Text("--device", RunGroup, "Where to compute.", "cpu, cuda, cuda:1", "cpu");
+    public static OptionSpec<string> Device { get; } = Spec.Text(
+        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda, cuda:1", "auto");
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 

@@ -22,11 +22,35 @@ public sealed record CudaCard(
     private const int ComputeCapabilityMinor = 76;
     private const int MaxSharedMemoryPerBlockOptIn = 97;
 
+    /// <summary>Why the card cannot be used, it or its driver being too old; null when it can.</summary>
+    public string? WhyUnsupported
+    {
+        get
+        {
+            if (CapabilityMajor < 8)
+            {
+                return $"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later)";
+            }
+
+            return DriverVersion < NeededDriver
+                ? $"the NVIDIA driver supports CUDA {DriverVersion / 1000}.{DriverVersion % 1000 / 10}; 11.8 or newer is needed: update the driver to 520 or newer"
+                : null;
+        }
+    }
+
+    /// <summary>How many GPUs the driver sees.</summary>
+    internal static unsafe int Count(CudaDriver driver)
+    {
+        int count;
+        driver.Check(driver.Table.DeviceGetCount(&count), "cuDeviceGetCount");
+        return count;
+    }
+
     /// <exception cref="CudaException">There is no such GPU.</exception>
     internal static unsafe CudaCard Read(CudaDriver driver, int ordinal)
     {
-        int count, handle, version;
-        driver.Check(driver.Table.DeviceGetCount(&count), "cuDeviceGetCount");
+        int handle, version;
+        int count = Count(driver);
         if (ordinal < 0 || ordinal >= count)
         {
             throw new CudaException($"there is no GPU {ordinal}: the driver sees {count}, numbered from 0");
@@ -55,14 +79,9 @@ public sealed record CudaCard(
     /// <exception cref="CudaException">The card or its driver is too old.</exception>
     internal void RequireSupported()
     {
-        if (CapabilityMajor < 8)
+        if (WhyUnsupported is { } reason)
         {
-            throw new CudaException($"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later); use --device cpu");
-        }
-
-        if (DriverVersion < NeededDriver)
-        {
-            throw new CudaException($"the NVIDIA driver supports CUDA {DriverVersion / 1000}.{DriverVersion % 1000 / 10}; 11.8 or newer is needed: update the driver to 520 or newer");
+            throw new CudaException($"{reason}; or use --device cpu");
         }
     }
 }

@@ -47,6 +47,28 @@ public sealed class CudaDriverSimtTests : IDisposable
     }
 
     [Fact]
+    public void Auto_takes_a_card_that_can_be_used()
+    {
+        Assert.Equal((0, null), (CudaSearch.Run(_copy).Card!.Ordinal, CudaSearch.Run(_copy).WhyNot));
+    }
+
+    [Theory]
+    [InlineData(11080, 1, 7, "CPU emulation has compute capability 7.5; 8.0 or newer is needed (RTX 30 series, A100 and later)")]
+    [InlineData(11020, 1, 8, "the NVIDIA driver supports CUDA 11.2; 11.8 or newer is needed: update the driver to 520 or newer")]
+    [InlineData(11080, 0, 8, "the CUDA driver sees no NVIDIA GPU; check that one is built in and not hidden by CUDA_VISIBLE_DEVICES, or use --device cpu")]
+    public void Auto_says_why_it_takes_none(int driverVersion, int devices, int major, string reason)
+    {
+        _library.Claim(driverVersion, devices, major, minor: 5);
+        Assert.Equal(new CudaSearch(null, reason), CudaSearch.Run(_copy));
+    }
+
+    [Fact]
+    public void Auto_is_silent_without_a_driver()
+    {
+        Assert.Equal(new CudaSearch(null, null), CudaSearch.Run("/nowhere/libcuda.so"));
+    }
+
+    [Fact]
     public void With_less_memory_than_is_asked_for()
     {
         _library.Claim(memoryBytes: 1 << 30);
