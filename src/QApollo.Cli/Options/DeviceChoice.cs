@@ -13,6 +13,7 @@ internal sealed class DeviceChoice
     private const string Auto = "auto";
 
     private readonly int _threads;
+    private readonly CudaOptions _cuda;
     private readonly int _ordinal = -1;
 
     /// <param name="defaultText">What counts when --device is not given.</param>
@@ -21,6 +22,7 @@ internal sealed class DeviceChoice
     {
         string text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
         int threads = values.Get(DataOptionTable.Threads);
+        _cuda = new CudaOptions { UseGraphs = !values.Get(T.NoCudaGraphs) };
         _threads = threads == 0 ? Environment.ProcessorCount : threads;
         string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
@@ -50,7 +52,7 @@ internal sealed class DeviceChoice
     /// <summary>What the memory plan must know; asks no driver.</summary>
     public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile() : new CpuProfile(_threads);
 
-    public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal) : new CpuDevice(_threads);
+    public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal, options: _cuda) : new CpuDevice(_threads);
 
     /// <summary>The device for a command that needs no plan beforehand; says so when a GPU was passed over.</summary>
     public static IDevice OpenFor(OptionValues values)

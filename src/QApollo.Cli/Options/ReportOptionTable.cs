@@ -17,7 +17,7 @@ internal static class ReportOptionTable
 
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. Memory, Json, Html];
 
-    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.Seed, Steps, Json, Html, Markdown];
+    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown];
 
     private static IReadOnlyList<OptionSpec> Memory =>
     [

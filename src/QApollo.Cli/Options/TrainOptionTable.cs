@@ -119,6 +119,9 @@ internal static class TrainOptionTable
     public static OptionSpec<string> Device { get; } = Spec.Text(
         "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda, cuda:1", "auto");
 
+    public static FlagSpec NoCudaGraphs { get; } = Spec.Flag(
+        "--no-cuda-graphs", RunGroup, "Launch each kernel by itself on a GPU, for comparison; results are the same.");
+
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
     public static OptionSpec<string> OutputDir { get; } = Spec.Text(
@@ -165,7 +168,7 @@ internal static class TrainOptionTable
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice, Budget, HostBudget,
-        Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
+        Device, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, Config,
     ];
 

@@ -53,6 +53,21 @@ public interface IDevice : IDisposable
     /// <summary>Waits for all operations.</summary>
     void Synchronize();
 
+    /// <summary>
+    /// Begins operations that every step repeats on the same buffers, with other scalars. A device may remember them and give
+    /// them to its driver as a whole the next time (CUDA graphs); what they compute, and in which order, stays the same.
+    /// Segments do not nest. Does nothing on a device that gains nothing from it.
+    /// </summary>
+    /// <param name="number">The same for the same operations.</param>
+    void BeginSegment(int number)
+    {
+    }
+
+    /// <summary>Ends what <see cref="BeginSegment"/> began.</summary>
+    void EndSegment()
+    {
+    }
+
     /// <summary>Dequantizes or rearranges a weight for repeated products; see <see cref="DeviceProfile.ExpandedWeightBytes"/>.</summary>
     /// <param name="expansion">U8, of that size.</param>
     void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion);

@@ -5,7 +5,8 @@ namespace QApollo.Devices;
 /// <summary>
 /// Checks the shapes and dtypes of every operation, reports which buffers it reads and writes, and passes it on.
 /// Without an inner device nothing is computed and no memory is needed: the step is rehearsed, and the memory
-/// plan follows from what was reported. Around a real device it measures what the plan promised.
+/// plan follows from what was reported. Around a real device it measures what the plan promised, operation by operation:
+/// segments are not passed on.
 /// </summary>
 public sealed class TracingDevice(DeviceProfile profile, IOperationObserver observer, IDevice? inner = null) : IDevice
 {

@@ -19,9 +19,9 @@ internal sealed unsafe class SimtLibrary(string path)
     public static SimtLibrary Default { get; } = new(Repository.SimtLibrary);
 
     /// <summary>A device with a workspace of its own.</summary>
-    public CudaDevice Open()
+    public CudaDevice Open(CudaOptions? options = null)
     {
-        CudaDevice device = CudaDevice.Open(driverLibrary: path);
+        CudaDevice device = CudaDevice.Open(driverLibrary: path, options: options);
         device.UseWorkspace(AllocateWorkspace(device));
         return device;
     }
@@ -38,6 +38,14 @@ internal sealed unsafe class SimtLibrary(string path)
 
     /// <summary>Contexts, modules, streams, events and allocations that exist.</summary>
     public int LiveObjects() => ((delegate* unmanaged<int>)Export("simt_live_objects"))();
+
+    /// <summary>Kernels launched one by one, graphs launched, and kernels changed in graphs, since the library was loaded.</summary>
+    public (int Launches, int GraphLaunches, int GraphUpdates) Counts()
+    {
+        int launches, graphLaunches, graphUpdates;
+        ((delegate* unmanaged<int*, int*, int*, int>)Export("simt_counts"))(&launches, &graphLaunches, &graphUpdates);
+        return (launches, graphLaunches, graphUpdates);
+    }
 
     /// <summary>Names and block sizes of all kernels.</summary>
     public IReadOnlyDictionary<string, int> Kernels()

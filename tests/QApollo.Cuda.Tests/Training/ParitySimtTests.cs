@@ -1,7 +1,6 @@
 using QApollo.Cpu;
 using QApollo.Cuda.Tests.Simt;
 using QApollo.Devices;
-using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Training;
 using Xunit;
@@ -35,7 +34,7 @@ public class ParitySimtTests
         double first = 0, last = 0;
         for (int step = 0; step < Steps; step++)
         {
-            (int[] tokens, int[] labels) = Batch(options, step % 2);
+            (int[] tokens, int[] labels) = TinyTraining.Batch(options, step % 2);
             StepResult onCpu = expected.Step(tokens, labels);
             StepResult onSimt = actual.Step(tokens, labels);
             Assert.InRange(onSimt.Loss, onCpu.Loss * (1 - LossTolerance), onCpu.Loss * (1 + LossTolerance));
@@ -65,40 +64,17 @@ public class ParitySimtTests
         List<StepResult> results = [];
         for (int step = 0; step < 3; step++)
         {
-            (int[] tokens, int[] labels) = Batch(options, step);
+            (int[] tokens, int[] labels) = TinyTraining.Batch(options, step);
             results.Add(trainer.Step(tokens, labels));
         }
 
         return results;
     }
 
-    private static TrainingOptions Options(OptimizerKind optimizer, int gradAccum, MemorySpace boundaries, DType gradientDType) => new()
+    private static TrainingOptions Options(OptimizerKind optimizer, int gradAccum, MemorySpace boundaries, DType gradientDType)
     {
-        Model = new LlamaConfig
-        {
-            HiddenSize = 64,
-            IntermediateSize = 91,
-            NumHiddenLayers = 2,
-            NumAttentionHeads = 4,
-            NumKeyValueHeads = 2,
-            HeadDim = 16,
-            VocabSize = 131,
-            MaxPositionEmbeddings = 64,
-            TieWordEmbeddings = false,
-        },
-        Shape = new StepShape(2, 24, gradAccum),
-        Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.002, 100),
-        Optimizer = new OptimizerOptions { Kind = optimizer },
-        Memory = new MemoryOptions { Boundaries = boundaries, GradientDType = gradientDType, Weights = new WeightFormats(GroupSize: 32) },
-        Seed = 3,
-    };
-
-    /// <summary>Random tokens, each to be followed by a fixed one: something to learn.</summary>
-    private static (int[] Tokens, int[] Labels) Batch(TrainingOptions options, int seed)
-    {
-        var random = new Random(seed);
-        int[] tokens = [.. Enumerable.Range(0, options.Shape.TokensPerStep).Select(_ => random.Next(options.Model.VocabSize))];
-        int[] labels = [.. tokens.Select((token, i) => i % 9 == 0 ? -100 : token * 7 % 17)];
-        return (tokens, labels);
+        var schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.002, 100);
+        TrainingOptions options = TinyTraining.Options(optimizer, gradAccum, boundaries, gradientDType, schedule);
+        return options with { Optimizer = options.Optimizer with { WeightDecay = 0 } };
     }
 }
