@@ -1,3 +1,4 @@
+using QApollo.Cuda.Blas;
 using QApollo.Cuda.Driver;
 using QApollo.Cuda.Graphs;
 using QApollo.Devices;
@@ -14,6 +15,7 @@ public sealed unsafe partial class CudaDevice : IDevice
     private readonly KernelModules _modules;
     private readonly nint _stream;
     private readonly CommandStream _commands;
+    private readonly ProductTable _products;
     private readonly UploadRing _uploads;
     private readonly TransferQueue _transfers;
     private readonly HashSet<(MemorySpace Space, nint Address)> _allocations = [];
@@ -23,6 +25,8 @@ public sealed unsafe partial class CudaDevice : IDevice
     private CudaDevice(CudaContext context, CudaOptions options)
     {
         _context = context;
+        _products = ProductTable.Open(options);
+        Profile = new CudaProfile(usesCublasLt: _products.Library is not null);
         _modules = new KernelModules(context);
         _stream = context.CreateStream();
         _commands = new CommandStream(new Submission(context, _modules, _stream), options.UseGraphs);
@@ -30,7 +34,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         _transfers = new TransferQueue(context, _stream);
     }
 
-    public DeviceProfile Profile { get; } = new CudaProfile();
+    public DeviceProfile Profile { get; }
 
     /// <summary>The GPU behind the device.</summary>
     public CudaCard Card => _context.Card;
@@ -45,7 +49,16 @@ public sealed unsafe partial class CudaDevice : IDevice
         CudaDriver driver = CudaDriver.Open(driverLibrary);
         CudaCard card = CudaCard.Read(driver, ordinal);
         card.RequireSupported();
-        return new CudaDevice(new CudaContext(driver, card), options ?? new CudaOptions());
+        var context = new CudaContext(driver, card);
+        try
+        {
+            return new CudaDevice(context, options ?? new CudaOptions());
+        }
+        catch (CudaException)
+        {
+            context.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Bytes of device memory that are free, and all of them, as the driver counts.</summary>
@@ -138,11 +151,6 @@ public sealed unsafe partial class CudaDevice : IDevice
         _commands.EndSegment();
     }
 
-    /// <summary>Does nothing: the products read codes as they are stored.</summary>
-    public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion)
-    {
-    }
-
     public void Dispose()
     {
         if (_closed)
@@ -159,6 +167,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         }
 
         _allocations.Clear();
+        _products.Dispose();
         _transfers.Dispose();
         _uploads.Dispose();
         _context.DestroyStream(_stream);

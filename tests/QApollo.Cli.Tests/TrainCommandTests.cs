@@ -87,6 +87,8 @@ public class TrainCommandTests
         { ["train", "--no-such-option"], "--no-such-option" },
         { ["train", "--model", "8m"], "presets are" },
         { ["train", "--device", "tpu"], "--device: 'tpu' is not known" },
+        { ["train", "--gemm", "mkl"], "--gemm: 'mkl' is not valid; it takes auto, own, cublaslt" },
+        { ["train", "--gemm-products", "forward"], "--gemm-products: 'forward' is no product" },
         { ["train", "--data", "/no/such/file.txt"], "/no/such/file.txt" },
         { ["train", "--resume"], "--resume: needs --output-dir" },
         { ["train", "--resume", "--output-dir", "/no/such/run"], "--resume: needs --output-dir" },

@@ -7,6 +7,7 @@
 #undef blockDim
 #undef gridDim
 #include "graph.h"
+#include "stream.h"
 #include <algorithm>
 #include <deque>
 #include <functional>
@@ -30,7 +31,7 @@ struct Stream {
     std::thread::id capturer;
     bool invalidated;
 };
-struct Event { Stream* stream; };
+struct Event { Stream* stream; double time; };
 struct Allocation { void* mapping; size_t mapped_bytes, bytes; };
 
 std::recursive_mutex api_lock;
@@ -40,6 +41,7 @@ uint64_t used_bytes;
 int live_objects;
 std::set<Graph*> graphs;
 struct Counts { int launches, graph_launches, graph_updates; } counts;
+double clock_ms; // virtual: a kernel takes a millisecond, whatever it does
 thread_local bool has_context;
 thread_local simt::Order launch_order = simt::Order::Ascending;
 std::string message;
@@ -88,6 +90,7 @@ int validate(const simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsi
 }
 
 int run(const simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsigned shared_bytes, void** parameters) {
+    clock_ms += 1;
     return simt::Launcher::instance().launch(kernel, grid, block, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
 }
 
@@ -129,6 +132,21 @@ int unmap(void* address) {
     return Success;
 }
 
+}
+
+bool simt_has_context() { return has_context; }
+
+int simt_submit(void* stream, double milliseconds, std::function<void()> work) {
+    std::lock_guard<std::recursive_mutex> guard(api_lock);
+    auto* target = static_cast<Stream*>(stream);
+    auto timed = [=] {
+        clock_ms += milliseconds;
+        work();
+    };
+    if (target->capture) return capture(target, Node(timed));
+    drain(target);
+    timed();
+    return Success;
 }
 
 using Guard = std::lock_guard<std::recursive_mutex>;
@@ -234,11 +252,20 @@ API cuStreamWaitEvent(void* stream, void* event, unsigned) {
     if (Stream* recorded = static_cast<Event*>(event)->stream) drain(recorded);
     return Success;
 }
-API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr}; live_objects++; return Success; }
+API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr, 0}; live_objects++; return Success; }
 API cuEventDestroy_v2(void* event) { delete static_cast<Event*>(event); live_objects--; return Success; }
-API cuEventRecord(void* event, void* stream) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; static_cast<Event*>(event)->stream = static_cast<Stream*>(stream); return Success; }
+API cuEventRecord(void* event, void* stream) {
+    Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
+    *static_cast<Event*>(event) = {static_cast<Stream*>(stream), clock_ms};
+    return Success;
+}
 API cuEventSynchronize(void* event) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; return cuStreamWaitEvent(nullptr, event, 0); }
-API cuEventElapsedTime(float* milliseconds, void*, void*) { *milliseconds = 0; return Success; }
+API cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
+    Guard guard(api_lock);
+    *milliseconds = float(static_cast<Event*>(end)->time - static_cast<Event*>(begin)->time);
+    return Success;
+}
 
 API cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, void* stream) {
     Guard guard(api_lock);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using QApollo.Cpu;
 using QApollo.Cuda;
+using QApollo.Cuda.Blas;
 using QApollo.Devices;
 using QApollo.Memory;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -17,12 +18,13 @@ internal sealed class DeviceChoice
     private readonly int _ordinal = -1;
 
     /// <param name="defaultText">What counts when --device is not given.</param>
+    /// <param name="isPlan">Nothing will be computed: the answer depends on the options alone, not on a cuBLASLt that happens to be here.</param>
     /// <exception cref="UsageException">There is no such device.</exception>
-    public DeviceChoice(OptionValues values, string defaultText = Auto)
+    public DeviceChoice(OptionValues values, string defaultText = Auto, bool isPlan = false)
     {
         string text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
         int threads = values.Get(DataOptionTable.Threads);
-        _cuda = new CudaOptions { UseGraphs = !values.Get(T.NoCudaGraphs) };
+        _cuda = ToCudaOptions(values);
         _threads = threads == 0 ? Environment.ProcessorCount : threads;
         string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
@@ -41,6 +43,9 @@ internal sealed class DeviceChoice
         {
             throw new UsageException($"--device: '{text}' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ...");
         }
+
+        bool isFound = _cuda.Gemm == GemmChoice.Auto && !isPlan && _ordinal >= 0 && CublasLtLibrary.Find(_cuda.CublasLtPath) is not null;
+        UsesCublasLt = _ordinal >= 0 && (_cuda.Gemm == GemmChoice.CublasLt || isFound);
     }
 
     /// <summary>The device in force as --device takes it: cpu, or cuda:n.</summary>
@@ -49,14 +54,19 @@ internal sealed class DeviceChoice
     /// <summary>Why `auto` passed over a GPU; null where it did not, and where there is no driver.</summary>
     public string? WhyNotGpu { get; }
 
+    /// <summary>Whether cuBLASLt may multiply: the plan counts what it needs.</summary>
+    public bool UsesCublasLt { get; }
+
     /// <summary>What the memory plan must know; asks no driver.</summary>
-    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile() : new CpuProfile(_threads);
+    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile(UsesCublasLt) : new CpuProfile(_threads);
 
     public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal, options: _cuda) : new CpuDevice(_threads);
 
     /// <summary>The device for a command that needs no plan beforehand; says so when a GPU was passed over.</summary>
     public static IDevice OpenFor(OptionValues values)
     {
+        // A model in use has few products that are large, and no memory planned for cuBLASLt.
+        values.Set(T.Gemm, GemmChoice.Own);
         var choice = new DeviceChoice(values);
         if (choice.WhyNotGpu is not null)
         {
@@ -86,9 +96,21 @@ internal sealed class DeviceChoice
         }
 
         // The driver counts after it made a context here, which the plan counts too.
-        using var device = CudaDevice.Open(_ordinal);
+        using var device = CudaDevice.Open(_ordinal, options: new CudaOptions());
         return device.MemoryInfo().Free + device.Profile.ContextBytes;
     }
+
+    private static CudaOptions ToCudaOptions(OptionValues values) => new()
+    {
+        UseGraphs = !values.Get(T.NoCudaGraphs),
+        Gemm = values.Get(T.Gemm),
+        CublasLtPath = values.GetText(T.CublasLt),
+        ProductsByCublasLt = values.IsGiven(T.GemmProducts) ? [.. values.Get(T.GemmProducts).Select(ToProduct)] : null,
+    };
+
+    private static ProductShape ToProduct(string text) => ProductShape.TryParse(text, out ProductShape product)
+        ? product
+        : throw new UsageException($"--gemm-products: '{text}' is no product; copy them from a run.json: {new ProductShape(ProductKind.Forward, 2048, 4096, 4096, DType.U8, 128, DType.BF16)}");
 
     /// <summary>Ordinary memory that is free on this machine, or under the limit of its container.</summary>
     public static long FreeHostBytes()

@@ -102,11 +102,20 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>The host waits for all work of the stream.</summary>
     public void Synchronize(nint stream) => Driver.Check(_table.StreamSynchronize(stream), "cuStreamSynchronize");
 
-    public nint CreateEvent()
+    /// <param name="timed">Whether time between it and another can be asked for; it costs a little.</param>
+    public nint CreateEvent(bool timed = false)
     {
         nint created;
-        Driver.Check(_table.EventCreate(&created, DisableTiming), "cuEventCreate");
+        Driver.Check(_table.EventCreate(&created, timed ? 0 : DisableTiming), "cuEventCreate");
         return created;
+    }
+
+    /// <summary>Between two timed events that have happened.</summary>
+    public double ElapsedMilliseconds(nint begin, nint end)
+    {
+        float milliseconds;
+        Driver.Check(_table.EventElapsedTime(&milliseconds, begin, end), "cuEventElapsedTime");
+        return milliseconds;
     }
 
     public void DestroyEvent(nint destroyed) => Driver.Check(_table.EventDestroy(destroyed), "cuEventDestroy");

@@ -1,3 +1,4 @@
+using QApollo.Cuda.Blas;
 using QApollo.Cuda.Driver;
 
 namespace QApollo.Cuda.Graphs;
@@ -20,6 +21,9 @@ internal sealed class CommandStream(Submission submission, bool useGraphs) : IDi
     public void Copy(nint source, nint target, long bytes) => Add(new Command(CommandKind.Copy), [source, target, bytes]);
 
     public void Fill(nint target, byte value, long bytes) => Add(new Command(CommandKind.Fill), [target, (int)value, bytes]);
+
+    public void Multiply(LtProduct product, nint a, nint b, nint addend, nint result, nint workspace) =>
+        Add(new Command(CommandKind.Product, Product: product), [a, b, addend, result, workspace]);
 
     public void BeginSegment(int number)
     {

@@ -10,7 +10,12 @@ internal sealed unsafe class Submission(CudaContext context, KernelModules modul
     public nint Stream { get; } = stream;
 
     /// <summary>Whether a command needs no more of the driver than to be taken: nothing to load, no limit to raise.</summary>
-    public bool IsPrepared(in Command command) => command.Kernel is not { } kernel || modules.IsPrepared(kernel, command.SharedBytes);
+    public bool IsPrepared(in Command command) => command.Kind switch
+    {
+        CommandKind.Kernel => modules.IsPrepared(command.Kernel!, command.SharedBytes),
+        CommandKind.Product => command.Product!.HasRun,
+        _ => true,
+    };
 
     public void Submit(in Command command, ReadOnlySpan<KernelArgument> arguments)
     {
@@ -21,6 +26,10 @@ internal sealed unsafe class Submission(CudaContext context, KernelModules modul
                 break;
             case CommandKind.Copy:
                 Context.Copy((nint)arguments[0].Bits, (nint)arguments[1].Bits, arguments[2].Bits, Stream);
+                break;
+            case CommandKind.Product:
+                command.Product!.Run(
+                    (nint)arguments[0].Bits, (nint)arguments[1].Bits, (nint)arguments[2].Bits, (nint)arguments[3].Bits, (nint)arguments[4].Bits, Stream);
                 break;
             default:
                 Context.Fill((nint)arguments[0].Bits, (byte)arguments[1].Bits, arguments[2].Bits, Stream);

@@ -68,6 +68,17 @@ public interface IDevice : IDisposable
     {
     }
 
+    /// <summary>
+    /// Lets a device that has several ways of computing a product measure them, before there is anything to compute; what it
+    /// has chosen stays for its lifetime. Does nothing on a device that has one way.
+    /// </summary>
+    /// <param name="products">Those of a step.</param>
+    /// <param name="productsPerExpansion">Products that an expanded weight serves: over so many its expansion is spread.</param>
+    /// <param name="memory">U8 of zeros, and zeros again afterwards; large enough for the operands of any of the products.</param>
+    void ChooseProducts(IReadOnlyList<ProductShape> products, int productsPerExpansion, Tensor memory)
+    {
+    }
+
     /// <summary>Dequantizes or rearranges a weight for repeated products; see <see cref="DeviceProfile.ExpandedWeightBytes"/>.</summary>
     /// <param name="expansion">U8, of that size.</param>
     void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion);

@@ -38,7 +38,7 @@ public sealed class TrainingStep
         _layerGradients = new GradientScratch(
             table, weights.Layers[0].Matrices.Append(weights.Layers[0].InputNorm).Append(weights.Layers[0].PostAttentionNorm),
             options.Memory.GradientDType, release);
-        _expansions = new LayerExpansions(table, weights, profile, _shape);
+        _expansions = new LayerExpansions(table, weights, profile, isEnabled: options.Memory.ExpandWeights && _shape.GradAccum > 1);
         _logSumExp = table.Transient("head.log_sum_exp", DType.F32, 1, _shape.TokensPerStep, TensorCategory.Logits);
 
         // A sliced head reads the last layer's output once more after its gradient exists; otherwise they share a boundary.
