@@ -16,6 +16,7 @@ public sealed partial class CudaDevice : IOperationClock
             _marks.Add(_context.CreateEvent(timed: true));
         }
 
+        _commands.Cut();
         _context.Record(_marks[_usedMarks], _stream);
         return _usedMarks++;
     }

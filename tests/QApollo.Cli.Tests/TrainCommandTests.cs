@@ -26,6 +26,9 @@ public class TrainCommandTests
         using var options = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(tiny.RunFolder("run"), "run.json")));
         Assert.Equal(12, options.RootElement.GetProperty("maxSteps").GetInt32());
         Assert.Equal("apollo-mini", options.RootElement.GetProperty("optimizer").GetString());
+        string device = options.RootElement.GetProperty("device").GetString()!;
+        Assert.Matches("^(cpu|cuda:[0-9]+)$", device);
+        Assert.Contains($"device: {device}, ", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -138,6 +141,8 @@ public class TrainCommandTests
         { ["train", "--no-such-option"], "--no-such-option" },
         { ["train", "--model", "8m"], "presets are" },
         { ["train", "--device", "tpu"], "--device: 'tpu' is not known" },
+        { ["train", "--gemm", "mkl"], "--gemm: 'mkl' is not valid; it takes auto, own, cublaslt" },
+        { ["train", "--gemm-products", "forward"], "--gemm-products: 'forward' is no product" },
         { ["train", "--data", "/no/such/file.txt"], "/no/such/file.txt" },
         { ["train", "--resume"], "--resume: needs --output-dir" },
         { ["train", "--resume", "--output-dir", "/no/such/run"], "--resume: needs --output-dir" },

@@ -57,7 +57,7 @@ internal static class EvalCommand
         var batchOptions = new BatchOptions(
             values.Get(BatchSize), length, folder.Config.VocabSize, tokenizer.EndOfDocument, Mode: values.Get(T.Packing));
         var batches = new ValidationBatches(data.Train, batchOptions, maxTokens);
-        using IDevice device = new DeviceChoice(values, defaultText: "cpu").Open();
+        using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, batchOptions), device);
         DataScore score;
         using (var progress = new CountView(Console.Error, "scoring", batches.Count, !Console.IsErrorRedirected))

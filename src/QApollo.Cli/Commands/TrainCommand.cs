@@ -4,6 +4,7 @@ using System.Text.Json;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
+using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Data.Tokenizers;
 using QApollo.Devices;
@@ -30,6 +31,9 @@ internal static class TrainCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         (OptionValues values, TrainingOptions wanted, DeviceChoice deviceChoice, ITokenizer tokenizer) = ReadOptions(commandLine, parsed);
+
+        // A resumed run goes on where it began: another device would round otherwise.
+        values.Set(T.Device, deviceChoice.Name);
         PlannedRun planned = BudgetSettings.Resolve(values, wanted, deviceChoice);
         TrainingOptions options = planned.Options;
         values.Set(T.LearningRate, options.Schedule.Peak);
@@ -62,6 +66,8 @@ internal static class TrainCommand
         Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        notes.WriteLine($"device: {deviceChoice.Describe(device)}");
+        RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)
@@ -97,6 +103,21 @@ internal static class TrainCommand
             (interrupt.Say, interrupt.Abort) = (view.OnWarning, view.Abort);
             view.Begin(completedSteps);
             return run.Run(interrupt.Token);
+        }
+    }
+
+    /// <summary>Who multiplies what was measured: a resumed run keeps to it, to leave the same bytes.</summary>
+    private static void RecordProducts(OptionValues values, IDevice device, int products, TextWriter notes)
+    {
+        if (device is not CudaDevice cuda || values.Get(T.Gemm) != GemmChoice.Auto)
+        {
+            return;
+        }
+
+        values.Set(T.GemmProducts, (string[])[.. cuda.ProductsByCublasLt.Select(product => product.ToString())]);
+        if (cuda.CublasLt is { } library)
+        {
+            notes.WriteLine($"products: {cuda.ProductsByCublasLt.Count} of {products} by cuBLASLt {library.Version} ({library.Path})");
         }
     }
 
@@ -159,7 +180,7 @@ internal static class TrainCommand
         }
 
         TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values));
-        DeviceChoice? device = Try(() => new DeviceChoice(values, defaultText: "cpu"));
+        DeviceChoice? device = Try(() => new DeviceChoice(values));
         ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
         DataSettings.CheckPaths(values, errors);
         return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));

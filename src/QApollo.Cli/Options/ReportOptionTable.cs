@@ -23,15 +23,15 @@ internal static class ReportOptionTable
 
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. Memory, Json, Html];
 
-    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.Seed, Steps, Json, Html, Markdown];
+    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown];
 
     public static IReadOnlyList<OptionSpec> Bench { get; } =
-        [.. Memory, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
+        [.. Memory, T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
 
     private static IReadOnlyList<OptionSpec> Memory =>
     [
         T.Model, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize,
-        T.GradDType, T.Boundaries, T.LogitChunk, T.VocabularySlice, T.Device, DataOptionTable.Threads,
+        T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, T.Device, T.Gemm, DataOptionTable.Threads,
     ];
 }

@@ -53,7 +53,7 @@ public sealed record CudaCard(
 
     /// <summary>The card or its driver is too old: why, and what to do; null when it can be used.</summary>
     public string? Problem => CapabilityMajor < 8
-        ? $"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later); use --device cpu"
+        ? $"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later)"
         : DriverVersion < NeededDriver
             ? $"the NVIDIA driver supports CUDA {VersionText(DriverVersion)}; 11.8 or newer is needed: update the driver to 520 or newer"
             : null;
@@ -66,7 +66,7 @@ public sealed record CudaCard(
     {
         if (Problem is { } problem)
         {
-            throw new CudaException(problem);
+            throw new CudaException($"{problem}; or use --device cpu");
         }
     }
 }

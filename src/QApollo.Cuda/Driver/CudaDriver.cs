@@ -12,9 +12,12 @@ internal sealed unsafe class CudaDriver
     public DriverTable Table { get; }
 
     /// <exception cref="CudaException">No driver, no device, or a driver that does not start.</exception>
-    public static CudaDriver Open(string? libraryPath = null)
+    public static CudaDriver Open(string? libraryPath = null) => Open(DriverLibrary.Load(libraryPath));
+
+    /// <exception cref="CudaException">No device, or a driver that does not start.</exception>
+    public static CudaDriver Open(nint library)
     {
-        CudaDriver driver = Load(libraryPath);
+        var driver = new CudaDriver(new DriverTable(library));
         driver.Initialize();
         return driver;
     }
