@@ -1,5 +1,4 @@
 using System.Text.Json;
-using QApollo.Reports;
 
 namespace QApollo.Benchmarks;
 
@@ -26,16 +25,11 @@ public static class BenchmarkReportJson
             json.WriteNumber("timingSeconds", report.TimingSeconds);
             json.WriteNumber("operationSecondsPerStep", report.OperationSeconds);
             json.WriteNumber("tokensPerSecond", report.TokensPerSecond);
-            json.WriteStartArray("threads");
-            foreach (ThreadSpeed speed in report.Speeds)
+            if (report.Speeds.Count > 1)
             {
-                json.WriteStartObject();
-                json.WriteNumber("threads", speed.Threads);
-                json.WriteNumber("tokensPerSecond", speed.TokensPerSecond);
-                json.WriteEndObject();
+                WriteScaling(json, report.Speeds);
             }
 
-            json.WriteEndArray();
             json.WriteStartArray("operations");
             foreach (BenchmarkRow row in BenchmarkText.Filter(report, filter))
             {
@@ -50,6 +44,20 @@ public static class BenchmarkReportJson
         return stream.ToArray();
     }
 
+    private static void WriteScaling(Utf8JsonWriter json, IReadOnlyList<ThreadSpeed> speeds)
+    {
+        json.WriteStartArray("threads");
+        foreach (ThreadSpeed speed in speeds)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("threads", speed.Threads);
+            json.WriteNumber("tokensPerSecond", speed.TokensPerSecond);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
     private static void WriteRow(Utf8JsonWriter json, BenchmarkReport report, BenchmarkRow row)
     {
         json.WriteStartObject();
@@ -60,11 +68,10 @@ public static class BenchmarkReportJson
         json.WriteNumber("medianSeconds", row.MedianSeconds);
         json.WriteNumber("secondsPerStep", row.SecondsPerStep);
         json.WriteNumber("share", row.Share);
-        if (row.Work.Kind != WorkKind.Transfer)
+        if (BenchmarkText.HasRate(report, row))
         {
-            // An operation that is shorter than the clock's tick has no rate.
-            json.WriteNumber(row.IsArithmetic ? "flopsPerSecond" : "bytesPerSecond", double.IsFinite(row.Rate) ? row.Rate : 0);
-            json.WriteNumber("shareOfLimit", double.IsFinite(row.Rate) ? report.ShareOfLimit(row) : 0);
+            json.WriteNumber(row.IsArithmetic ? "flopsPerSecond" : "bytesPerSecond", row.Rate);
+            json.WriteNumber("shareOfLimit", report.ShareOfLimit(row));
         }
 
         if (BenchmarkText.Note(report, row) is { Length: > 0 } note)

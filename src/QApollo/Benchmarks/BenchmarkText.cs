@@ -24,16 +24,20 @@ public static class BenchmarkText
         row.CountPerStep.ToString("0.##", CultureInfo.InvariantCulture),
         (row.MedianSeconds * 1e3).ToString("N3", CultureInfo.InvariantCulture),
         Percent(row.Share),
-        row.Work.Kind == WorkKind.Transfer ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"{row.Rate / 1e9:N1} {(row.IsArithmetic ? "GFLOP/s" : "GB/s")}"),
-        row.Work.Kind == WorkKind.Transfer ? string.Empty : $"{Percent(report.ShareOfLimit(row))} of {(row.IsArithmetic ? "peak" : "copy")}",
+        HasRate(report, row) ? string.Create(CultureInfo.InvariantCulture, $"{row.Rate / 1e9:N1} {(row.IsArithmetic ? "GFLOP/s" : "GB/s")}") : string.Empty,
+        HasRate(report, row) ? $"{Percent(report.ShareOfLimit(row))} of {(row.IsArithmetic ? "peak" : "copy")}" : string.Empty,
         Note(report, row),
     ];
+
+    /// <summary>Whether the row's rate means anything: transfers run beside the operations, and what is too short is not measured.</summary>
+    public static bool HasRate(BenchmarkReport report, BenchmarkRow row) =>
+        row.Work.Kind != WorkKind.Transfer && row.MedianSeconds > ShortestTimings * report.TimingSeconds;
 
     /// <summary>What must be known beside a row's rate; empty for most.</summary>
     public static string Note(BenchmarkReport report, BenchmarkRow row) => row switch
     {
         { Work.Kind: WorkKind.Transfer } => string.Empty,
-        _ when row.MedianSeconds < ShortestTimings * report.TimingSeconds => "too short to time",
+        _ when !HasRate(report, row) => "too short to time",
         _ when report.ShareOfLimit(row) <= 1 => string.Empty,
         { IsArithmetic: true } => "above the measured peak: measure again on a calmer machine",
         _ => "in cache",
