@@ -14,7 +14,7 @@ public sealed class CudaGraphSimtTests : IDisposable
 
     private static readonly Kernel Fill = new("fill", "fill_f32", 256, 4);
 
-    private readonly SimtCopy _simt = new();
+    private readonly SimtCopy _simt = SimtCopy.Of<CudaGraphSimtTests>();
     private readonly CudaContext _context;
     private readonly KernelModules _modules;
     private readonly nint _stream;
@@ -83,7 +83,6 @@ public sealed class CudaGraphSimtTests : IDisposable
         _modules.Dispose();
         _context.Dispose();
         Assert.Equal(0, _simt.Library.LiveObjects());
-        _simt.Dispose();
     }
 
     private void Refuses(int status, Action call)

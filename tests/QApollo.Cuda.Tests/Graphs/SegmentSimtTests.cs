@@ -10,7 +10,7 @@ public sealed class SegmentSimtTests : IDisposable
 {
     private const int Elements = 64;
 
-    private readonly SimtCopy _simt = new();
+    private readonly SimtCopy _simt = SimtCopy.Of<SegmentSimtTests>();
     private readonly CudaDevice _device;
     private readonly DeviceMemory _memory;
     private readonly Tensor _a;
@@ -43,18 +43,19 @@ public sealed class SegmentSimtTests : IDisposable
     [Fact]
     public void Without_graphs_every_pass_launches_one_by_one()
     {
-        using var simt = new SimtCopy();
-        using CudaDevice device = simt.Library.Open(new CudaOptions { UseGraphs = false });
+        using CudaDevice device = _simt.Library.Open(new CudaOptions { UseGraphs = false });
         using var memory = new DeviceMemory(device, 1 << 20);
         Tensor tensor = memory.Zeros(DType.F32, 1, Elements);
-        for (int pass = 0; pass < 4; pass++)
+        (int Launches, int, int) counts = Count(() =>
         {
-            device.BeginSegment(0);
-            device.Fill(tensor, 1f);
-            device.EndSegment();
-        }
-
-        Assert.Equal((4, 0, 0), simt.Library.Counts());
+            for (int pass = 0; pass < 4; pass++)
+            {
+                device.BeginSegment(0);
+                device.Fill(tensor, 1f);
+                device.EndSegment();
+            }
+        });
+        Assert.Equal((4, 0, 0), counts);
     }
 
     [Fact]
@@ -200,7 +201,6 @@ public sealed class SegmentSimtTests : IDisposable
         _memory.Dispose();
         _device.Dispose();
         Assert.Equal(0, _simt.Library.LiveObjects());
-        _simt.Dispose();
     }
 
     private void Segment(Action operations)

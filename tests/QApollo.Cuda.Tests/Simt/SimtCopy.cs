@@ -13,5 +13,20 @@ internal sealed class SimtCopy : IDisposable
 
     public SimtLibrary Library { get; }
 
+    /// <summary>The copy of one test class, whose tests do not run beside each other. A copy keeps its threads' stacks, so a process cannot have many.</summary>
+    public static SimtCopy Of<TTests>() => PerClass<TTests>.Copy;
+
     public void Dispose() => File.Delete(Path);
+
+    private static class PerClass<TTests>
+    {
+        public static SimtCopy Copy { get; } = Create();
+
+        private static SimtCopy Create()
+        {
+            var copy = new SimtCopy();
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => copy.Dispose();
+            return copy;
+        }
+    }
 }

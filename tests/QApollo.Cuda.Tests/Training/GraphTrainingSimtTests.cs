@@ -8,11 +8,11 @@ using Xunit;
 namespace QApollo.Cuda.Tests.Training;
 
 /// <summary>Training with CUDA graphs leaves the same bytes as training without them.</summary>
-public sealed class GraphTrainingSimtTests : IDisposable
+public sealed class GraphTrainingSimtTests
 {
     private const int Steps = 5;
 
-    private readonly SimtCopy _simt = new();
+    private readonly SimtCopy _simt = SimtCopy.Of<GraphTrainingSimtTests>();
 
     [Theory]
     [InlineData(OptimizerKind.ApolloMini, 1, MemorySpace.Device)]
@@ -104,8 +104,6 @@ public sealed class GraphTrainingSimtTests : IDisposable
         trainer.Step(tokens, labels);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
-
-    public void Dispose() => _simt.Dispose();
 
     private byte[] Train(TrainingOptions options, bool useGraphs, params IReleaseHook[] hooks)
     {
