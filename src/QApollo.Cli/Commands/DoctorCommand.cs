@@ -3,6 +3,7 @@ using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Cpu;
 using QApollo.Cuda;
+using QApollo.Cuda.Blas;
 using QApollo.Cuda.Driver;
 using QApollo.Diagnostics;
 using QApollo.Training.Planning;
@@ -25,7 +26,7 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var command = new Command("doctor", "Look at this machine and its devices, and test them.");
-        var commandLine = new CommandLine(command, [Device, DataOptionTable.Threads, SimdChoice.Option, OutputDir, ModelOptionTable.Json]);
+        var commandLine = new CommandLine(command, [Device, T.CublasLt, DataOptionTable.Threads, SimdChoice.Option, OutputDir, ModelOptionTable.Json]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
     }
@@ -89,7 +90,7 @@ internal static class DoctorCommand
                 new Finding("vectorInstructions", "vector instructions", string.Join(", ", CpuFeatures.Names)),
                 new Finding("simd", "in use by the CPU device", CpuFeatures.Word(CpuFeatures.Level)),
             ],
-            GpuSoftware = [.. GpuSoftware(survey)],
+            GpuSoftware = [.. GpuSoftware(survey, values.GetText(T.CublasLt))],
             Devices = devices,
             Notes = survey.DriverVersion is not null && OperatingSystem.IsWindows() ? [DoctorText.SharedMemoryNote] : [],
             AskedDevice = asked,
@@ -97,7 +98,7 @@ internal static class DoctorCommand
     }
 
     /// <summary>The driver and the libraries that a GPU would use, found or not.</summary>
-    private static IEnumerable<Finding> GpuSoftware(CudaSurvey survey)
+    private static IEnumerable<Finding> GpuSoftware(CudaSurvey survey, string? cublasLtPath)
     {
         yield return new Finding(
             "driver", "NVIDIA driver", survey.Problem ?? $"supports CUDA {CudaCard.VersionText(survey.DriverVersion!.Value)}, sees {survey.Cards.Count} GPU{(survey.Cards.Count == 1 ? string.Empty : "s")}");
@@ -105,6 +106,8 @@ internal static class DoctorCommand
         {
             yield return new Finding("cudaVersion", "CUDA version of the driver", CudaCard.VersionText(version), version);
         }
+
+        yield return new Finding("cublasLt", "cuBLASLt", CublasLtLibrary.Find(cublasLtPath)?.Path ?? "not found, and not needed: the program's own kernels multiply");
     }
 
     private static DeviceDiagnosis ExamineCpu(int threads)

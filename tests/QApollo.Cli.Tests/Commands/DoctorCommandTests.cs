@@ -33,7 +33,7 @@ public class DoctorCommandTests
     {
         ProcessResult result = QApolloProcess.Run("doctor", "--device", "cpu");
         Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
-        foreach (string text in (string[])["operating system", "vector instructions", "NVIDIA driver", "--budget auto", "largest presets, 1024 tokens", "passed, 2 checks"])
+        foreach (string text in (string[])["operating system", "vector instructions", "NVIDIA driver", "cuBLASLt", "--budget auto", "largest presets, 1024 tokens", "passed, 2 checks"])
         {
             Assert.Contains(text, result.Output, StringComparison.Ordinal);
         }
