@@ -40,7 +40,7 @@ public static class BenchmarkText
         _ when !HasRate(report, row) => "too short to time",
         _ when report.ShareOfLimit(row) <= 1 => string.Empty,
         { IsArithmetic: true } => "above the measured peak: measure again on a calmer machine",
-        _ => "in cache",
+        _ => "in cache, or the copy was disturbed",
     };
 
     /// <summary>The step's time by what bounds it, the longest first.</summary>
