@@ -28,8 +28,8 @@ SECTIONS = {
     "bench": (speed.bench, 90, 300),
     "speed": (speed.speed, 80, 900),
     "reference": (reference.reference, 100, 900),
-    "gemm": (speed.gemm, 60, 300),
-    "graphs": (speed.graphs, 30, 120),
+    "gemm": (speed.gemm, 90, 300),
+    "graphs": (speed.graphs, 60, 120),
     "sanitizer": (sanitizer.sanitizer, 120, 1800),
 }
 QUICK_SECONDS, WHOLE_SECONDS = 570, 7200
@@ -50,7 +50,7 @@ def parse():
     unknown = [name for name in options.only.split(",") if name not in SECTIONS]
     if unknown:
         parser.error(f"--only: there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    options.time_limit = options.time_limit or (QUICK_SECONDS if options.quick or options.tiny else WHOLE_SECONDS)
+    options.time_limit = options.time_limit or (QUICK_SECONDS if options.quick else WHOLE_SECONDS)
     return options
 
 
@@ -95,7 +95,7 @@ def main():
     for name, (section, quick_seconds, whole_seconds) in SECTIONS.items():
         if name not in options.only.split(","):
             continue
-        session.begin(name, quick_seconds if session.quick else whole_seconds)
+        session.begin(name, quick_seconds if options.quick else whole_seconds)
         if session.is_over():
             session.finish("skipped", "the time limit of the whole run is reached")
             continue

@@ -76,7 +76,9 @@ def compare(session, variants, batch=16):
         try:
             entry = summary(session.profile(model, length, batch, *options))
             session.say(f"{name}: {entry['tokensPerSecond']:,.0f} tokens/s")
-        except Unavailable as reason:
+        except (Unavailable, Failed) as reason:
+            if isinstance(reason, Failed) and "cuBLASLt was not found" not in str(reason):
+                raise
             entry = {"note": str(reason)}
             notes.append(f"{name}: {reason}")
         session.record(name, entry)
