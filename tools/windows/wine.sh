@@ -76,15 +76,21 @@ cp -r "ganz" "beschädigt"
 printf X | dd of="beschädigt/step-000012/optimizer.safetensors" bs=1 seek=900 conv=notrunc status=none
 expect "a damaged checkpoint" 1 "does not match its checksum" qapollo train --resume --output-dir "beschädigt" --max-steps 14
 
-# cmd opens the file without letting others write or delete it, for as long as ping runs.
-hold() { "$wine" cmd /c "ping -n $2 127.0.0.1 < \"$1\"" >/dev/null 2>&1 & holder=$!; sleep 1; }
-hold "ganz\\step-000008\\state.json" 30
+# cmd opens the file without letting others delete it, for as long as ping runs.
+hold() {
+    "$wine" cmd /c "ping -n 30 127.0.0.1 < $1" >/dev/null 2>&1 &
+    holder=$!
+    sleep 2
+    kill -0 $holder
+    report "somebody holds $1" $?
+}
+hold 'ganz\step-000008\state.json'
 expect "an old checkpoint that somebody reads does not end the run" 0 "done: " \
     qapollo train --resume --output-dir "ganz" --max-steps 14 --keep 1
 kill $holder 2>/dev/null
 wait $holder 2>/dev/null
 touch "ganz/run.json.tmp"
-hold "ganz\\run.json.tmp" 30
+hold 'ganz\run.json.tmp'
 expect "a file that somebody keeps" 1 "run.json: cannot be written" qapollo train --resume --output-dir "ganz" --max-steps 16
 kill $holder 2>/dev/null
 wait $holder 2>/dev/null
