@@ -11,26 +11,29 @@ internal static class TinyTraining
 {
     /// <param name="schedule">By default one whose learning rate is another in every step.</param>
     public static TrainingOptions Options(
-        OptimizerKind optimizer, int gradAccum, MemorySpace boundaries, DType gradientDType = DType.F32, LearningRateSchedule? schedule = null) => new()
+        OptimizerKind optimizer, int gradAccum, MemorySpace boundaries, DType gradientDType = DType.F32, LearningRateSchedule? schedule = null)
     {
-        Model = new LlamaConfig
+        return new TrainingOptions
         {
-            HiddenSize = 64,
-            IntermediateSize = 91,
-            NumHiddenLayers = 2,
-            NumAttentionHeads = 4,
-            NumKeyValueHeads = 2,
-            HeadDim = 16,
-            VocabSize = 131,
-            MaxPositionEmbeddings = 64,
-            TieWordEmbeddings = false,
-        },
-        Shape = new StepShape(2, 24, gradAccum),
-        Schedule = schedule ?? new LearningRateSchedule(ScheduleKind.Cosine, 0.002, 100, 3),
-        Optimizer = new OptimizerOptions { Kind = optimizer, WeightDecay = 0.1f },
-        Memory = new MemoryOptions { Boundaries = boundaries, GradientDType = gradientDType, Weights = new WeightFormats(GroupSize: 32) },
-        Seed = 3,
-    };
+            Model = new LlamaConfig
+            {
+                HiddenSize = 64,
+                IntermediateSize = 91,
+                NumHiddenLayers = 2,
+                NumAttentionHeads = 4,
+                NumKeyValueHeads = 2,
+                HeadDim = 16,
+                VocabSize = 131,
+                MaxPositionEmbeddings = 64,
+                TieWordEmbeddings = false,
+            },
+            Shape = new StepShape(2, 24, gradAccum),
+            Schedule = schedule ?? new LearningRateSchedule(ScheduleKind.Cosine, 0.002, 100, 3),
+            Optimizer = new OptimizerOptions { Kind = optimizer, WeightDecay = 0.1f },
+            Memory = new MemoryOptions { Boundaries = boundaries, GradientDType = gradientDType, Weights = new WeightFormats(GroupSize: 32) },
+            Seed = 3,
+        };
+    }
 
     /// <summary>Random tokens, each to be followed by a fixed one: something to learn.</summary>
     public static (int[] Tokens, int[] Labels) Batch(TrainingOptions options, int seed)
