@@ -87,7 +87,10 @@ internal readonly record struct LeftMatrix(Tensor Values, bool Transposed)
 
     public int Depth { get; init; } = Transposed ? Values.Rows : Values.Columns;
 
-    /// <summary>Steps first .. + count of the depth.</summary>
+    /// <summary>Steps between the roundings of a sum to memory; a slice keeps that of the whole, and so its bytes.</summary>
+    public int PassDepth { get; } = BlockProduct.PassDepth(Transposed ? Values.Rows : Values.Columns);
+
+    /// <summary>Steps first .. + count of the depth; first is a multiple of <see cref="PassDepth"/>.</summary>
     public LeftMatrix Slice(int first, int count) => this with { FirstStep = FirstStep + first, Depth = count };
 }
 

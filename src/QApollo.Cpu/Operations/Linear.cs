@@ -26,7 +26,8 @@ internal static unsafe class Linear
         }
         else
         {
-            PackedMatrix.PackInputGradient(context, weight, 0, weight.InFeatures, (float*)expansion.Address);
+            PackedMatrix.PackInputGradient(
+                context, weight, 0, weight.InFeatures, BlockProduct.PassDepth(weight.OutFeatures), (float*)expansion.Address);
         }
     }
 
@@ -69,12 +70,13 @@ internal static unsafe class Linear
 
             // Few columns of a deep weight (the head's depth is the vocabulary) would read the output gradient once for each
             // few: many columns are packed a slice of the depth at a time. Every sum still runs in the order of k.
-            for (int k = 0; k < depth; k += split.Depth)
+            int sliceDepth = split.Depth / left.PassDepth * left.PassDepth;
+            for (int k = 0; k < depth; k += sliceDepth)
             {
-                int steps = Math.Min(split.Depth, depth - k);
+                int steps = Math.Min(sliceDepth, depth - k);
                 if (weight.InputGradientExpansion.IsAbsent)
                 {
-                    PackedMatrix.PackInputGradient(context, weight.RowRange(k, steps), column, columns, split.Panels);
+                    PackedMatrix.PackInputGradient(context, weight.RowRange(k, steps), column, columns, left.PassDepth, split.Panels);
                 }
 
                 Product.Run(
@@ -93,7 +95,7 @@ internal static unsafe class Linear
         for (int column = 0; column < input.Columns; column += split.Columns)
         {
             int columns = Math.Min(split.Columns, input.Columns - column);
-            PackedMatrix.PackInputGradient(context, matrix, column, columns, split.Panels);
+            PackedMatrix.PackInputGradient(context, matrix, column, columns, left.PassDepth, split.Panels);
             byte* output = (byte*)weightGradient.Address + (long)column * weightGradient.DType.Size();
             Product.Run(
                 context, left, split.Panels, columns,

@@ -17,7 +17,7 @@ internal sealed unsafe class CublasLt : IDisposable
     public string Path { get; }
 
     /// <summary>"11.11.3".</summary>
-    public string Version 
+    public string Version
     {
         get
         {

@@ -1,3 +1,4 @@
+using QApollo.Cpu.Gemm;
 using QApollo.Devices;
 using QApollo.TestSupport.Contract;
 using Xunit;
@@ -8,12 +9,15 @@ public sealed class LinearTests
 {
     /// <summary>A weight as deep as a vocabulary does not fit the workspace at once.</summary>
     [Theory]
-    [InlineData(WeightForm.F32)]
-    [InlineData(WeightForm.Int8By128)]
-    public void An_input_gradient_in_slices_of_the_depth_has_the_bytes_of_one_in_one_piece(WeightForm form)
+    [InlineData(WeightForm.F32, 4)]
+    [InlineData(WeightForm.F32, 6)]
+    [InlineData(WeightForm.F32, 12)]
+    [InlineData(WeightForm.Int8By128, 12)]
+    public void An_input_gradient_in_slices_of_the_depth_has_the_bytes_of_one_in_one_piece(WeightForm form, int kernelRows)
     {
         const int N = 5, C = 300, O = 7001;
-        using var device = new CpuDevice(2);
+        Microkernel[] kernels = [Microkernel.Portable, Microkernel.Avx2, Microkernel.Avx512];
+        using var device = new CpuDevice(2, kernels.Single(kernel => kernel.Rows == kernelRows));
         using var memory = new DeviceMemory(device);
         var samples = new Samples(1);
         memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, N, N, 1, 1, 2), C, C));
