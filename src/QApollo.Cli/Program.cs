@@ -27,8 +27,18 @@ internal static class Program
         root.Subcommands.Add(PresetsCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(ProfileCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
 
         ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0 && parsed.CommandResult.Command.Action is not null)
+        {
+            // The command tells what it does not know together with everything else that is wrong. Not from the beginning:
+            // its help would offer further arguments.
+            parsed.CommandResult.Command.TreatUnmatchedTokensAsErrors = false;
+            parsed = root.Parse(args);
+        }
+
         if (parsed.Errors.Count > 0)
         {
             foreach (ParseError error in parsed.Errors)
@@ -36,7 +46,7 @@ internal static class Program
                 Console.Error.WriteLine(error.Message);
             }
 
-            Console.Error.WriteLine($"see: qapollo {parsed.CommandResult.Command.Name} --help");
+            Console.Error.WriteLine($"see: {Options.CommandLine.PathOf(parsed.CommandResult)} --help");
             return ExitCode.Usage;
         }
 

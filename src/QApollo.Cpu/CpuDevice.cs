@@ -9,7 +9,7 @@ namespace QApollo.Cpu;
 /// All operations on the processor's cores, in binary32. Operations have finished when their call returns, and every
 /// result is the same, bit for bit, for any number of threads.
 /// </summary>
-public sealed class CpuDevice : IDevice
+public sealed class CpuDevice : IDevice, IArithmeticPeak
 {
     private readonly CpuContext _context;
     private readonly NativeArena _memory = new();
@@ -141,6 +141,9 @@ public sealed class CpuDevice : IDevice
     public void Quantize(Tensor source, in WeightMatrix destination) => Quantizer.Quantize(_context, source, destination);
 
     public void Dequantize(in WeightMatrix source, Tensor destination) => Quantizer.Dequantize(_context, source, destination);
+
+    /// <inheritdoc/>
+    public double RunMultiplyAdds() => MultiplyAddPeak.Run(_context.Pool);
 
     public void Dispose()
     {

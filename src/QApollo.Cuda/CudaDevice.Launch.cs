@@ -20,7 +20,7 @@ public sealed unsafe partial class CudaDevice
         if (grid.X > 0)
         {
             _context.MakeCurrent();
-            _modules.Launch(kernel, grid, sharedBytes, _stream, arguments);
+            _commands.Launch(kernel, grid, sharedBytes, arguments);
         }
     }
 

@@ -1,4 +1,6 @@
+using QApollo.Cuda.Blas;
 using QApollo.Cuda.Driver;
+using QApollo.Cuda.Graphs;
 using QApollo.Devices;
 
 namespace QApollo.Cuda;
@@ -12,22 +14,27 @@ public sealed unsafe partial class CudaDevice : IDevice
     private readonly CudaContext _context;
     private readonly KernelModules _modules;
     private readonly nint _stream;
+    private readonly CommandStream _commands;
+    private readonly ProductTable _products;
     private readonly UploadRing _uploads;
     private readonly TransferQueue _transfers;
     private readonly HashSet<(MemorySpace Space, nint Address)> _allocations = [];
     private Tensor _workspace;
     private bool _closed;
 
-    private CudaDevice(CudaContext context)
+    private CudaDevice(CudaContext context, CudaOptions options)
     {
         _context = context;
+        _products = ProductTable.Open(options);
+        Profile = new CudaProfile(usesCublasLt: _products.Library is not null);
         _modules = new KernelModules(context);
         _stream = context.CreateStream();
+        _commands = new CommandStream(new Submission(context, _modules, _stream), options.UseGraphs);
         _uploads = new UploadRing(context);
         _transfers = new TransferQueue(context, _stream);
     }
 
-    public DeviceProfile Profile { get; } = new CudaProfile();
+    public DeviceProfile Profile { get; }
 
     /// <summary>The GPU behind the device.</summary>
     public CudaCard Card => _context.Card;
@@ -35,13 +42,23 @@ public sealed unsafe partial class CudaDevice : IDevice
     /// <summary>Opens a GPU.</summary>
     /// <param name="ordinal">Its number, as the driver counts.</param>
     /// <param name="driverLibrary">A library with the driver's functions instead of the installed driver.</param>
+    /// <param name="options">By default, those of <see cref="CudaOptions"/>.</param>
     /// <exception cref="CudaException">No driver, no such GPU, or one that is too old; the message says what to do.</exception>
-    public static CudaDevice Open(int ordinal = 0, string? driverLibrary = null)
+    public static CudaDevice Open(int ordinal = 0, string? driverLibrary = null, CudaOptions? options = null)
     {
         CudaDriver driver = CudaDriver.Open(driverLibrary);
         CudaCard card = CudaCard.Read(driver, ordinal);
         card.RequireSupported();
-        return new CudaDevice(new CudaContext(driver, card));
+        var context = new CudaContext(driver, card);
+        try
+        {
+            return new CudaDevice(context, options ?? new CudaOptions());
+        }
+        catch (CudaException)
+        {
+            context.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Bytes of device memory that are free, and all of them, as the driver counts.</summary>
@@ -54,6 +71,7 @@ public sealed unsafe partial class CudaDevice : IDevice
     public nint Allocate(MemorySpace space, long bytes)
     {
         _context.MakeCurrent();
+        _commands.Cut();
         nint address = space == MemorySpace.Device ? _context.Allocate(bytes) : _context.AllocateHost(bytes);
         _allocations.Add((space, address));
         if (space == MemorySpace.Device)
@@ -84,12 +102,14 @@ public sealed unsafe partial class CudaDevice : IDevice
     public void Upload(ReadOnlySpan<byte> source, Tensor destination)
     {
         _context.MakeCurrent();
+        _commands.Cut();
         _uploads.Upload(source[..checked((int)destination.Bytes)], destination.Address, _stream);
     }
 
     public void Download(Tensor source, Span<byte> destination)
     {
         _context.MakeCurrent();
+        _commands.Cut();
         fixed (byte* target = destination[..checked((int)source.Bytes)])
         {
             _context.Copy(source.Address, (nint)target, source.Bytes, _stream);
@@ -100,25 +120,35 @@ public sealed unsafe partial class CudaDevice : IDevice
     public Transfer BeginTransfer(Tensor source, Tensor destination)
     {
         _context.MakeCurrent();
+        _commands.Cut();
         return _transfers.Begin(source.Address, destination.Address, source.Bytes);
     }
 
     public void AwaitTransfer(Transfer transfer)
     {
         _context.MakeCurrent();
+        _commands.Cut();
         _transfers.Await(transfer);
     }
 
     public void Synchronize()
     {
         _context.MakeCurrent();
+        _commands.Cut();
         _context.Synchronize(_stream);
         _transfers.Synchronize();
     }
 
-    /// <summary>Does nothing: the products read codes as they are stored.</summary>
-    public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion)
+    public void BeginSegment(int number)
     {
+        _context.MakeCurrent();
+        _commands.BeginSegment(number);
+    }
+
+    public void EndSegment()
+    {
+        _context.MakeCurrent();
+        _commands.EndSegment();
     }
 
     public void Dispose()
@@ -130,12 +160,15 @@ public sealed unsafe partial class CudaDevice : IDevice
 
         _closed = true;
         _context.MakeCurrent();
+        _commands.Dispose();
         foreach (var (space, address) in _allocations)
         {
             Release(space, address);
         }
 
         _allocations.Clear();
+        DestroyMarks();
+        _products.Dispose();
         _transfers.Dispose();
         _uploads.Dispose();
         _context.DestroyStream(_stream);

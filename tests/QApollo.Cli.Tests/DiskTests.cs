@@ -87,6 +87,36 @@ public class DiskTests
         }
     }
 
+    [MountFact]
+    public void A_folder_that_became_read_only_keeps_its_checkpoint()
+    {
+        using var tiny = new TinyRun();
+        string disk = Path.Combine(tiny.Folder, "disk");
+        Directory.CreateDirectory(disk);
+        Assert.True(Shell("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk));
+        try
+        {
+            string run = tiny.RunFolder(Path.Combine("disk", "run"));
+            Assert.Equal(0, QApolloProcess.Run(tiny.Train(Path.Combine("disk", "run"), 2)).ExitCode);
+            Assert.True(Shell("mount", "-o", "remount,ro", disk));
+            string[] resume = ["train", "--resume", "--output-dir", run, "--max-steps", "4"];
+            ProcessResult refused = QApolloProcess.Run(resume);
+
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains("cannot be written", refused.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("   at ", refused.Error, StringComparison.Ordinal);
+            CheckpointFolder.Verify(Assert.Single(CheckpointFolder.List(run)).Path);
+
+            Assert.True(Shell("mount", "-o", "remount,rw", disk));
+            ProcessResult resumed = QApolloProcess.Run(resume);
+            Assert.True(resumed.ExitCode == 0, resumed.Error);
+        }
+        finally
+        {
+            Shell("umount", disk);
+        }
+    }
+
     private static bool Shell(string command, params string[] arguments)
     {
         try

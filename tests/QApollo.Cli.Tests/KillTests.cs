@@ -8,13 +8,15 @@ namespace QApollo.Cli.Tests;
 
 /// <summary>
 /// A killed run goes on to the same bytes. Each round starts or resumes a run that saves after every step, and
-/// kills it (SIGKILL) at a random moment, also inside a save; when it reaches its end, every byte of the last checkpoint
-/// is compared with an uninterrupted run. QAPOLLO_KILLS sets the number of kills.
+/// kills it (SIGKILL) at a random moment: while it starts, reads its checkpoint, computes or saves. Several kills later it
+/// reaches its end, and every byte of the last checkpoint is compared with an uninterrupted run. QAPOLLO_KILLS sets the number
+/// of kills; progress.txt in the folder of the test tells how far it is.
 /// </summary>
 public class KillTests(ITestOutputHelper log)
 {
-    private const int Steps = 60;
+    private const int Steps = 200;
     private const int DefaultKills = 6;
+    private const int LimitSeconds = 180;
 
     [Fact]
     public void A_killed_run_resumes_to_the_same_bytes()
@@ -23,24 +25,24 @@ public class KillTests(ITestOutputHelper log)
         using var tiny = new TinyRun();
         var random = new Random(20260101);
         string last = CheckpointFolder.NameOf(Steps);
-        var watch = Stopwatch.StartNew();
         ProcessResult whole = QApolloProcess.Run(tiny.Train("whole", Steps, "--save-every", "1"));
         Assert.True(whole.ExitCode == 0, whole.Error);
-        double runSeconds = watch.Elapsed.TotalSeconds;
 
         int done = 0;
         int finished = 0;
         int insideSave = 0;
-        for (int run = 0; done < kills; run++)
+        while (done < kills)
         {
-            string folder = tiny.RunFolder($"killed{run}");
+            // Measured anew for each run: how busy the machine is changes.
+            double startSeconds = SecondsOfOneStep(tiny);
+            string folder = tiny.RunFolder($"killed{finished}");
             while (!Directory.Exists(Path.Combine(folder, last)))
             {
                 string[] arguments = CheckpointFolder.List(folder).Count == 0
-                    ? tiny.Train($"killed{run}", Steps, "--save-every", "1")
+                    ? tiny.Train($"killed{finished}", Steps, "--save-every", "1")
                     : ["train", "--resume", "--output-dir", folder];
                 using Process process = QApolloProcess.Start(tiny.Folder, arguments, out _, out var error);
-                bool ended = process.WaitForExit(TimeSpan.FromSeconds(done < kills ? random.NextDouble() * runSeconds : 180));
+                bool ended = process.WaitForExit(TimeSpan.FromSeconds(done < kills ? 2 * startSeconds * random.NextDouble() : LimitSeconds));
                 if (ended)
                 {
                     process.WaitForExit();
@@ -50,6 +52,7 @@ public class KillTests(ITestOutputHelper log)
 
                 process.Kill();
                 process.WaitForExit();
+                Assert.True(done < kills, $"not at its end after {LimitSeconds} s");
                 done++;
                 insideSave += Directory.Exists(folder) && Directory.EnumerateDirectories(folder, "*.partial").Any() ? 1 : 0;
             }
@@ -57,8 +60,21 @@ public class KillTests(ITestOutputHelper log)
             TrainCommandTests.RequireEqualFolders(Path.Combine(tiny.RunFolder("whole"), last), Path.Combine(folder, last));
             finished++;
             Directory.Delete(folder, recursive: true);
+            File.WriteAllText(tiny.RunFolder("progress.txt"), Summary());
         }
 
-        log.WriteLine($"{done} kills, {insideSave} of them inside a save; {finished} runs reached their end, all bytes equal");
+        log.WriteLine(Summary());
+
+        string Summary() => $"{done} kills, {insideSave} of them inside a save; {finished} runs reached their end, all bytes equal";
+    }
+
+    /// <summary>From the start of the process to its first checkpoint and its end.</summary>
+    private static double SecondsOfOneStep(TinyRun tiny)
+    {
+        var watch = Stopwatch.StartNew();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("one", 1));
+        Assert.True(result.ExitCode == 0, result.Error);
+        Directory.Delete(tiny.RunFolder("one"), recursive: true);
+        return watch.Elapsed.TotalSeconds;
     }
 }

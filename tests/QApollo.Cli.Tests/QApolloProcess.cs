@@ -18,6 +18,13 @@ internal static class QApolloProcess
         return ToEnd(process, arguments, output, error);
     }
 
+    /// <summary>Runs to the end with a variable added to its environment.</summary>
+    public static ProcessResult RunWith((string Name, string Value) variable, params string[] arguments)
+    {
+        using Process process = Start(Path.GetTempPath(), arguments, out StringBuilder output, out StringBuilder error, variable: variable);
+        return ToEnd(process, arguments, output, error);
+    }
+
     /// <summary>Runs to the end with that text on standard input.</summary>
     public static ProcessResult RunWithInput(string input, string[] arguments)
     {
@@ -41,7 +48,8 @@ internal static class QApolloProcess
 
     /// <summary>Starts and leaves it running.</summary>
     public static Process Start(
-        string folder, string[] arguments, out StringBuilder output, out StringBuilder error, bool redirectInput = false)
+        string folder, string[] arguments, out StringBuilder output, out StringBuilder error, bool redirectInput = false,
+        (string Name, string Value)? variable = null)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -51,6 +59,13 @@ internal static class QApolloProcess
             RedirectStandardInput = redirectInput,
             StandardInputEncoding = redirectInput ? new UTF8Encoding(false) : null,
         };
+        // A killed process would leave the runtime's debugging sockets in the temporary folder.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        if (variable is { } added)
+        {
+            start.Environment[added.Name] = added.Value;
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
         foreach (string argument in arguments)
         {

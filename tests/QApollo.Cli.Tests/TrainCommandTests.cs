@@ -26,6 +26,9 @@ public class TrainCommandTests
         using var options = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(tiny.RunFolder("run"), "run.json")));
         Assert.Equal(12, options.RootElement.GetProperty("maxSteps").GetInt32());
         Assert.Equal("apollo-mini", options.RootElement.GetProperty("optimizer").GetString());
+        string device = options.RootElement.GetProperty("device").GetString()!;
+        Assert.Matches("^(cpu|cuda:[0-9]+)$", device);
+        Assert.Contains($"device: {device}, ", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,6 +73,17 @@ public class TrainCommandTests
     }
 
     [Fact]
+    public void A_resumed_run_may_not_be_shorter()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 3));
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "2");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("has done 3 steps, more than 2", result.Error, StringComparison.Ordinal);
+        Assert.Equal(0, QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run")).ExitCode);
+    }
+
+    [Fact]
     public void All_faults_of_a_command_line_are_reported_at_once()
     {
         ProcessResult result = QApolloProcess.Run("train", "--batch-size", "0", "--optimizer", "adam", "--lr", "-1");
@@ -79,14 +93,62 @@ public class TrainCommandTests
         Assert.Contains("--lr: '-1' is not valid", result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Faults_of_every_kind_are_reported_together()
+    {
+        ProcessResult result = QApolloProcess.Run(
+            "train", "--no-such-option", "7", "--lr", "--rank", "x", "--model", "8m", "--device", "tpu", "--data", "/no/such/file.txt", "--tokenizer", "/no/tokenizer.json");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--no-such-option 7: no option of train", result.Error, StringComparison.Ordinal);
+        foreach (string part in (string[])["--lr: takes one value", "--rank: 'x'", "--model: '8m'", "--device: 'tpu'", "--data: /no/such/file.txt", "/no/tokenizer.json"])
+        {
+            Assert.Contains(part, result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_run_begins_with_its_options()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 1, "--sample-prompt", "Line 1", "--no-limiter"));
+        Assert.Contains("--optimizer apollo-mini ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("--lr 0.01 ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("--sample-prompt \"Line 1\"", result.Output, StringComparison.Ordinal);
+        Assert.Contains("--no-limiter", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("--scale-front", result.Output, StringComparison.Ordinal);
+        using var options = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(tiny.RunFolder("run"), "run.json")));
+        Assert.Equal(0.01, options.RootElement.GetProperty("lr").GetDouble());
+    }
+
+    [Fact]
+    public void Resuming_with_another_seed_or_other_data_is_noticed()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 1));
+        string[] resume = ["train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "2"];
+        ProcessResult seed = QApolloProcess.Run([.. resume, "--seed", "5"]);
+        Assert.Equal(2, seed.ExitCode);
+        Assert.Contains("--seed 1, not 5", seed.Error, StringComparison.Ordinal);
+
+        File.AppendAllText(tiny.TextPath, "One more line.\n");
+        ProcessResult data = QApolloProcess.Run(resume);
+        Assert.Equal(0, data.ExitCode);
+        Assert.Contains("not as it would have", data.Output, StringComparison.Ordinal);
+    }
+
     public static TheoryData<string[], string> WrongUses => new()
     {
         { ["train", "--no-such-option"], "--no-such-option" },
         { ["train", "--model", "8m"], "presets are" },
         { ["train", "--device", "tpu"], "--device: 'tpu' is not known" },
+        { ["train", "--gemm", "mkl"], "--gemm: 'mkl' is not valid; it takes auto, own, cublaslt" },
+        { ["train", "--gemm-products", "forward"], "--gemm-products: 'forward' is no product" },
         { ["train", "--data", "/no/such/file.txt"], "/no/such/file.txt" },
         { ["train", "--resume"], "--resume: needs --output-dir" },
         { ["train", "--resume", "--output-dir", "/no/such/run"], "--resume: needs --output-dir" },
+        { ["train", "--resume", "--output-dir", "/no/such/run"], "/no/such/run holds none" },
+        { ["data", "prepare"], "--data: is needed" },
+        { ["tokenizer", "train", "--bogus"], "see: qapollo tokenizer train --help" },
         { ["train", "--config", "/no/such.json"], "/no/such.json" },
         { ["train", "--tokenizer", "/no/such/tokenizer.json"], "/no/such/tokenizer.json" },
         { ["no-such-command"], "no-such-command" },

@@ -17,6 +17,7 @@ struct Kernel {
     void (*run)(void** parameters);
     unsigned threads;              // the block size the kernel was written for
     unsigned granted_shared_bytes; // by cuFuncSetAttribute
+    std::vector<size_t> parameter_bytes;
 };
 
 /// In which order ready threads run; a missing barrier shows in at least one of them.

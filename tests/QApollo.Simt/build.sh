@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the emulator: every kernel file and the driver facade into one shared library. Objects are rebuilt when their
+# Builds the emulator: every kernel file and the facades of driver and cuBLASLt into one shared library. Objects are rebuilt when their
 # source or any header is newer. Usage: build.sh KERNELS OUTPUT.so [COMPILER]
 set -eu
 kernels=$(cd "${1:?usage: build.sh KERNELS OUTPUT.so [COMPILER]}" && pwd)
@@ -13,7 +13,7 @@ mkdir -p "$objects"
 flags="-std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -ffp-contract=off -fno-strict-aliasing -Wall -Wno-unknown-pragmas -Wno-unused-function -pthread"
 newest_header=$(ls -t "$kernels"/*.h "$emulator"/*.h | head -n 1)
 outdated=""
-for source in "$kernels"/*.cu "$emulator"/driver.cpp; do
+for source in "$kernels"/*.cu "$emulator"/*.cpp; do
     object="$objects/$(basename "$source").o"
     if [ ! -e "$object" ] || [ "$source" -nt "$object" ] || [ "$newest_header" -nt "$object" ]; then outdated="$outdated $source"; fi
 done

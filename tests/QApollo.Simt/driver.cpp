@@ -1,27 +1,38 @@
 // The emulator behind the names and signatures of the CUDA driver API, so that the CUDA device drives it like a GPU.
 // Copies and fills wait in their stream until something makes them visible: a forgotten wait shows as stale data.
+// A stream that captures takes launches, copies and fills, and refuses what the driver refuses.
 #include "simt.h"
 #undef threadIdx
 #undef blockIdx
 #undef blockDim
 #undef gridDim
+#include "graph.h"
+#include "stream.h"
 #include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <set>
 
 namespace {
 
 enum Status {
     Success = 0, InvalidValue = 1, OutOfMemory = 2, NoDevice = 100, InvalidDevice = 101, InvalidContext = 201,
-    NotFound = 500, LaunchFailed = 719
+    IllegalState = 401, NotFound = 500, LaunchFailed = 719,
+    CaptureUnsupported = 900, CaptureInvalidated = 901, CaptureIsolation = 905, CaptureWrongThread = 908
 };
 
 /// What the emulated card claims to be; a test changes it to see how the device reacts.
 struct Claims { int driver_version = 11080, device_count = 1, capability_major = 8, capability_minor = 6; uint64_t memory_bytes = uint64_t(8) << 30; } claims;
 
-struct Stream { std::deque<std::function<void()>> pending; };
-struct Event { Stream* stream; };
+struct Stream {
+    std::deque<std::function<void()>> pending;
+    Graph* capture;          // null unless the stream captures
+    std::thread::id capturer;
+    bool invalidated;
+};
+struct Event { Stream* stream; double time; };
 struct Allocation { void* mapping; size_t mapped_bytes, bytes; };
 
 std::recursive_mutex api_lock;
@@ -29,6 +40,9 @@ std::vector<Stream*> streams;
 std::map<void*, Allocation> allocations;
 uint64_t used_bytes;
 int live_objects;
+std::set<Graph*> graphs;
+struct Counts { int launches, graph_launches, graph_updates; } counts;
+double clock_ms; // virtual: a kernel, a copy and a fill take a millisecond, whatever they do
 thread_local bool has_context;
 thread_local simt::Order launch_order = simt::Order::Ascending;
 std::string message;
@@ -42,6 +56,52 @@ void drain(Stream* stream) {
 }
 
 void drain_all() { for (Stream* stream : streams) drain(stream); }
+
+/// What may not be called by a thread that captures; the capture is lost.
+bool is_capturing() {
+    bool found = false;
+    for (Stream* stream : streams) {
+        if (!stream->capture || stream->capturer != std::this_thread::get_id()) continue;
+        stream->invalidated = found = true;
+    }
+    return found;
+}
+
+#define REFUSE_WHILE_CAPTURING if (is_capturing()) return CaptureUnsupported
+
+/// Adds a node to the stream's capture, which takes the place of the work itself.
+int capture(Stream* stream, Node node) {
+    if (stream->invalidated) return CaptureInvalidated;
+    stream->capture->nodes.push_back(std::make_unique<Node>(std::move(node)));
+    return Success;
+}
+
+/// Puts a copy or a fill into the stream, or into the graph that it captures.
+int defer(Stream* stream, std::function<void()> work) {
+    if (stream->capture) return capture(stream, Node([work] { clock_ms += 1; work(); }));
+    clock_ms += 1;
+    stream->pending.push_back(work);
+    return Success;
+}
+
+int refuse(const simt::Kernel* kernel, const char* reason) {
+    std::lock_guard<std::mutex> text(simt::error_lock);
+    simt::error_text = std::string(kernel ? kernel->name : "launch") + ": " + reason;
+    return LaunchFailed;
+}
+
+int validate(const simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsigned shared_bytes) {
+    if (!has_context) return InvalidContext;
+    if (!kernel || !grid.x || !grid.y || !grid.z || grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffffu) return refuse(kernel, "grid out of range");
+    if (uint64_t(block.x) * block.y * block.z != kernel->threads) return refuse(kernel, "block size differs from the one the kernel was written for");
+    if (shared_bytes > simt::StaticSharedLimit && shared_bytes > kernel->granted_shared_bytes) return refuse(kernel, "more shared memory than was granted");
+    return Success;
+}
+
+int run(const simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsigned shared_bytes, void** parameters) {
+    clock_ms += 1;
+    return simt::Launcher::instance().launch(kernel, grid, block, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
+}
 
 /// New memory is not zero on a GPU. The first part of it shows who relies on that; more would only cost time.
 constexpr size_t PoisonBytes = 1 << 20;
@@ -83,6 +143,21 @@ int unmap(void* address) {
 
 }
 
+bool simt_has_context() { return has_context; }
+
+int simt_submit(void* stream, double milliseconds, std::function<void()> work) {
+    std::lock_guard<std::recursive_mutex> guard(api_lock);
+    auto* target = static_cast<Stream*>(stream);
+    auto timed = [=] {
+        clock_ms += milliseconds;
+        work();
+    };
+    if (target->capture) return capture(target, Node(timed));
+    drain(target);
+    timed();
+    return Success;
+}
+
 using Guard = std::lock_guard<std::recursive_mutex>;
 #define API extern "C" __attribute__((visibility("default"))) int
 
@@ -111,10 +186,10 @@ API cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
 API cuDevicePrimaryCtxRetain(void** context, int) { *context = &claims; live_objects++; return Success; }
 API cuDevicePrimaryCtxRelease_v2(int) { live_objects--; return Success; }
 API cuCtxSetCurrent(void* context) { has_context = context != nullptr; return Success; }
-API cuCtxSynchronize() { Guard guard(api_lock); drain_all(); return has_context ? Success : InvalidContext; }
+API cuCtxSynchronize() { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain_all(); return has_context ? Success : InvalidContext; }
 
-API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) { *module = const_cast<void*>(image); live_objects++; return image ? Success : InvalidValue; }
-API cuModuleUnload(void*) { live_objects--; return Success; }
+API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; *module = const_cast<void*>(image); live_objects++; return image ? Success : InvalidValue; }
+API cuModuleUnload(void*) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; live_objects--; return Success; }
 API cuModuleGetFunction(void** function, void*, const char* name) {
     for (auto& kernel : simt::kernels()) {
         if (!strcmp(kernel.name, name)) { *function = &kernel; return Success; }
@@ -135,6 +210,7 @@ API cuFuncSetAttribute(void* function, int attribute, int value) {
 
 API cuMemAlloc_v2(uint64_t* address, size_t bytes) {
     Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
     if (!has_context) return InvalidContext;
     if (!bytes) return InvalidValue;
     if (bytes > claims.memory_bytes - used_bytes) return OutOfMemory;
@@ -146,6 +222,7 @@ API cuMemAlloc_v2(uint64_t* address, size_t bytes) {
 }
 API cuMemFree_v2(uint64_t address) {
     Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
     drain_all();
     auto found = allocations.find(reinterpret_cast<void*>(address));
     if (found != allocations.end()) used_bytes -= found->second.bytes;
@@ -153,10 +230,11 @@ API cuMemFree_v2(uint64_t address) {
 }
 API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
     Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
     *address = map_guarded(bytes, 0xff);
     return *address ? Success : OutOfMemory;
 }
-API cuMemFreeHost(void* address) { Guard guard(api_lock); drain_all(); return unmap(address); }
+API cuMemFreeHost(void* address) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain_all(); return unmap(address); }
 
 API cuStreamCreate(void** stream, unsigned) {
     Guard guard(api_lock);
@@ -173,51 +251,139 @@ API cuStreamDestroy_v2(void* stream) {
     live_objects--;
     return Success;
 }
-API cuStreamSynchronize(void* stream) { Guard guard(api_lock); drain(static_cast<Stream*>(stream)); return Success; }
-API cuStreamWaitEvent(void*, void* event, unsigned) {
+API cuStreamSynchronize(void* stream) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain(static_cast<Stream*>(stream)); return Success; }
+API cuStreamWaitEvent(void* stream, void* event, unsigned) {
     Guard guard(api_lock);
+    if (auto* waiting = static_cast<Stream*>(stream); waiting && waiting->capture) {
+        waiting->invalidated = true;
+        return CaptureIsolation; // the event is not of the capture: captures of several streams are not emulated
+    }
     if (Stream* recorded = static_cast<Event*>(event)->stream) drain(recorded);
     return Success;
 }
-API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr}; live_objects++; return Success; }
+API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr, 0}; live_objects++; return Success; }
 API cuEventDestroy_v2(void* event) { delete static_cast<Event*>(event); live_objects--; return Success; }
-API cuEventRecord(void* event, void* stream) { static_cast<Event*>(event)->stream = static_cast<Stream*>(stream); return Success; }
-API cuEventSynchronize(void* event) { return cuStreamWaitEvent(nullptr, event, 0); }
-API cuEventElapsedTime(float* milliseconds, void*, void*) { *milliseconds = 0; return Success; }
+API cuEventRecord(void* event, void* stream) {
+    Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
+    *static_cast<Event*>(event) = {static_cast<Stream*>(stream), clock_ms};
+    return Success;
+}
+API cuEventSynchronize(void* event) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; return cuStreamWaitEvent(nullptr, event, 0); }
+API cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
+    Guard guard(api_lock);
+    *milliseconds = float(static_cast<Event*>(end)->time - static_cast<Event*>(begin)->time);
+    return Success;
+}
 
 API cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, void* stream) {
     Guard guard(api_lock);
-    static_cast<Stream*>(stream)->pending.push_back([=] { memcpy(reinterpret_cast<void*>(target), reinterpret_cast<void*>(source), bytes); });
-    return Success;
+    return defer(static_cast<Stream*>(stream), [=] { memcpy(reinterpret_cast<void*>(target), reinterpret_cast<void*>(source), bytes); });
 }
 API cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, void* stream) {
     Guard guard(api_lock);
-    static_cast<Stream*>(stream)->pending.push_back([=] { fill(reinterpret_cast<void*>(target), value, bytes); });
-    return Success;
+    return defer(static_cast<Stream*>(stream), [=] { fill(reinterpret_cast<void*>(target), value, bytes); });
 }
 
 API cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared_bytes, void* stream, void** parameters, void**) {
     Guard guard(api_lock);
     auto* kernel = static_cast<simt::Kernel*>(function);
-    uint64_t threads = uint64_t(bx) * by * bz;
-    auto refuse = [&](const char* reason) {
-        std::lock_guard<std::mutex> text(simt::error_lock);
-        simt::error_text = std::string(kernel ? kernel->name : "launch") + ": " + reason;
-        return LaunchFailed;
-    };
-    if (!has_context) return InvalidContext;
-    if (!kernel || !gx || !gy || !gz || gy > 65535 || gz > 65535 || gx > 0x7fffffffu) return refuse("grid out of range");
-    if (threads != kernel->threads) return refuse("block size differs from the one the kernel was written for");
-    if (shared_bytes > simt::StaticSharedLimit && shared_bytes > kernel->granted_shared_bytes) return refuse("more shared memory than was granted");
-    drain(static_cast<Stream*>(stream));
-    return simt::Launcher::instance().launch(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
+    auto* target = static_cast<Stream*>(stream);
+    if (int status = validate(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes)) return status;
+    if (target->capture) return capture(target, Node(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters));
+    drain(target);
+    counts.launches++;
+    return run(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters);
 }
 
-API cuGetErrorName(int status, const char** name) { *name = status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : status == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR"; return Success; }
+API cuStreamBeginCapture_v2(void* stream, int mode) {
+    Guard guard(api_lock);
+    auto* target = static_cast<Stream*>(stream);
+    if (mode != 1) return InvalidValue; // the device captures thread-local
+    if (target->capture) return IllegalState;
+    graphs.insert(target->capture = new Graph());
+    target->capturer = std::this_thread::get_id();
+    target->invalidated = false;
+    live_objects++;
+    return Success;
+}
+API cuStreamGetCaptureInfo_v2(void* stream, int* status, uint64_t* id, void** graph, void*** nodes, size_t* count) {
+    Guard guard(api_lock);
+    auto* target = static_cast<Stream*>(stream);
+    *status = !target->capture ? 0 : target->invalidated ? 2 : 1;
+    if (*status != 1) return Success;
+    *id = 1;
+    *graph = target->capture;
+    target->capture->last = target->capture->nodes.empty() ? nullptr : target->capture->nodes.back().get();
+    *nodes = &target->capture->last;
+    *count = target->capture->last ? 1 : 0;
+    return Success;
+}
+API cuStreamEndCapture(void* stream, void** graph) {
+    Guard guard(api_lock);
+    auto* target = static_cast<Stream*>(stream);
+    *graph = nullptr;
+    if (!target->capture) return IllegalState;
+    if (target->capturer != std::this_thread::get_id()) return CaptureWrongThread;
+    Graph* captured = target->capture;
+    target->capture = nullptr;
+    if (target->invalidated) {
+        graphs.erase(captured);
+        delete captured;
+        live_objects--;
+        return CaptureInvalidated;
+    }
+    *graph = captured;
+    return Success;
+}
+API cuGraphInstantiateWithFlags(void** executable, void* graph, uint64_t flags) {
+    Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
+    if (flags || !graphs.count(static_cast<Graph*>(graph))) return InvalidValue;
+    if (claims.memory_bytes == used_bytes) return OutOfMemory;
+    *executable = new GraphExecutable(*static_cast<Graph*>(graph));
+    live_objects++;
+    return Success;
+}
+API cuGraphExecKernelNodeSetParams(void* executable, void* node, const KernelNodeParameters* parameters) {
+    Guard guard(api_lock);
+    auto* target = static_cast<GraphExecutable*>(executable);
+    Node* changed = graphs.count(target->graph) ? target->find(node) : nullptr; // the graph must still be there: its node is the name
+    if (!changed || changed->kernel != parameters->function) return InvalidValue;
+    if (int status = validate(changed->kernel, parameters->grid, parameters->block, parameters->shared_bytes)) return status;
+    *changed = Node(changed->kernel, parameters->grid, parameters->block, parameters->shared_bytes, parameters->arguments);
+    counts.graph_updates++;
+    return Success;
+}
+API cuGraphLaunch(void* executable, void* stream) {
+    Guard guard(api_lock);
+    auto* target = static_cast<Stream*>(stream);
+    if (target->capture) return CaptureUnsupported;
+    drain(target);
+    counts.graph_launches++;
+    for (Node& node : static_cast<GraphExecutable*>(executable)->nodes) {
+        if (!node.kernel) {
+            node.work();
+        } else if (int status = run(node.kernel, node.grid, node.block, node.shared_bytes, node.pointers())) {
+            return status;
+        }
+    }
+    return Success;
+}
+API cuGraphExecDestroy(void* executable) { Guard guard(api_lock); delete static_cast<GraphExecutable*>(executable); live_objects--; return Success; }
+API cuGraphDestroy(void* graph) {
+    Guard guard(api_lock);
+    if (!graphs.erase(static_cast<Graph*>(graph))) return InvalidValue;
+    delete static_cast<Graph*>(graph);
+    live_objects--;
+    return Success;
+}
+
+API cuGetErrorName(int status, const char** name) { *name = status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : status == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : status >= 900 ? "CUDA_ERROR_STREAM_CAPTURE" : "CUDA_ERROR"; return Success; }
 API cuGetErrorString(int status, const char** text) {
     std::lock_guard<std::mutex> guard(simt::error_lock);
-    message = status == LaunchFailed ? simt::error_text : status == NotFound ? "named symbol not found" : "emulated error";
+    message = status == LaunchFailed ? simt::error_text : status == NotFound ? "named symbol not found" : status >= 900 ? "not while a stream captures" : "emulated error";
     *text = message.c_str();
     return Success;
 }
@@ -229,5 +395,13 @@ API simt_claim(int driver_version, int device_count, int capability_major, int c
     return Success;
 }
 API simt_live_objects() { Guard guard(api_lock); return live_objects + int(allocations.size()); }
+/// Kernels launched one by one, graphs launched, and kernels changed in graphs, since the library was loaded.
+API simt_counts(int* launches, int* graph_launches, int* graph_updates) {
+    Guard guard(api_lock);
+    *launches = counts.launches;
+    *graph_launches = counts.graph_launches;
+    *graph_updates = counts.graph_updates;
+    return Success;
+}
 API simt_kernel_count() { return int(simt::kernels().size()); }
 API simt_kernel(int index, const char** name, int* threads) { *name = simt::kernels()[size_t(index)].name; *threads = int(simt::kernels()[size_t(index)].threads); return Success; }

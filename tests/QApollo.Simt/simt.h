@@ -46,8 +46,13 @@ inline void unpack(void (*kernel)(Parameters...), void** values) {
     call(kernel, values, std::index_sequence_for<Parameters...>{});
 }
 
+template <class... Parameters>
+inline std::vector<size_t> sizes(void (*)(Parameters...)) { return {sizeof(std::remove_reference_t<Parameters>)...}; }
+
 struct KernelEntry {
-    KernelEntry(const char* name, unsigned threads, void (*run)(void**)) { kernels().push_back({name, run, threads, 0}); }
+    KernelEntry(const char* name, unsigned threads, std::vector<size_t> parameter_bytes, void (*run)(void**)) {
+        kernels().push_back({name, run, threads, 0, parameter_bytes});
+    }
 };
 
 }
@@ -59,7 +64,7 @@ struct KernelEntry {
     static constexpr unsigned name##_threads = block_threads; \
     extern "C" void name
 #define EXPORT_KERNEL(name) \
-    static simt::KernelEntry name##_entry(#name, name##_threads, [](void** values) { simt::unpack(&name, values); });
+    static simt::KernelEntry name##_entry(#name, name##_threads, simt::sizes(&name), [](void** values) { simt::unpack(&name, values); });
 #define SHARED(type, name, count) \
     static const char name##_tag = 0; \
     auto& name = *static_cast<type(*)[count]>(simt::shared_array(&name##_tag, sizeof(type) * (count)))

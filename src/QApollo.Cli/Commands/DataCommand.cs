@@ -19,7 +19,7 @@ internal static class DataCommand
     public static Command Create()
     {
         var prepare = new Command("prepare", "Tokenize text into shards in llm.c's .bin layout.");
-        var commandLine = new CommandLine(prepare, [D.Data, D.Tokenizer, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.Threads, Output, Seed]);
+        var commandLine = new CommandLine(prepare, [D.Text, D.Tokenizer, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.Threads, Output, Seed]);
         prepare.SetAction(parsed => Execute(commandLine, parsed));
         var data = new Command("data", "Prepare training data.");
         data.Subcommands.Add(prepare);
@@ -28,14 +28,13 @@ internal static class DataCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        OptionValues values = commandLine.ReadOrThrow(parsed);
-        if (values.Get(D.Data).Length == 0)
-        {
-            throw new UsageException("--data: name the text to prepare");
-        }
-
+        OptionValues values = ModelSettings.Read(commandLine, parsed, D.Text);
         ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
-        PreparationOptions options = DataSettings.ToPreparationOptions(values, (ulong)values.Get(Seed)) with { OutputFolder = values.GetText(Output) };
+        PreparationOptions options = DataSettings.ToPreparationOptions(values, (ulong)values.Get(Seed)) with
+        {
+            Data = values.Get(D.Text),
+            OutputFolder = values.GetText(Output),
+        };
         var last = new LastProgress();
         using var interrupt = new InterruptSignal("stopping; the next call goes on from here");
         using PreparedData data = Run(options, tokenizer, last, interrupt.Token);

@@ -19,8 +19,6 @@ internal static class EvalCommand
     private const string Group = "Scoring";
     private const int DefaultSequenceLength = 256;
 
-    private static readonly ListSpec Data = new("--data", D.Group, "Text to score.", D.Data.RangeText);
-
     private static readonly OptionSpec<int> SeqLen = new(
         "--seq-len", Group, "Tokens per sequence: how far a prediction looks back at most.", "a whole number, 2 or more", 0,
         text => (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 2 and <= 1 << 20, value))
@@ -39,7 +37,7 @@ internal static class EvalCommand
         var commandLine = new CommandLine(
             command,
             [
-                M.Checkpoint, Data, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
+                M.Checkpoint, D.Text, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
                 D.Threads, M.Json,
             ]);
         command.SetAction(parsed => Execute(commandLine, parsed));
@@ -48,7 +46,7 @@ internal static class EvalCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, Data);
+        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.Text);
         using var folder = new ModelFolder(values.Get(M.Checkpoint));
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         using var interrupt = new InterruptSignal("stopping");
@@ -59,7 +57,7 @@ internal static class EvalCommand
         var batchOptions = new BatchOptions(
             values.Get(BatchSize), length, folder.Config.VocabSize, tokenizer.EndOfDocument, Mode: values.Get(T.Packing));
         var batches = new ValidationBatches(data.Train, batchOptions, maxTokens);
-        using IDevice device = new DeviceChoice(values, defaultText: "cpu").Open();
+        using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, batchOptions), device);
         DataScore score;
         using (var progress = new CountView(Console.Error, "scoring", batches.Count, !Console.IsErrorRedirected))
@@ -73,7 +71,7 @@ internal static class EvalCommand
 
     private static PreparedData Prepare(OptionValues values, ITokenizer tokenizer, CancellationToken stop)
     {
-        PreparationOptions options = DataSettings.ToPreparationOptions(values, seed: 0) with { Data = values.Get(Data), HeldOutFraction = 0 };
+        PreparationOptions options = DataSettings.ToPreparationOptions(values, seed: 0) with { Data = values.Get(D.Text), HeldOutFraction = 0 };
         PreparedData data;
         using (var view = new PreparationView(Console.Error, !Console.IsErrorRedirected))
         {

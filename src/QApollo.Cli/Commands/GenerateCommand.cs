@@ -63,7 +63,7 @@ internal static class GenerateCommand
         }
 
         GenerationOptions options = ToOptions(values, room);
-        using IDevice device = new DeviceChoice(values, defaultText: "cpu").Open();
+        using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
         Generate(model, new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId), text, prompt, options);
         return ExitCode.Success;

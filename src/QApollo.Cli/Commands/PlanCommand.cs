@@ -61,7 +61,7 @@ internal static class PlanCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ReadOptions(commandLine, parsed);
-        (_, MemoryReport report) = MakeReport(values, new DeviceChoice(values, DefaultDevice));
+        (_, MemoryReport report) = MakeReport(values, new DeviceChoice(values, DefaultDevice, isPlan: true));
         if (values.Get(R.Json))
         {
             WriteUtf8(MemoryReportJson.ToUtf8(report));

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Cuda;
+using QApollo.Cuda.Blas;
 using QApollo.Devices;
 using QApollo.Reports;
 using QApollo.Training;
@@ -23,11 +25,17 @@ internal static class ProfileCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = PlanCommand.ReadOptions(commandLine, parsed);
-        var choice = new DeviceChoice(values, defaultText: "cpu");
+        var choice = new DeviceChoice(values);
         (TrainingOptions options, MemoryReport plan) = PlanCommand.MakeReport(values, choice);
-        Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Profile.Name}");
         using IDevice device = choice.Open();
+        Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Describe(device)}");
         ProfileReport report = new Profiler(device, device is CudaDevice cuda ? cuda.MemoryInfo : null).Run(options, plan, values.Get(R.Steps));
+        foreach (ProductTime time in device is CudaDevice measured ? measured.ProductTimes : [])
+        {
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{time.Product}: own {time.Own:F3} ms, cuBLASLt with its share of the expansion {time.Library:F3} ms"));
+        }
+
         if (values.Get(R.Json))
         {
             PlanCommand.WriteUtf8(ProfileReportFiles.ToJson(report));

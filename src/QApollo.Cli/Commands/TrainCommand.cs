@@ -4,6 +4,7 @@ using System.Text.Json;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
+using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Data.Tokenizers;
 using QApollo.Devices;
@@ -29,15 +30,17 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        OptionValues values = ReadOptions(commandLine, parsed);
-        var deviceChoice = new DeviceChoice(values, defaultText: "cpu");
-        PlannedRun planned = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), deviceChoice);
+        (OptionValues values, TrainingOptions wanted, DeviceChoice deviceChoice, ITokenizer tokenizer) = ReadOptions(commandLine, parsed);
+
+        // A resumed run goes on where it began: another device would round otherwise.
+        values.Set(T.Device, deviceChoice.Name);
+        PlannedRun planned = BudgetSettings.Resolve(values, wanted, deviceChoice);
         TrainingOptions options = planned.Options;
+        values.Set(T.LearningRate, options.Schedule.Peak);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
         RequireFresh(directory, resume);
-        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
         if (tokenizer.VocabularySize > options.Model.VocabSize)
         {
             throw new UsageException(
@@ -60,8 +63,11 @@ internal static class TrainCommand
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
+        Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        notes.WriteLine($"device: {deviceChoice.Describe(device)}");
+        RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)
@@ -76,6 +82,10 @@ internal static class TrainCommand
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
+            if (run.DataChange is { } change)
+            {
+                notes.WriteLine($"note: {change}");
+            }
         }
 
         Directory.CreateDirectory(directory);
@@ -93,6 +103,21 @@ internal static class TrainCommand
             (interrupt.Say, interrupt.Abort) = (view.OnWarning, view.Abort);
             view.Begin(completedSteps);
             return run.Run(interrupt.Token);
+        }
+    }
+
+    /// <summary>Who multiplies what was measured: a resumed run keeps to it, to leave the same bytes.</summary>
+    private static void RecordProducts(OptionValues values, IDevice device, int products, TextWriter notes)
+    {
+        if (device is not CudaDevice cuda || values.Get(T.Gemm) != GemmChoice.Auto)
+        {
+            return;
+        }
+
+        values.Set(T.GemmProducts, (string[])[.. cuda.ProductsByCublasLt.Select(product => product.ToString())]);
+        if (cuda.CublasLt is { } library)
+        {
+            notes.WriteLine($"products: {cuda.ProductsByCublasLt.Count} of {products} by cuBLASLt {library.Version} ({library.Path})");
         }
     }
 
@@ -116,7 +141,22 @@ internal static class TrainCommand
         return data;
     }
 
-    private static OptionValues ReadOptions(CommandLine commandLine, ParseResult parsed)
+    /// <summary>Every option in force, as it would be typed.</summary>
+    private static void Echo(OptionValues values, TextWriter notes)
+    {
+        foreach (IGrouping<string, OptionSpec> group in values.Specs.Where(spec => !spec.IsTransient).GroupBy(spec => spec.Group))
+        {
+            string[] typed = [.. group.Select(values.Typed).OfType<string>()];
+            if (typed.Length > 0)
+            {
+                notes.WriteLine($"{group.Key}: {string.Join(' ', typed)}");
+            }
+        }
+    }
+
+    /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
+    private static (OptionValues Values, TrainingOptions Options, DeviceChoice Device, ITokenizer Tokenizer) ReadOptions(
+        CommandLine commandLine, ParseResult parsed)
     {
         var errors = new List<string>();
         OptionValues values = commandLine.Read(parsed, errors);
@@ -127,17 +167,37 @@ internal static class TrainCommand
 
         if (values.Get(T.Resume))
         {
-            if (values.GetText(T.OutputDir) is { } directory && File.Exists(RunFile(directory)))
+            string? directory = values.GetText(T.OutputDir);
+            if (directory is not null && File.Exists(RunFile(directory)))
             {
                 values.MergeJson(RunFile(directory), errors);
             }
             else
             {
-                errors.Add("--resume: needs --output-dir, the folder of the run to go on with");
+                string found = directory is null ? string.Empty : $"; {directory} holds none (no run.json)";
+                errors.Add($"--resume: needs --output-dir, the folder of the run to go on with{found}");
             }
         }
 
-        return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
+        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values));
+        DeviceChoice? device = Try(() => new DeviceChoice(values));
+        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
+        DataSettings.CheckPaths(values, errors);
+        return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));
+
+        TResult? Try<TResult>(Func<TResult> read)
+            where TResult : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (UsageException exception)
+            {
+                errors.Add(exception.Message);
+                return null;
+            }
+        }
     }
 
     private static void RequireFresh(string directory, bool resume)

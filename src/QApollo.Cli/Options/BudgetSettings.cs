@@ -13,6 +13,7 @@ internal static class BudgetSettings
     [
         (MemoryChoice.MicroBatch, T.BatchSize),
         (MemoryChoice.MicroBatch, T.GradAccum),
+        (MemoryChoice.Expansions, T.ExpandWeights),
         (MemoryChoice.Boundaries, T.Boundaries),
         (MemoryChoice.LogitChunk, T.LogitChunk),
         (MemoryChoice.VocabularySlice, T.VocabularySlice),
@@ -41,6 +42,14 @@ internal static class BudgetSettings
     {
         MemoryPlanner planner = Planner(values, device.Profile, Read(values, device));
         PlannedRun run = planner.Plan(options, values.Get(T.Model));
+        bool mayDrop = device.UsesCublasLt && options.Memory.ExpandWeights && !values.IsGiven(T.Budget) && !values.IsGiven(T.ExpandWeights);
+        if (mayDrop && run.Footprint.DeviceBytes > device.FreeBytes())
+        {
+            // Finding cuBLASLt must not make a run fail that fits without it.
+            values.Set(T.ExpandWeights, false);
+            run = planner.Plan(options with { Memory = options.Memory with { ExpandWeights = false } }, values.Get(T.Model));
+        }
+
         Record(values, run);
         return run;
     }
@@ -55,6 +64,9 @@ internal static class BudgetSettings
                 case MemoryChoice.MicroBatch:
                     values.Set(T.BatchSize, run.Options.Shape.BatchSize);
                     values.Set(T.GradAccum, run.Options.Shape.GradAccum);
+                    break;
+                case MemoryChoice.Expansions:
+                    values.Set(T.ExpandWeights, memory.ExpandWeights);
                     break;
                 case MemoryChoice.Boundaries:
                     values.Set(T.Boundaries, memory.Boundaries);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace QApollo.Cli.Options;
 
@@ -27,7 +28,7 @@ internal sealed class CommandLine
                 {
                     Description = Describe(spec),
                     HelpName = "value",
-                    Arity = ArgumentArity.OneOrMore,
+                    Arity = ArgumentArity.ZeroOrMore,
                     AllowMultipleArgumentsPerToken = spec.IsList,
                 };
                 _options.Add(spec, option);
@@ -36,13 +37,22 @@ internal sealed class CommandLine
         }
     }
 
+    /// <summary>"qapollo data prepare": what was typed to get there.</summary>
+    public static string PathOf(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{PathOf(parent)} {result.Command.Name}" : "qapollo";
+
     /// <summary>Reads the given options; every fault is added to <paramref name="errors"/>.</summary>
     public OptionValues Read(ParseResult result, ICollection<string> errors)
     {
         var values = new OptionValues(_specs);
+        if (result.UnmatchedTokens.Count > 0)
+        {
+            errors.Add($"{string.Join(' ', result.UnmatchedTokens)}: no option of {result.CommandResult.Command.Name}; see: {PathOf(result.CommandResult)} --help");
+        }
+
         foreach ((OptionSpec spec, Option<string[]> option) in _options)
         {
-            if (result.GetResult(option) is { Tokens.Count: > 0 } given)
+            if (result.GetResult(option) is { Implicit: false } given)
             {
                 if (spec.TryParse([.. given.Tokens.Select(token => token.Value)], out object? value, out string error))
                 {

@@ -11,6 +11,9 @@ internal static class DataOptionTable
         DefaultNote = "the API reference of the .NET SDK on this machine",
     };
 
+    /// <summary>For commands that have nothing to do without text.</summary>
+    public static ListSpec Text { get; } = new("--data", Group, "Text to read.", Data.RangeText);
+
     public static ListSpec ValidData { get; } = new(
         "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data");
 

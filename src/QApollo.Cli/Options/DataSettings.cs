@@ -25,6 +25,13 @@ internal static class DataSettings
         return values.GetText(D.CacheDir) is { } cache ? options with { CacheFolder = cache } : options;
     }
 
+    /// <summary>Adds the paths of --data and --valid-data that do not exist to <paramref name="errors"/>.</summary>
+    public static void CheckPaths(OptionValues values, List<string> errors) => errors.AddRange(
+        from option in (ListSpec[])[D.Data, D.ValidData]
+        from path in values.Get(option)
+        where !File.Exists(path) && !Directory.Exists(path)
+        select $"{option.Name}: {path}: no such file or folder");
+
     /// <summary>The data of --data; without it, the .NET SDK's documentation, in memory.</summary>
     /// <exception cref="UsageException">There is no text where the options point, or it is broken.</exception>
     public static PreparedData Prepare(

@@ -1,7 +1,9 @@
 using System.Globalization;
 using QApollo.Cpu;
 using QApollo.Cuda;
+using QApollo.Cuda.Blas;
 using QApollo.Devices;
+using QApollo.Memory;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -9,33 +11,81 @@ namespace QApollo.Cli.Options;
 /// <summary>The device that --device names: its sizes, the device itself, and what memory it has free.</summary>
 internal sealed class DeviceChoice
 {
-    private readonly string _text;
+    private const string Auto = "auto";
+
     private readonly int _threads;
+    private readonly CudaOptions _cuda;
     private readonly int _ordinal = -1;
 
     /// <param name="defaultText">What counts when --device is not given.</param>
+    /// <param name="isPlan">Nothing will be computed: the answer depends on the options alone, not on a cuBLASLt that happens to be here.</param>
     /// <exception cref="UsageException">There is no such device.</exception>
-    public DeviceChoice(OptionValues values, string defaultText)
+    public DeviceChoice(OptionValues values, string defaultText = Auto, bool isPlan = false)
     {
-        _text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
-        _threads = values.Get(DataOptionTable.Threads);
-        string[] parts = _text.Split(':');
+        string text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
+        int threads = values.Get(DataOptionTable.Threads);
+        _cuda = ToCudaOptions(values);
+        _threads = threads == 0 ? Environment.ProcessorCount : threads;
+        string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
         string ordinal = parts.Length == 2 ? parts[1] : "0";
         if (isCuda && int.TryParse(ordinal, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
         {
             _ordinal = number;
         }
-        else if (_text != "cpu")
+        else if (text == Auto)
         {
-            throw new UsageException($"--device: '{_text}' is not known; it takes cpu, cuda, or cuda:0, cuda:1, ...");
+            CudaSearch search = CudaSearch.Run();
+            _ordinal = search.Card?.Ordinal ?? -1;
+            WhyNotGpu = search.WhyNot;
         }
+        else if (text != "cpu")
+        {
+            throw new UsageException($"--device: '{text}' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ...");
+        }
+
+        bool isFound = _cuda.Gemm == GemmChoice.Auto && !isPlan && _ordinal >= 0 && CublasLtLibrary.Find(_cuda.CublasLtPath) is not null;
+        UsesCublasLt = _ordinal >= 0 && (_cuda.Gemm == GemmChoice.CublasLt || isFound);
     }
 
-    /// <summary>What the memory plan must know; asks no driver.</summary>
-    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile() : new CpuProfile(_threads == 0 ? Environment.ProcessorCount : _threads);
+    /// <summary>The device in force as --device takes it: cpu, or cuda:n.</summary>
+    public string Name => _ordinal >= 0 ? string.Create(CultureInfo.InvariantCulture, $"cuda:{_ordinal}") : "cpu";
 
-    public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal) : new CpuDevice(_threads);
+    /// <summary>Why `auto` passed over a GPU; null where it did not, and where there is no driver.</summary>
+    public string? WhyNotGpu { get; }
+
+    /// <summary>Whether cuBLASLt may multiply: the plan counts what it needs.</summary>
+    public bool UsesCublasLt { get; }
+
+    /// <summary>What the memory plan must know; asks no driver.</summary>
+    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile(UsesCublasLt) : new CpuProfile(_threads);
+
+    public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal, options: _cuda) : new CpuDevice(_threads);
+
+    /// <summary>The device for a command that needs no plan beforehand; says so when a GPU was passed over.</summary>
+    public static IDevice OpenFor(OptionValues values)
+    {
+        // A model in use has few products that are large, and no memory planned for cuBLASLt.
+        values.Set(T.Gemm, GemmChoice.Own);
+        var choice = new DeviceChoice(values);
+        if (choice.WhyNotGpu is not null)
+        {
+            Console.Error.WriteLine($"device: {choice.Name} ({choice.WhyNotGpu})");
+        }
+
+        return choice.Open();
+    }
+
+    /// <summary>One line about an opened device, and why it is no other.</summary>
+    public string Describe(IDevice device)
+    {
+        string found = device is CudaDevice { Card: { } card }
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{card.Name}, {ByteSize.Format(card.TotalBytes)}, compute capability {card.CapabilityMajor}.{card.CapabilityMinor}")
+            : string.Create(CultureInfo.InvariantCulture, $"{_threads} thread{(_threads == 1 ? string.Empty : "s")}");
+        return $"{Name}, {found}{(WhyNotGpu is null ? string.Empty : $" ({WhyNotGpu})")}";
+    }
 
     /// <summary>Bytes that a plan may take now, the driver's context included.</summary>
     public long FreeBytes()
@@ -46,9 +96,21 @@ internal sealed class DeviceChoice
         }
 
         // The driver counts after it made a context here, which the plan counts too.
-        using var device = CudaDevice.Open(_ordinal);
+        using var device = CudaDevice.Open(_ordinal, options: new CudaOptions());
         return device.MemoryInfo().Free + device.Profile.ContextBytes;
     }
+
+    private static CudaOptions ToCudaOptions(OptionValues values) => new()
+    {
+        UseGraphs = !values.Get(T.NoCudaGraphs),
+        Gemm = values.Get(T.Gemm),
+        CublasLtPath = values.GetText(T.CublasLt),
+        ProductsByCublasLt = values.IsGiven(T.GemmProducts) ? [.. values.Get(T.GemmProducts).Select(ToProduct)] : null,
+    };
+
+    private static ProductShape ToProduct(string text) => ProductShape.TryParse(text, out ProductShape product)
+        ? product
+        : throw new UsageException($"--gemm-products: '{text}' is no product; copy them from a run.json: {new ProductShape(ProductKind.Forward, 2048, 4096, 4096, DType.U8, 128, DType.BF16)}");
 
     /// <summary>Ordinary memory that is free on this machine, or under the limit of its container.</summary>
     public static long FreeHostBytes()

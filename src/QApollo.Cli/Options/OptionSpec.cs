@@ -114,8 +114,8 @@ internal sealed class ListSpec(string name, string group, string help, string? r
     public override bool TryParse(IReadOnlyList<string> texts, out object? value, out string error)
     {
         value = texts.ToArray();
-        error = string.Empty;
-        return true;
+        error = texts.Count == 0 ? $"{Name}: takes {RangeText}, got nothing" : string.Empty;
+        return texts.Count > 0;
     }
 
     public override string Format(object value) => string.Join(' ', (string[])value);

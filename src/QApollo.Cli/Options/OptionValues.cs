@@ -96,13 +96,16 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         writer.WriteEndObject();
     }
 
-    /// <summary>The value in force as text, for the start-up echo; null when there is none.</summary>
-    public string? ResolvedText(OptionSpec spec) => Resolved(spec) switch
+    /// <summary>The option with the value in force, as it would be typed, for the start-up echo; null when there is none.</summary>
+    public string? Typed(OptionSpec spec) => Resolved(spec) switch
     {
-        null or double.NaN => null,
-        string[] { Length: 0 } => null,
-        object value => spec.Format(value) is { Length: > 0 } text ? text : null,
+        null or false or double.NaN => null,
+        true => spec.Name,
+        string[] list => list.Length == 0 ? null : $"{spec.Name} {string.Join(' ', list.Select(Quoted))}",
+        object value => spec.Format(value) is { Length: > 0 } text ? $"{spec.Name} {Quoted(text)}" : null,
     };
+
+    private static string Quoted(string text) => text.Length == 0 || text.Any(char.IsWhiteSpace) ? $"\"{text}\"" : text;
 
     private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;
 

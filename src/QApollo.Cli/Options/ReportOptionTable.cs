@@ -2,7 +2,7 @@ using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Options;
 
-/// <summary>The options of `qapollo plan` and `qapollo profile`: those of `train` that matter for memory, and the formats.</summary>
+/// <summary>The options of `qapollo plan`, `qapollo profile` and `qapollo bench`: those of `train` that matter for memory, and the formats.</summary>
 internal static class ReportOptionTable
 {
     private const string FormatGroup = "Report";
@@ -15,14 +15,23 @@ internal static class ReportOptionTable
 
     public static OptionSpec<int> Steps { get; } = Spec.Int("--steps", FormatGroup, "Steps to measure the speed over.", 5, 1, 100_000);
 
+    public static OptionSpec<string> Filter { get; } = Spec.Text(
+        "--filter", FormatGroup, "Only operations whose name or shape contains it.", "a text", null);
+
+    public static FlagSpec ProcessorTime { get; } = Spec.Flag(
+        "--processor-time", FormatGroup, "Time operations by the processor's time instead of the clock: for one CPU thread on a machine that others use too.", transient: true);
+
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. Memory, Json, Html];
 
-    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.Seed, Steps, Json, Html, Markdown];
+    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown];
+
+    public static IReadOnlyList<OptionSpec> Bench { get; } =
+        [.. Memory, T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
 
     private static IReadOnlyList<OptionSpec> Memory =>
     [
         T.Model, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize,
-        T.GradDType, T.Boundaries, T.LogitChunk, T.VocabularySlice, T.Device, DataOptionTable.Threads,
+        T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, T.Device, T.Gemm, DataOptionTable.Threads,
     ];
 }

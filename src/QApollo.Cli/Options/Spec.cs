@@ -46,5 +46,11 @@ internal static class Spec
             DefaultNote = defaultNote,
         };
 
+    /// <summary>on or off; true or false in a run.json.</summary>
+    public static OptionSpec<bool> Switch(string name, string group, string help, bool defaultValue) => new(
+        name, group, help, "on, off", defaultValue,
+        text => text switch { "on" or "true" => (true, true), "off" or "false" => (true, false), _ => (false, false) },
+        value => value ? "on" : "off");
+
     public static FlagSpec Flag(string name, string group, string help, bool transient = false) => new(name, group, help) { IsTransient = transient };
 }

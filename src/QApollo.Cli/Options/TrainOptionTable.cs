@@ -1,3 +1,4 @@
+using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Devices;
 using QApollo.Memory;
@@ -104,6 +105,9 @@ internal static class TrainOptionTable
         "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
 
+    public static OptionSpec<bool> ExpandWeights { get; } = Spec.Switch(
+        "--expand-weights", NumbersGroup, "Keep a layer's matrices dequantized for all micro-batches of its pass, where that is faster.", true);
+
     public static OptionSpec<int> LogitChunk { get; } = Spec.Int(
         "--logit-chunk", NumbersGroup, "Tokens whose logits exist at a time; 0 for at most 1024, or 64 MiB of logits.", 0, 0);
 
@@ -116,7 +120,21 @@ internal static class TrainOptionTable
     public static OptionSpec<string> HostBudget { get; } = Spec.Text(
         "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
 
-    public static OptionSpec<string> Device { get; } = Spec.Text("--device", RunGroup, "Where to compute.", "cpu, cuda, cuda:1", "cpu");
+    public static OptionSpec<string> Device { get; } = Spec.Text(
+        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda, cuda:1", "auto");
+
+    public static OptionSpec<GemmChoice> Gemm { get; } = Spec.Choice(
+        "--gemm", RunGroup, "Who multiplies matrices on a GPU; auto measures each product where cuBLASLt is found.", GemmChoice.Auto,
+        ("auto", GemmChoice.Auto), ("own", GemmChoice.Own), ("cublaslt", GemmChoice.CublasLt));
+
+    public static OptionSpec<string> CublasLt { get; } = Spec.Text(
+        "--cublaslt", RunGroup, "The file of cuBLASLt.", "a path", null, "searched for in CUDA toolkits and Python packages");
+
+    public static ListSpec GemmProducts { get; } = new(
+        "--gemm-products", RunGroup, "What cuBLASLt multiplies under --gemm auto, as run.json has it of an earlier measurement.", "a list of products");
+
+    public static FlagSpec NoCudaGraphs { get; } = Spec.Flag(
+        "--no-cuda-graphs", RunGroup, "Launch each kernel by itself on a GPU, for comparison; results are the same.");
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
@@ -163,8 +181,9 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, LogitChunk, VocabularySlice, Budget, HostBudget,
-        Device, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
+        Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
+        HostBudget,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, Config,
     ];
 

@@ -46,6 +46,7 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 Boundaries = values.Get(T.Boundaries),
+                ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),
                 VocabularySlice = values.Get(T.VocabularySlice),
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),

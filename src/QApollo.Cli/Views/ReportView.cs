@@ -1,10 +1,12 @@
 using System.Globalization;
+using QApollo.Benchmarks;
+using QApollo.Diagnostics;
 using QApollo.Memory;
 using QApollo.Reports;
 
 namespace QApollo.Cli.Views;
 
-/// <summary>Memory and profile reports in the terminal.</summary>
+/// <summary>Reports in the terminal.</summary>
 internal static class ReportView
 {
     public static void Write(MemoryReport report)
@@ -37,6 +39,34 @@ internal static class ReportView
         TextTable.Write("Measured", ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }), 1);
         TextTable.Write("Planned and measured", ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report), 1, 2, 3);
         TextTable.Write("Time per operation of one step", ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report), 1, 2, 3, 4);
+    }
+
+    /// <param name="filter">Only operations that contain it.</param>
+    public static void Write(BenchmarkReport report, string filter)
+    {
+        Console.WriteLine(BenchmarkText.Title(report));
+        Console.WriteLine();
+        TextTable.Write("Measured", ["figure", "value"], BenchmarkText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }));
+        TextTable.Write("Where a step's time goes", BenchmarkText.KindHeader, BenchmarkText.KindRows(report), 1, 2);
+        TextTable.Write(
+            "Operations of a step, against matrix peak and copy bandwidth", BenchmarkText.OperationHeader,
+            BenchmarkText.Filter(report, filter).Select(row => BenchmarkText.OperationRow(report, row)), 2, 3, 4, 5, 6);
+    }
+
+    public static void Write(DoctorReport report)
+    {
+        string[] header = ["", "found"];
+        TextTable.Write("Machine", header, report.Machine.Select(finding => new[] { finding.Label, finding.Text }));
+        TextTable.Write("GPU software", header, report.GpuSoftware.Select(finding => new[] { finding.Label, finding.Text }));
+        foreach (DeviceDiagnosis device in report.Devices)
+        {
+            TextTable.Write($"{device.Device}: {device.Name}", header, DoctorText.DeviceRows(device));
+        }
+
+        foreach (string note in report.Notes)
+        {
+            Console.WriteLine($"note: {note}");
+        }
     }
 
     private static string[] Row(CategoryBytes category) =>

@@ -20,6 +20,7 @@ internal static unsafe class LeftOperand
     /// <param name="height">Rows of a tile.</param>
     public static LeftBlock Copy(in LeftMatrix a, int row, int rows, int step, int steps, int height, float* buffer)
     {
+        step += a.FirstStep;
         if (a.Transposed)
         {
             float* start = (float*)a.Values.Address + (nint)step * a.Values.Columns + row;
@@ -81,7 +82,16 @@ internal readonly record struct LeftMatrix(Tensor Values, bool Transposed)
 {
     public int Rows => Transposed ? Values.Columns : Values.Rows;
 
-    public int Depth => Transposed ? Values.Rows : Values.Columns;
+    /// <summary>Where A begins along the depth of the values.</summary>
+    public int FirstStep { get; init; }
+
+    public int Depth { get; init; } = Transposed ? Values.Rows : Values.Columns;
+
+    /// <summary>Steps between the roundings of a sum to memory; a slice keeps that of the whole, and so its bytes.</summary>
+    public int PassDepth { get; } = BlockProduct.PassDepth(Transposed ? Values.Rows : Values.Columns);
+
+    /// <summary>Steps first .. + count of the depth; first is a multiple of <see cref="PassDepth"/>.</summary>
+    public LeftMatrix Slice(int first, int count) => this with { FirstStep = FirstStep + first, Depth = count };
 }
 
 /// <summary>

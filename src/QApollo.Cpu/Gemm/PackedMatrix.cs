@@ -111,13 +111,15 @@ internal static unsafe class PackedMatrix
     }
 
     /// <summary>Packs columns firstColumn .. + columns of B(k, n) = weight[k, n].</summary>
-    public static void PackInputGradient(CpuContext context, in WeightMatrix weight, int firstColumn, int columns, float* destination)
+    /// <param name="passDepth">That of the product: <see cref="BlockProduct.PassDepth"/> of all its depth.</param>
+    public static void PackInputGradient(CpuContext context, in WeightMatrix weight, int firstColumn, int columns, int passDepth, float* destination)
     {
         var job = new RowsJob
         {
             Weight = weight,
             FirstColumn = firstColumn,
             Columns = columns,
+            PassDepth = passDepth,
             Destination = destination,
             Width = context.Kernel.Columns,
         };
@@ -176,6 +178,7 @@ internal static unsafe class PackedMatrix
         public WeightMatrix Weight;
         public int FirstColumn;
         public int Columns;
+        public int PassDepth;
         public float* Destination;
         public int Width;
 
@@ -183,13 +186,12 @@ internal static unsafe class PackedMatrix
         {
             float* buffer = stackalloc float[Chunk];
             int depth = Weight.OutFeatures;
-            int passDepth = BlockProduct.PassDepth(depth);
             int paddedColumns = Round(Columns, Width);
             int end = Math.Min((task + 1) * Rows, depth);
             for (int k = task * Rows; k < end; k++)
             {
-                int pass = k / passDepth * passDepth;
-                int steps = Math.Min(passDepth, depth - pass);
+                int pass = k / PassDepth * PassDepth;
+                int steps = Math.Min(PassDepth, depth - pass);
                 float* panels = Destination + (nint)pass * paddedColumns + (nint)(k - pass) * Width;
                 for (int column = 0; column < Columns; column += Chunk)
                 {

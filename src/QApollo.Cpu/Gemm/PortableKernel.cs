@@ -15,20 +15,6 @@ internal static unsafe class PortableKernel
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero;
         Vector128<float> c20 = Vector128<float>.Zero, c21 = Vector128<float>.Zero;
         Vector128<float> c30 = Vector128<float>.Zero, c31 = Vector128<float>.Zero;
-        if (initial != null)
-        {
-            c00 = Vector128.Load(initial);
-            c01 = Vector128.Load(initial + 4);
-            initial += initialRow;
-            c10 = Vector128.Load(initial);
-            c11 = Vector128.Load(initial + 4);
-            initial += initialRow;
-            c20 = Vector128.Load(initial);
-            c21 = Vector128.Load(initial + 4);
-            initial += initialRow;
-            c30 = Vector128.Load(initial);
-            c31 = Vector128.Load(initial + 4);
-        }
 
         nint aRow2 = 2 * aRow;
         float* a3 = a + 3 * aRow;
@@ -52,6 +38,22 @@ internal static unsafe class PortableKernel
             a += aStep;
             a3 += aStep;
             b += 8;
+        }
+
+        // Added last: without fused multiply-adds, sums of one pass each keep the rounding of a deep product small.
+        if (initial != null)
+        {
+            c00 += Vector128.Load(initial);
+            c01 += Vector128.Load(initial + 4);
+            initial += initialRow;
+            c10 += Vector128.Load(initial);
+            c11 += Vector128.Load(initial + 4);
+            initial += initialRow;
+            c20 += Vector128.Load(initial);
+            c21 += Vector128.Load(initial + 4);
+            initial += initialRow;
+            c30 += Vector128.Load(initial);
+            c31 += Vector128.Load(initial + 4);
         }
 
         c00.Store(c);

@@ -93,7 +93,7 @@ internal static unsafe class Product
             nint cRow = direct ? Stride : columns;
             float* initial = Initial == null ? null : Initial + offset;
             nint initialRow = Stride;
-            int passDepth = BlockProduct.PassDepth(depth);
+            int passDepth = A.PassDepth;
             for (int k = 0; k < depth; k += passDepth)
             {
                 int steps = Math.Min(passDepth, depth - k);

@@ -11,6 +11,9 @@ internal static unsafe class Linear
 {
     private const long MinSharedBytes = 4 << 20;
 
+    /// <summary>Slices of the depth are at least this deep, so that the results pass through memory seldom.</summary>
+    private const int MinSliceDepth = 1024;
+
     /// <summary>Scratch for products of at most this depth: at least one panel, and a block per thread.</summary>
     public static long WorkspaceBytes(int maxDepth, int threads) =>
         Math.Max(MinSharedBytes, PackedMatrix.Bytes(maxDepth, Microkernel.MaxColumns)) + (long)threads * Product.ThreadWorkspaceBytes;
@@ -23,7 +26,8 @@ internal static unsafe class Linear
         }
         else
         {
-            PackedMatrix.PackInputGradient(context, weight, 0, weight.InFeatures, (float*)expansion.Address);
+            PackedMatrix.PackInputGradient(
+                context, weight, 0, weight.InFeatures, BlockProduct.PassDepth(weight.OutFeatures), (float*)expansion.Address);
         }
     }
 
@@ -58,19 +62,27 @@ internal static unsafe class Linear
     {
         int depth = weight.OutFeatures;
         var left = new LeftMatrix(outputGradient, Transposed: false);
-        var split = new Split(context, depth, weight.InFeatures, weight.InputGradientExpansion);
+        var split = new Split(context, Math.Min(depth, MinSliceDepth), weight.InFeatures, weight.InputGradientExpansion);
         for (int column = 0; column < weight.InFeatures; column += split.Columns)
         {
             int columns = Math.Min(split.Columns, weight.InFeatures - column);
-            if (weight.InputGradientExpansion.IsAbsent)
-            {
-                PackedMatrix.PackInputGradient(context, weight, column, columns, split.Panels);
-            }
-
             float* output = (float*)inputGradient.Address + column;
-            Product.Run(
-                context, left, split.Panels, columns,
-                accumulate ? output : null, output, weight.InFeatures, DType.F32, accumulate: false, split.ThreadWorkspace);
+
+            // Few columns of a deep weight (the head's depth is the vocabulary) would read the output gradient once for each
+            // few: many columns are packed a slice of the depth at a time. Every sum still runs in the order of k.
+            int sliceDepth = split.Depth / left.PassDepth * left.PassDepth;
+            for (int k = 0; k < depth; k += sliceDepth)
+            {
+                int steps = Math.Min(sliceDepth, depth - k);
+                if (weight.InputGradientExpansion.IsAbsent)
+                {
+                    PackedMatrix.PackInputGradient(context, weight.RowRange(k, steps), column, columns, left.PassDepth, split.Panels);
+                }
+
+                Product.Run(
+                    context, left.Slice(k, steps), split.Panels, columns,
+                    accumulate || k > 0 ? output : null, output, weight.InFeatures, DType.F32, accumulate: false, split.ThreadWorkspace);
+            }
         }
     }
 
@@ -83,7 +95,7 @@ internal static unsafe class Linear
         for (int column = 0; column < input.Columns; column += split.Columns)
         {
             int columns = Math.Min(split.Columns, input.Columns - column);
-            PackedMatrix.PackInputGradient(context, matrix, column, columns, split.Panels);
+            PackedMatrix.PackInputGradient(context, matrix, column, columns, left.PassDepth, split.Panels);
             byte* output = (byte*)weightGradient.Address + (long)column * weightGradient.DType.Size();
             Product.Run(
                 context, left, split.Panels, columns,
@@ -95,6 +107,7 @@ internal static unsafe class Linear
     /// <summary>How the workspace is cut: a slice per thread, the rest for packed columns.</summary>
     private readonly struct Split
     {
+        /// <param name="depth">What all of the columns in one part must have room for.</param>
         public Split(CpuContext context, int depth, int columns, Tensor expansion)
         {
             ThreadWorkspace = (byte*)context.Workspace.Address;
@@ -103,6 +116,7 @@ internal static unsafe class Linear
             {
                 Panels = (float*)expansion.Address;
                 Columns = Math.Max(columns, 1);
+                Depth = int.MaxValue;
                 return;
             }
 
@@ -115,11 +129,16 @@ internal static unsafe class Linear
                 throw new InvalidOperationException(
                     $"the workspace of {context.Workspace.Bytes} bytes is too small for a product of depth {depth}");
             }
+
+            Depth = (int)(fitting * width / Columns) * depth;
         }
 
         public float* Panels { get; }
 
         public int Columns { get; }
+
+        /// <summary>As many steps as fit with so many columns.</summary>
+        public int Depth { get; }
 
         public byte* ThreadWorkspace { get; }
     }

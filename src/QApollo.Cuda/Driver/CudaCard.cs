@@ -25,14 +25,13 @@ public sealed record CudaCard(
     /// <exception cref="CudaException">There is no such GPU.</exception>
     internal static unsafe CudaCard Read(CudaDriver driver, int ordinal)
     {
-        int count, handle, version;
-        driver.Check(driver.Table.DeviceGetCount(&count), "cuDeviceGetCount");
+        int count = driver.CardCount();
         if (ordinal < 0 || ordinal >= count)
         {
             throw new CudaException($"there is no GPU {ordinal}: the driver sees {count}, numbered from 0");
         }
 
-        driver.Check(driver.Table.DriverGetVersion(&version), "cuDriverGetVersion");
+        int handle;
         driver.Check(driver.Table.DeviceGet(&handle, ordinal), "cuDeviceGet");
         int card = handle;
         byte* name = stackalloc byte[256];
@@ -49,20 +48,25 @@ public sealed record CudaCard(
 
         return new CudaCard(
             ordinal, card, Marshal.PtrToStringUTF8((nint)name) ?? "", Attribute(ComputeCapabilityMajor), Attribute(ComputeCapabilityMinor),
-            (long)total, Attribute(MultiprocessorCount), Attribute(MaxSharedMemoryPerBlockOptIn), version);
+            (long)total, Attribute(MultiprocessorCount), Attribute(MaxSharedMemoryPerBlockOptIn), driver.Version());
     }
+
+    /// <summary>The card or its driver is too old: why, and what to do; null when it can be used.</summary>
+    public string? Problem => CapabilityMajor < 8
+        ? $"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later)"
+        : DriverVersion < NeededDriver
+            ? $"the NVIDIA driver supports CUDA {VersionText(DriverVersion)}; 11.8 or newer is needed: update the driver to 520 or newer"
+            : null;
+
+    /// <summary>"11.8" for 11080.</summary>
+    public static string VersionText(int version) => $"{version / 1000}.{version % 1000 / 10}";
 
     /// <exception cref="CudaException">The card or its driver is too old.</exception>
     internal void RequireSupported()
     {
-        if (CapabilityMajor < 8)
+        if (Problem is { } problem)
         {
-            throw new CudaException($"{Name} has compute capability {CapabilityMajor}.{CapabilityMinor}; 8.0 or newer is needed (RTX 30 series, A100 and later); use --device cpu");
-        }
-
-        if (DriverVersion < NeededDriver)
-        {
-            throw new CudaException($"the NVIDIA driver supports CUDA {DriverVersion / 1000}.{DriverVersion % 1000 / 10}; 11.8 or newer is needed: update the driver to 520 or newer");
+            throw new CudaException($"{problem}; or use --device cpu");
         }
     }
 }

@@ -102,10 +102,11 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>The host waits for all work of the stream.</summary>
     public void Synchronize(nint stream) => Driver.Check(_table.StreamSynchronize(stream), "cuStreamSynchronize");
 
-    public nint CreateEvent()
+    /// <param name="timed">For <see cref="ElapsedMilliseconds"/>; costs more.</param>
+    public nint CreateEvent(bool timed = false)
     {
         nint created;
-        Driver.Check(_table.EventCreate(&created, DisableTiming), "cuEventCreate");
+        Driver.Check(_table.EventCreate(&created, timed ? 0 : DisableTiming), "cuEventCreate");
         return created;
     }
 
@@ -116,6 +117,14 @@ internal sealed unsafe class CudaContext : IDisposable
 
     /// <summary>Later work of the stream waits for the event; the host does not.</summary>
     public void Wait(nint stream, nint awaited) => Driver.Check(_table.StreamWaitEvent(stream, awaited, 0), "cuStreamWaitEvent");
+
+    /// <summary>Between two timed events that have happened.</summary>
+    public float ElapsedMilliseconds(nint from, nint to)
+    {
+        float milliseconds;
+        Driver.Check(_table.EventElapsedTime(&milliseconds, from, to), "cuEventElapsedTime");
+        return milliseconds;
+    }
 
     /// <summary>The host waits for the event.</summary>
     public void SynchronizeEvent(nint awaited) => Driver.Check(_table.EventSynchronize(awaited), "cuEventSynchronize");

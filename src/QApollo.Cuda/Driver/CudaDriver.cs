@@ -12,17 +12,45 @@ internal sealed unsafe class CudaDriver
     public DriverTable Table { get; }
 
     /// <exception cref="CudaException">No driver, no device, or a driver that does not start.</exception>
-    public static CudaDriver Open(string? libraryPath = null)
+    public static CudaDriver Open(string? libraryPath = null) => Open(DriverLibrary.Load(libraryPath));
+
+    /// <exception cref="CudaException">No device, or a driver that does not start.</exception>
+    public static CudaDriver Open(nint library)
     {
-        var driver = new CudaDriver(new DriverTable(DriverLibrary.Load(libraryPath)));
-        int status = driver.Table.Init(0);
+        var driver = new CudaDriver(new DriverTable(library));
+        driver.Initialize();
+        return driver;
+    }
+
+    /// <summary>The driver before its first call.</summary>
+    /// <exception cref="CudaException">There is none.</exception>
+    public static CudaDriver Load(string? libraryPath) => new(new DriverTable(DriverLibrary.Load(libraryPath)));
+
+    /// <exception cref="CudaException">No device, or the driver does not start.</exception>
+    public void Initialize()
+    {
+        int status = Table.Init(0);
         if (status == NoDevice)
         {
             throw new CudaException("the CUDA driver sees no NVIDIA GPU; check that one is built in and not hidden by CUDA_VISIBLE_DEVICES, or use --device cpu", status);
         }
 
-        driver.Check(status, "cuInit");
-        return driver;
+        Check(status, "cuInit");
+    }
+
+    /// <summary>The newest CUDA version that the driver supports: 11080 is 11.8.</summary>
+    public int Version()
+    {
+        int version;
+        Check(Table.DriverGetVersion(&version), "cuDriverGetVersion");
+        return version;
+    }
+
+    public int CardCount()
+    {
+        int count;
+        Check(Table.DeviceGetCount(&count), "cuDeviceGetCount");
+        return count;
     }
 
     /// <summary>Throws when the status of <paramref name="call"/> is not success.</summary>

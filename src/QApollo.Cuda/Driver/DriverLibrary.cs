@@ -11,21 +11,28 @@ internal static class DriverLibrary
     /// <exception cref="CudaException">There is none.</exception>
     public static nint Load(string? path)
     {
-        if (path != null)
+        if (TryLoad(path, out nint library))
         {
-            return NativeLibrary.TryLoad(path, out nint explicitLibrary)
-                ? explicitLibrary
-                : throw new CudaException($"no CUDA driver: {path} could not be loaded");
+            return library;
         }
 
-        foreach (string name in Names)
+        throw new CudaException(path is null
+            ? $"no CUDA driver: {Names[0]} was not found; install the NVIDIA display driver, or use --device cpu"
+            : $"no CUDA driver: {path} could not be loaded");
+    }
+
+    /// <summary>As <see cref="Load"/>; false where there is none.</summary>
+    public static bool TryLoad(string? path, out nint library)
+    {
+        library = 0;
+        foreach (string name in path is null ? Names : [path])
         {
-            if (NativeLibrary.TryLoad(name, out nint library))
+            if (NativeLibrary.TryLoad(name, out library))
             {
-                return library;
+                return true;
             }
         }
 
-        throw new CudaException($"no CUDA driver: {Names[0]} was not found; install the NVIDIA display driver, or use --device cpu");
+        return false;
     }
 }

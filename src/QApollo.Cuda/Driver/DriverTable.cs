@@ -39,7 +39,16 @@ internal sealed unsafe class DriverTable
     public readonly delegate* unmanaged<nint, int> EventDestroy;
     public readonly delegate* unmanaged<nint, nint, int> EventRecord;
     public readonly delegate* unmanaged<nint, int> EventSynchronize;
+    public readonly delegate* unmanaged<float*, nint, nint, int> EventElapsedTime;
     public readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
+    public readonly delegate* unmanaged<nint, int, int> StreamBeginCapture;
+    public readonly delegate* unmanaged<nint, int*, ulong*, nint*, nint**, nuint*, int> StreamGetCaptureInfo;
+    public readonly delegate* unmanaged<nint, nint*, int> StreamEndCapture;
+    public readonly delegate* unmanaged<nint*, nint, ulong, int> GraphInstantiate;
+    public readonly delegate* unmanaged<nint, nint, KernelNodeParameters*, int> GraphSetKernel;
+    public readonly delegate* unmanaged<nint, nint, int> GraphLaunch;
+    public readonly delegate* unmanaged<nint, int> GraphExecutableDestroy;
+    public readonly delegate* unmanaged<nint, int> GraphDestroy;
     public readonly delegate* unmanaged<int, byte**, int> GetErrorName;
     public readonly delegate* unmanaged<int, byte**, int> GetErrorString;
 
@@ -81,7 +90,16 @@ internal sealed unsafe class DriverTable
         EventDestroy = (delegate* unmanaged<nint, int>)Export("cuEventDestroy_v2");
         EventRecord = (delegate* unmanaged<nint, nint, int>)Export("cuEventRecord");
         EventSynchronize = (delegate* unmanaged<nint, int>)Export("cuEventSynchronize");
+        EventElapsedTime = (delegate* unmanaged<float*, nint, nint, int>)Export("cuEventElapsedTime");
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Export("cuLaunchKernel");
+        StreamBeginCapture = (delegate* unmanaged<nint, int, int>)Export("cuStreamBeginCapture_v2");
+        StreamGetCaptureInfo = (delegate* unmanaged<nint, int*, ulong*, nint*, nint**, nuint*, int>)Export("cuStreamGetCaptureInfo_v2");
+        StreamEndCapture = (delegate* unmanaged<nint, nint*, int>)Export("cuStreamEndCapture");
+        GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, int>)Export("cuGraphInstantiateWithFlags");
+        GraphSetKernel = (delegate* unmanaged<nint, nint, KernelNodeParameters*, int>)Export("cuGraphExecKernelNodeSetParams");
+        GraphLaunch = (delegate* unmanaged<nint, nint, int>)Export("cuGraphLaunch");
+        GraphExecutableDestroy = (delegate* unmanaged<nint, int>)Export("cuGraphExecDestroy");
+        GraphDestroy = (delegate* unmanaged<nint, int>)Export("cuGraphDestroy");
         GetErrorName = (delegate* unmanaged<int, byte**, int>)Export("cuGetErrorName");
         GetErrorString = (delegate* unmanaged<int, byte**, int>)Export("cuGetErrorString");
     }

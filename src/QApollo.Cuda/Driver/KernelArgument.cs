@@ -10,6 +10,9 @@ internal readonly struct KernelArgument
 
     private KernelArgument(long slot) => _slot = slot;
 
+    /// <summary>An address or a whole number; a float's bits.</summary>
+    public long Bits => _slot;
+
     /// <summary>An address; null for an absent tensor.</summary>
     public static implicit operator KernelArgument(Tensor tensor) => new(tensor.Address);
 

@@ -42,14 +42,7 @@ internal sealed unsafe class KernelModules : IDisposable
             throw new ArgumentException($"{kernel.Name} takes {kernel.Parameters} arguments, not {arguments.Length}");
         }
 
-        LoadedKernel loaded = Load(kernel);
-        DriverTable table = _context.Driver.Table;
-        if (sharedBytes > loaded.GrantedSharedBytes)
-        {
-            _context.Driver.Check(table.FunctionSetAttribute(loaded.Function, MaxDynamicSharedBytes, sharedBytes), "cuFuncSetAttribute");
-            loaded.GrantedSharedBytes = sharedBytes;
-        }
-
+        nint function = Prepare(kernel, sharedBytes);
         fixed (KernelArgument* slots = arguments)
         {
             void** pointers = stackalloc void*[arguments.Length];
@@ -58,13 +51,31 @@ internal sealed unsafe class KernelModules : IDisposable
                 pointers[i] = slots + i;
             }
 
-            int status = table.LaunchKernel(
-                loaded.Function, checked((uint)grid.X), (uint)grid.Y, (uint)grid.Z, (uint)kernel.Threads, 1, 1, (uint)sharedBytes, stream, pointers, null);
+            int status = _context.Driver.Table.LaunchKernel(
+                function, checked((uint)grid.X), (uint)grid.Y, (uint)grid.Z, (uint)kernel.Threads, 1, 1, (uint)sharedBytes, stream, pointers, null);
             if (status != 0)
             {
                 _context.Driver.Check(status, $"launching {kernel.Name}");
             }
         }
+    }
+
+    /// <summary>Whether <see cref="Prepare"/> has nothing left to do.</summary>
+    public bool IsPrepared(Kernel kernel, int sharedBytes) =>
+        _kernels.TryGetValue(kernel, out LoadedKernel? loaded) && sharedBytes <= loaded.GrantedSharedBytes;
+
+    /// <summary>Loads a kernel, and lets it have so much shared memory.</summary>
+    /// <returns>The driver's CUfunction.</returns>
+    public nint Prepare(Kernel kernel, int sharedBytes)
+    {
+        LoadedKernel loaded = Load(kernel);
+        if (sharedBytes > loaded.GrantedSharedBytes)
+        {
+            _context.Driver.Check(_context.Driver.Table.FunctionSetAttribute(loaded.Function, MaxDynamicSharedBytes, sharedBytes), "cuFuncSetAttribute");
+            loaded.GrantedSharedBytes = sharedBytes;
+        }
+
+        return loaded.Function;
     }
 
     /// <summary>Address and bytes of a table in device memory that a module declares.</summary>

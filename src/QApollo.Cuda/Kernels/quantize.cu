@@ -1,8 +1,8 @@
-// INT8 groups from float values and back (group_grid.h); values [rows, columns] float, codes [rows, columns] u8,
+// INT8 groups from float values and back (group_grid.h); values [rows, columns] float or bf16, codes [rows, columns] u8,
 // scales bf16 and zeros u8 [rows, groups].
 //
 // quantize: the grid of each group's range; codes to nearest, half to even. group / 8 lanes per group, 256 threads.
-// dequantize: values = (code - zero) * scale. 8 values per thread, `chunks` = ceil(columns / 8) threads per row.
+// dequantize, expand: values = (code - zero) * scale, as float or rounded to bf16, as gemm.h does. 8 values per thread, `chunks` = ceil(columns / 8) threads per row.
 // `vector`: columns is a multiple of 8 and all bases are 16-byte aligned.
 #include "group_grid.h"
 
@@ -36,8 +36,8 @@ KERNEL(quantize, 256, 2)
 }
 EXPORT_KERNEL(quantize)
 
-KERNEL(dequantize, 256, 2)
-(const u8* codes, const bf16* scales, const u8* zeros, float* values, i64 items, int columns, int chunks, int groups_per_row, int group_shift, int vector) {
+template <class T>
+DEVICE void dequantize_item(const u8* codes, const bf16* scales, const u8* zeros, T* values, i64 items, int columns, int chunks, int groups_per_row, int group_shift, int vector) {
     i64 item = i64(blockIdx.x) * blockDim.x + threadIdx.x;
     if (item >= items) return;
     i64 row = item / chunks;
@@ -49,4 +49,15 @@ KERNEL(dequantize, 256, 2)
     for (int i = 0; i < 8; i++) v[i] = (float((i < 4 ? packed.x : packed.y) >> (i % 4 * 8) & 255) - zero) * scale;
     store8(values + row * columns + column, count, vector, v);
 }
+
+KERNEL(dequantize, 256, 2)
+(const u8* codes, const bf16* scales, const u8* zeros, float* values, i64 items, int columns, int chunks, int groups_per_row, int group_shift, int vector) {
+    dequantize_item(codes, scales, zeros, values, items, columns, chunks, groups_per_row, group_shift, vector);
+}
 EXPORT_KERNEL(dequantize)
+
+KERNEL(expand, 256, 2)
+(const u8* codes, const bf16* scales, const u8* zeros, bf16* values, i64 items, int columns, int chunks, int groups_per_row, int group_shift, int vector) {
+    dequantize_item(codes, scales, zeros, values, items, columns, chunks, groups_per_row, group_shift, vector);
+}
+EXPORT_KERNEL(expand)

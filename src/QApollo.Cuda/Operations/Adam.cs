@@ -46,6 +46,7 @@ public sealed unsafe partial class CudaDevice
         }
 
         _context.MakeCurrent();
+        _commands.Cut();
         var (address, _) = _modules.Global(Adam8F32.Module, "eight_bit_maps");
         _uploads.Upload(MemoryMarshal.AsBytes(EightBitMap.FirstMoment), address, _stream);
         _uploads.Upload(MemoryMarshal.AsBytes(EightBitMap.SecondMoment), address + EightBitMap.FirstMoment.Length * sizeof(float), _stream);

@@ -19,7 +19,7 @@ public sealed unsafe partial class CudaDevice
         if (source.DType == destination.DType)
         {
             _context.MakeCurrent();
-            _context.Copy(source.Address, destination.Address, source.Bytes, _stream);
+            _commands.Copy(source.Address, destination.Address, source.Bytes);
             return;
         }
 
@@ -30,7 +30,7 @@ public sealed unsafe partial class CudaDevice
     public void Zero(Tensor tensor)
     {
         _context.MakeCurrent();
-        _context.Fill(tensor.Address, 0, tensor.Bytes, _stream);
+        _commands.Fill(tensor.Address, 0, tensor.Bytes);
     }
 
     public void Fill(Tensor destination, float value)

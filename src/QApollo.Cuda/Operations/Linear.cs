@@ -17,6 +17,13 @@ public sealed unsafe partial class CudaDevice
 
     public void LinearForward(Tensor input, in WeightMatrix weight, Tensor output, Tensor addend = default)
     {
+        var product = new ProductShape(
+            ProductKind.Forward, input.Rows, weight.OutFeatures, weight.InFeatures, weight.Values.DType, weight.GroupSize, output.DType);
+        if (TryMultiply(product, Dense(weight, weight.ForwardExpansion), input, addend, output))
+        {
+            return;
+        }
+
         if (weight.IsQuantized)
         {
             MultiplyCodes(ForwardCodes, input, weight, output, addend);
@@ -33,6 +40,14 @@ public sealed unsafe partial class CudaDevice
     public void LinearInputGradient(Tensor outputGradient, in WeightMatrix weight, Tensor inputGradient, bool accumulate)
     {
         Tensor addend = accumulate ? inputGradient : default;
+        var product = new ProductShape(
+            ProductKind.InputGradient, outputGradient.Rows, weight.OutFeatures, weight.InFeatures, weight.Values.DType, weight.GroupSize,
+            inputGradient.DType);
+        if (TryMultiply(product, Dense(weight, weight.InputGradientExpansion), outputGradient, addend, inputGradient))
+        {
+            return;
+        }
+
         if (weight.IsQuantized)
         {
             MultiplyCodes(InputGradientCodes, outputGradient, weight, inputGradient, addend);
@@ -48,12 +63,38 @@ public sealed unsafe partial class CudaDevice
 
     public void LinearWeightGradient(Tensor outputGradient, Tensor input, Tensor weightGradient, bool accumulate)
     {
+        var product = new ProductShape(
+            ProductKind.WeightGradient, input.Rows, outputGradient.Columns, input.Columns, DType.F32, GroupSize: 0, weightGradient.DType);
+        if (TryMultiply(product, input, outputGradient, accumulate ? weightGradient : default, weightGradient))
+        {
+            return;
+        }
+
         bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(input);
         ProductKernels kernels = weightGradient.DType == DType.F32 ? WeightGradientF32 : WeightGradientBF16;
         Multiply(
             kernels.Choose(weightGradient, aligned, Card.Processors), weightGradient, outputGradient, input, weightGradient,
             accumulate ? weightGradient : default, input.Rows, outputGradient.Columns, input.Columns);
     }
+
+    /// <summary>Lets cuBLASLt compute a product, where that was chosen and the operands suit it.</summary>
+    /// <param name="first">Its operand A: the weight, or the input of a weight gradient. Absent where it is not there in BF16.</param>
+    private bool TryMultiply(in ProductShape product, Tensor first, Tensor second, Tensor addend, Tensor result)
+    {
+        if (first.IsAbsent || _workspace.Bytes < CudaProfile.ProductWorkspaceBytes || !AreAligned(first, second, addend, result, _workspace)
+            || _products.Find(product) is not { } way)
+        {
+            return false;
+        }
+
+        _context.MakeCurrent();
+        _commands.Multiply(way, first.Address, second.Address, addend.Address, result.Address, _workspace.Address);
+        return true;
+    }
+
+    /// <summary>The weight in BF16; absent where it is not there as such.</summary>
+    private static Tensor Dense(in WeightMatrix weight, Tensor expansion) =>
+        weight.IsQuantized ? expansion : weight.Values.DType == DType.BF16 ? weight.Values : default;
 
     private void MultiplyCodes(ProductKernels kernels, Tensor operand, in WeightMatrix weight, Tensor output, Tensor addend) => Multiply(
         kernels.Choose(output, HaveVectorRows(operand), Card.Processors), output, operand, weight.Values, weight.Scales, weight.ZeroPoints, output,

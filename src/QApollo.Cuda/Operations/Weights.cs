@@ -18,6 +18,7 @@ public sealed unsafe partial class CudaDevice
     private static readonly Kernel UpdateBF16FromBF16 = new("update", "update_dense_bf16_bf16", 256, 20);
     private static readonly Kernel QuantizeKernel = new("quantize", "quantize", 256, 9);
     private static readonly Kernel DequantizeKernel = new("quantize", "dequantize", 256, 10);
+    private static readonly Kernel ExpandKernel = new("quantize", "expand", 256, 10);
 
     public void ApplyUpdate(
         in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor changed)
@@ -70,11 +71,26 @@ public sealed unsafe partial class CudaDevice
             return;
         }
 
-        long chunks = Ceiling(destination.Columns, VectorElements);
-        long items = destination.Rows * chunks;
+        Dequantize(DequantizeKernel, source, destination.Address);
+    }
+
+    /// <summary>For cuBLASLt, as BF16 values; nothing for a weight that it does not multiply.</summary>
+    public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion)
+    {
+        if (weight.IsQuantized && _products.NeedsExpansion(weight.OutFeatures, weight.InFeatures))
+        {
+            Dequantize(ExpandKernel, weight, expansion.Address);
+        }
+    }
+
+    private void Dequantize(Kernel kernel, in WeightMatrix source, nint destination)
+    {
+        int columns = source.InFeatures;
+        long chunks = Ceiling(columns, VectorElements);
+        long items = source.OutFeatures * chunks;
         Launch(
-            DequantizeKernel, Ceiling(items, DequantizeKernel.Threads), source.Values, source.Scales, source.ZeroPoints, destination, items,
-            destination.Columns, chunks, GroupsPerRow(source), GroupShift(source), HaveVectorRows(destination, source.Values));
+            kernel, Ceiling(items, kernel.Threads), source.Values, source.Scales, source.ZeroPoints, destination, items, columns, chunks,
+            GroupsPerRow(source), GroupShift(source), HaveVectorRows(source.Values) && IsAligned(destination));
     }
 
     private static int GroupsPerBlock(in WeightMatrix weight, Kernel kernel) => kernel.Threads * VectorElements / weight.GroupSize;

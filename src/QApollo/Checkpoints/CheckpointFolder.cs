@@ -58,7 +58,7 @@ public static class CheckpointFolder
             writeFiles(partial);
             WriteCompletion(partial);
             DeleteIfThere(path);
-            Directory.Move(partial, path);
+            Rename.Folder(partial, path);
             return path;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or RunFailedException)
@@ -82,37 +82,46 @@ public static class CheckpointFolder
         int surplus = keep == 0 ? 0 : Math.Max(0, checkpoints.Count - keep);
         foreach ((_, string path) in checkpoints.Take(surplus))
         {
-            // Renamed first: a kill in the middle of the deletion must not leave a folder that looks complete.
-            Directory.Move(path, path + PartialSuffix);
-            TryDelete(path + PartialSuffix);
+            TryRemove(path);
         }
     }
 
     /// <summary>Compares every file with the completion record.</summary>
-    /// <exception cref="InvalidFileException">A file is missing, has another length, or another checksum.</exception>
+    /// <exception cref="InvalidFileException">A file is missing, has another length or another checksum, or is of a newer version.</exception>
     public static void Verify(string checkpoint)
     {
-        string completion = Path.Combine(checkpoint, CompletionFile);
-        using JsonDocument document = JsonFile.Read(completion);
-        foreach (JsonProperty file in JsonFile.Require(completion, document.RootElement, "files").EnumerateObject())
+        foreach ((string name, long bytes, string sha256) in ReadCompletion(Path.Combine(checkpoint, CompletionFile)))
         {
-            string path = Path.Combine(checkpoint, file.Name);
+            string path = Path.Combine(checkpoint, name);
             if (!File.Exists(path))
             {
                 throw new InvalidFileException(path, "is missing from the checkpoint");
             }
 
             (long length, string hash) = Measure(path);
-            if (length != JsonFile.Require(completion, file.Value, "bytes").GetInt64())
+            if (length != bytes)
             {
                 throw new InvalidFileException(path, $"has {length} bytes, not those of its completion record: it is damaged");
             }
 
-            if (hash != JsonFile.Require(completion, file.Value, "sha256").GetString())
+            if (hash != sha256)
             {
                 throw new InvalidFileException(path, "does not match its checksum: it is damaged");
             }
         }
+    }
+
+    /// <exception cref="InvalidFileException">The record is broken, or of a newer version.</exception>
+    private static List<(string Name, long Bytes, string Sha256)> ReadCompletion(string path)
+    {
+        using JsonDocument document = JsonFile.Read(path);
+        JsonFile.RequireVersion(path, document.RootElement, RunState.FormatVersion);
+        return JsonFile.Fields(path, () => JsonFile.Require(path, document.RootElement, "files").EnumerateObject()
+            .Select(file => (
+                file.Name,
+                JsonFile.Require(path, file.Value, "bytes").GetInt64(),
+                JsonFile.Require(path, file.Value, "sha256").GetString() ?? string.Empty))
+            .ToList());
     }
 
     private static void WriteCompletion(string folder)
@@ -151,6 +160,22 @@ public static class CheckpointFolder
         {
             Directory.Delete(path, recursive: true);
         }
+    }
+
+    private static void TryRemove(string checkpoint)
+    {
+        try
+        {
+            // Renamed first: a kill in the middle of the deletion must not leave a folder that looks complete.
+            Rename.Folder(checkpoint, checkpoint + PartialSuffix);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Somebody reads it, on Windows, or the disk fails; the run has saved all the same, and the next save tries again.
+            return;
+        }
+
+        TryDelete(checkpoint + PartialSuffix);
     }
 
     private static void TryDelete(string path)

@@ -41,4 +41,28 @@ internal static class JsonFile
     /// <exception cref="InvalidFileException">The property is missing.</exception>
     public static JsonElement Require(string path, JsonElement element, string property) =>
         element.TryGetProperty(property, out JsonElement value) ? value : throw new InvalidFileException(path, $"has no '{property}'");
+
+    /// <summary>Reads fields of the types that they must have.</summary>
+    /// <exception cref="InvalidFileException">One has another type, or is too large.</exception>
+    public static T Fields<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception exception) when (exception is FormatException or InvalidOperationException)
+        {
+            throw new InvalidFileException(path, $"a field has the wrong type: {exception.Message}");
+        }
+    }
+
+    /// <exception cref="InvalidFileException">The file's formatVersion is newer than <paramref name="known"/>, or none.</exception>
+    public static void RequireVersion(string path, JsonElement root, int known)
+    {
+        int version = Fields(path, () => Require(path, root, "formatVersion").GetInt32());
+        if (version > known)
+        {
+            throw new InvalidFileException(path, $"has format version {version}; this program knows up to {known}: a newer program is needed");
+        }
+    }
 }

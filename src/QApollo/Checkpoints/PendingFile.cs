@@ -60,7 +60,7 @@ public sealed class PendingFile : IDisposable
         {
             stream.Flush(flushToDisk: true);
             stream.Dispose();
-            File.Move(temporaryPath, path, overwrite: true);
+            Rename.File(temporaryPath, path);
             return true;
         });
         stream = null;

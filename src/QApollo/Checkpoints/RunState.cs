@@ -14,6 +14,9 @@ namespace QApollo.Checkpoints;
 /// <param name="TokenizerFingerprint">What the token ids mean.</param>
 public sealed record RunState(int Step, long Tokens, DataPosition Position, ulong Seed, string TokenizerFingerprint)
 {
+    /// <summary>Tokens of the training data; 0 where the run did not say.</summary>
+    public long DataTokens { get; init; }
+
     /// <summary>Raised when a field changes its meaning; files of a newer version are refused.</summary>
     public const int FormatVersion = 1;
 
@@ -29,6 +32,7 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             writer.WriteNumber("tokens", Tokens);
             writer.WriteNumber("epoch", Position.Epoch);
             writer.WriteNumber("sequence", Position.Index);
+            writer.WriteNumber("dataTokens", DataTokens);
             writer.WriteNumber("seed", Seed);
             writer.WriteString("tokenizer", TokenizerFingerprint);
             writer.WriteEndObject();
@@ -43,24 +47,15 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
     {
         using JsonDocument document = JsonFile.Read(path);
         JsonElement root = document.RootElement;
-        int version = JsonFile.Require(path, root, "formatVersion").GetInt32();
-        if (version > FormatVersion)
+        JsonFile.RequireVersion(path, root, FormatVersion);
+        return JsonFile.Fields(path, () => new RunState(
+            JsonFile.Require(path, root, "step").GetInt32(),
+            JsonFile.Require(path, root, "tokens").GetInt64(),
+            new DataPosition(JsonFile.Require(path, root, "epoch").GetInt32(), JsonFile.Require(path, root, "sequence").GetInt64()),
+            JsonFile.Require(path, root, "seed").GetUInt64(),
+            JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty)
         {
-            throw new InvalidFileException(path, $"has format version {version}; this program knows up to {FormatVersion}: a newer program is needed");
-        }
-
-        try
-        {
-            return new RunState(
-                JsonFile.Require(path, root, "step").GetInt32(),
-                JsonFile.Require(path, root, "tokens").GetInt64(),
-                new DataPosition(JsonFile.Require(path, root, "epoch").GetInt32(), JsonFile.Require(path, root, "sequence").GetInt64()),
-                JsonFile.Require(path, root, "seed").GetUInt64(),
-                JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty);
-        }
-        catch (Exception exception) when (exception is FormatException or InvalidOperationException)
-        {
-            throw new InvalidFileException(path, $"a field has the wrong type: {exception.Message}");
-        }
+            DataTokens = root.TryGetProperty("dataTokens", out JsonElement tokens) ? tokens.GetInt64() : 0,
+        });
     }
 }

@@ -27,6 +27,9 @@ public abstract class DeviceProfile
     /// </summary>
     public abstract long ExpandedWeightBytes(int outFeatures, int inFeatures, WeightUse use);
 
+    /// <summary>Whether one expansion of a matrix serves both of its uses; <see cref="ExpandedWeightBytes"/> is the same for both then.</summary>
+    public virtual bool SharesExpansions => false;
+
     /// <summary>Bytes of the scratch memory handed to <see cref="IDevice.UseWorkspace"/> for a step of this shape.</summary>
     public abstract long WorkspaceBytes(in WorkspaceRequest request);
 }

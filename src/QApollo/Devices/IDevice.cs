@@ -53,6 +53,32 @@ public interface IDevice : IDisposable
     /// <summary>Waits for all operations.</summary>
     void Synchronize();
 
+    /// <summary>
+    /// Begins operations that every step repeats on the same buffers, with other scalars. A device may remember them and give
+    /// them to its driver as a whole the next time (CUDA graphs); what they compute, and in which order, stays the same.
+    /// Segments do not nest. Does nothing on a device that gains nothing from it.
+    /// </summary>
+    /// <param name="number">The same for the same operations.</param>
+    void BeginSegment(int number)
+    {
+    }
+
+    /// <summary>Ends what <see cref="BeginSegment"/> began.</summary>
+    void EndSegment()
+    {
+    }
+
+    /// <summary>
+    /// Lets a device that has several ways of computing a product measure them, before there is anything to compute; what it
+    /// has chosen stays for its lifetime. Does nothing on a device that has one way.
+    /// </summary>
+    /// <param name="products">Those of a step.</param>
+    /// <param name="productsPerExpansion">Products that an expanded weight serves: over so many its expansion is spread.</param>
+    /// <param name="memory">U8 of zeros, and zeros again afterwards; large enough for the operands of any of the products.</param>
+    void ChooseProducts(IReadOnlyList<ProductShape> products, int productsPerExpansion, Tensor memory)
+    {
+    }
+
     /// <summary>Dequantizes or rearranges a weight for repeated products; see <see cref="DeviceProfile.ExpandedWeightBytes"/>.</summary>
     /// <param name="expansion">U8, of that size.</param>
     void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion);

@@ -18,4 +18,9 @@ public readonly record struct Access(Tensor Tensor, AccessKind Kind);
 public interface IOperationObserver
 {
     void OnOperation(string operation, ReadOnlySpan<Access> accesses);
+
+    /// <summary>The shape of the operation that follows, when it is a matrix product; not of one that reads INT8 codes as they are.</summary>
+    void OnProduct(in ProductShape product)
+    {
+    }
 }

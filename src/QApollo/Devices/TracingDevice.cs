@@ -5,7 +5,8 @@ namespace QApollo.Devices;
 /// <summary>
 /// Checks the shapes and dtypes of every operation, reports which buffers it reads and writes, and passes it on.
 /// Without an inner device nothing is computed and no memory is needed: the step is rehearsed, and the memory
-/// plan follows from what was reported. Around a real device it measures what the plan promised.
+/// plan follows from what was reported. Around a real device it measures what the plan promised, operation by operation:
+/// segments are not passed on.
 /// </summary>
 public sealed class TracingDevice(DeviceProfile profile, IOperationObserver observer, IDevice? inner = null) : IDevice
 {
@@ -72,6 +73,9 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
 
     public void Synchronize() => inner?.Synchronize();
 
+    public void ChooseProducts(IReadOnlyList<ProductShape> products, int productsPerExpansion, Tensor memory) =>
+        inner?.ChooseProducts(products, productsPerExpansion, memory);
+
     public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion)
     {
         Require.Weight("expand weight", weight);
@@ -132,6 +136,8 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         Require.Activation("linear forward", profile, input, output.Rows, weight.InFeatures);
         Require.Output("linear forward", profile, output, input.Rows, weight.OutFeatures);
         Require.That(addend.IsAbsent || (addend.Rows == output.Rows && addend.Columns == output.Columns), "linear forward", "the addend has another shape than the output");
+        ObserveProduct(weight.ForwardExpansion, new ProductShape(
+            ProductKind.Forward, input.Rows, weight.OutFeatures, weight.InFeatures, weight.Values.DType, weight.GroupSize, output.DType));
         Observe(
             "linear forward", Read(input), Read(weight.Values), Read(weight.Scales), Read(weight.ZeroPoints), Read(weight.ForwardExpansion),
             Read(addend), Write(output));
@@ -143,6 +149,9 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         Require.Weight("linear input gradient", weight);
         Require.Output("linear input gradient", profile, outputGradient, inputGradient.Rows, weight.OutFeatures);
         Require.Activation("linear input gradient", profile, inputGradient, outputGradient.Rows, weight.InFeatures);
+        ObserveProduct(weight.InputGradientExpansion, new ProductShape(
+            ProductKind.InputGradient, outputGradient.Rows, weight.OutFeatures, weight.InFeatures, weight.Values.DType, weight.GroupSize,
+            inputGradient.DType));
         Observe(
             "linear input gradient", Read(outputGradient), Read(weight.Values), Read(weight.Scales), Read(weight.ZeroPoints),
             Read(weight.InputGradientExpansion), Write(inputGradient, accumulate));
@@ -154,6 +163,8 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         Require.Output("linear weight gradient", profile, outputGradient, input.Rows, weightGradient.Rows);
         Require.Activation("linear weight gradient", profile, input, outputGradient.Rows, weightGradient.Columns);
         Require.Gradient("linear weight gradient", weightGradient, outputGradient.Columns, input.Columns);
+        observer.OnProduct(new ProductShape(
+            ProductKind.WeightGradient, input.Rows, outputGradient.Columns, input.Columns, DType.F32, GroupSize: 0, weightGradient.DType));
         Observe("linear weight gradient", Read(outputGradient), Read(input), Write(weightGradient, accumulate));
         inner?.LinearWeightGradient(outputGradient, input, weightGradient, accumulate);
     }
@@ -345,6 +356,14 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
     private static Access ReadWrite(Tensor tensor) => new(tensor, AccessKind.ReadWrite);
 
     private static Access Write(Tensor tensor, bool accumulate = false) => new(tensor, accumulate ? AccessKind.ReadWrite : AccessKind.Write);
+
+    private void ObserveProduct(Tensor expansion, in ProductShape product)
+    {
+        if (!product.IsQuantized || !expansion.IsAbsent)
+        {
+            observer.OnProduct(product);
+        }
+    }
 
     private void Observe(string operation, params ReadOnlySpan<Access> accesses) => observer.OnOperation(operation, accesses);
 }

@@ -14,10 +14,15 @@ public sealed class Arena : IDisposable
     public Arena(IDevice device, MemoryPlan plan)
     {
         _device = device;
+        const int RowBytes = 64;
         _deviceAddress = device.Allocate(MemorySpace.Device, plan.DeviceArenaBytes);
         _pinnedHostAddress = plan.PinnedHostArenaBytes > 0 ? device.Allocate(MemorySpace.PinnedHost, plan.PinnedHostArenaBytes) : 0;
+        DeviceBytes = new Tensor(_deviceAddress, DType.U8, checked((int)(plan.DeviceArenaBytes / RowBytes)), RowBytes);
         plan.Table.Bind(_deviceAddress, _pinnedHostAddress);
     }
+
+    /// <summary>The whole device allocation, as bytes.</summary>
+    public Tensor DeviceBytes { get; }
 
     public void Dispose()
     {

@@ -12,12 +12,25 @@ public sealed class LivenessAnalysis : IOperationObserver
     private readonly Func<Tensor, int, PlannedTensor> _resolve;
     private readonly Dictionary<PlannedTensor, List<LiveRange>> _ranges = [];
     private readonly List<string> _operations = [];
+    private readonly List<ProductShape> _products = [];
+    private readonly HashSet<ProductShape> _knownProducts = [];
 
     /// <param name="resolve">The planned tensor that a view belongs to at an operation.</param>
     public LivenessAnalysis(Func<Tensor, int, PlannedTensor> resolve) => _resolve = resolve;
 
     /// <summary>Names of the operations, in order; a live range indexes them.</summary>
     public IReadOnlyList<string> Operations => _operations;
+
+    /// <summary>The different matrix products, in the order of their first one.</summary>
+    public IReadOnlyList<ProductShape> Products => _products;
+
+    public void OnProduct(in ProductShape product)
+    {
+        if (_knownProducts.Add(product))
+        {
+            _products.Add(product);
+        }
+    }
 
     public void OnOperation(string operation, ReadOnlySpan<Access> accesses)
     {

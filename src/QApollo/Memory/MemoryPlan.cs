@@ -9,11 +9,13 @@ namespace QApollo.Memory;
 public sealed class MemoryPlan
 {
     private MemoryPlan(
-        TensorTable table, DeviceProfile profile, IReadOnlyList<string> operations, IReadOnlyList<PlanPhase> phases, long deviceBytes, long pinnedHostBytes)
+        TensorTable table, DeviceProfile profile, LivenessAnalysis rehearsal, IReadOnlyList<PlanPhase> phases, long deviceBytes, long pinnedHostBytes)
     {
+        IReadOnlyList<string> operations = rehearsal.Operations;
         Table = table;
         Profile = profile;
         Operations = operations;
+        Products = rehearsal.Products;
         Phases = phases;
         DeviceArenaBytes = deviceBytes;
         PinnedHostArenaBytes = pinnedHostBytes;
@@ -27,6 +29,9 @@ public sealed class MemoryPlan
 
     /// <summary>Names of the operations of the rehearsal; live ranges and timelines index them.</summary>
     public IReadOnlyList<string> Operations { get; }
+
+    /// <summary>The different matrix products of the rehearsal.</summary>
+    public IReadOnlyList<ProductShape> Products { get; }
 
     /// <summary>What the operations belong to, in order; empty when the rehearsal did not say.</summary>
     public IReadOnlyList<PlanPhase> Phases { get; }
@@ -84,7 +89,7 @@ public sealed class MemoryPlan
 
         long deviceBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.Device, profile.Alignment);
         long pinnedHostBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.PinnedHost, profile.Alignment);
-        return new MemoryPlan(table, profile, liveness.Operations, phases.Phases, deviceBytes, pinnedHostBytes);
+        return new MemoryPlan(table, profile, liveness, phases.Phases, deviceBytes, pinnedHostBytes);
     }
 
     /// <summary>As the other, for a rehearsal without phases.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using QApollo.Devices;
 
 namespace QApollo.Reports;
@@ -7,55 +6,63 @@ namespace QApollo.Reports;
 /// <param name="Flops">Of matrix products; 0 for other operations.</param>
 public sealed record OperationTime(string Operation, int Count, double Seconds, double Flops);
 
-/// <summary>
-/// Times operations by waiting for the device between them. That keeps them from overlapping, so the sum is more than
-/// a step takes; the shares are what is of interest.
-/// </summary>
-public sealed class OperationTimer(IDevice device) : IOperationObserver
+/// <summary>Operations of equal work: how long each of them took.</summary>
+public sealed record OperationSamples(OperationWork Work, IReadOnlyList<double> Seconds);
+
+/// <summary>Times each operation between two marks of the device's clock; what the host does between operations is nobody's time.</summary>
+/// <param name="sequenceLength">Tokens of each sequence of the steps.</param>
+public sealed class OperationTimer(IDevice device, IOperationClock clock, int sequenceLength) : IOperationObserver
 {
-    private readonly Dictionary<string, (int Count, long Ticks, double Flops)> _times = [];
-    private string? _running;
-    private long _start;
+    private readonly Dictionary<OperationWork, List<double>> _samples = [];
+    private readonly List<(OperationWork Work, int From, int To)> _marked = [];
+    private (OperationWork Work, int From)? _running;
+
+    /// <summary>By work, in the order of first appearance.</summary>
+    public IReadOnlyList<OperationSamples> Samples => [.. _samples.Select(pair => new OperationSamples(pair.Key, pair.Value))];
 
     /// <summary>By operation, the longest first.</summary>
     public IReadOnlyList<OperationTime> Times =>
     [
-        .. _times
-            .Select(pair => new OperationTime(pair.Key, pair.Value.Count, pair.Value.Ticks / (double)Stopwatch.Frequency, pair.Value.Flops))
+        .. _samples
+            .GroupBy(pair => pair.Key.Operation)
+            .Select(group => new OperationTime(
+                group.Key, group.Sum(pair => pair.Value.Count), group.Sum(pair => pair.Value.Sum()),
+                group.Sum(pair => pair.Key.Kind == WorkKind.Product ? pair.Key.Flops * pair.Value.Count : 0)))
             .OrderByDescending(time => time.Seconds),
     ];
 
     public void OnOperation(string operation, ReadOnlySpan<Access> accesses)
     {
         EndOperation();
-        (int count, long ticks, double flops) = _times.GetValueOrDefault(operation);
-        _times[operation] = (count + 1, ticks, flops + Flops(operation, accesses));
-        _running = operation;
-        _start = Stopwatch.GetTimestamp();
+        var work = OperationWork.Of(operation, accesses, sequenceLength);
+        _running = (work, clock.Mark());
     }
 
-    /// <summary>Waits for the last operation; what the host does next is nobody's time.</summary>
-    public void EndOperation()
+    /// <summary>Waits for the step's last operation and takes the times of all.</summary>
+    public void EndStep()
     {
+        EndOperation();
         device.Synchronize();
-        if (_running is not null)
+        foreach ((OperationWork work, int from, int to) in _marked)
         {
-            (int count, long ticks, double flops) = _times[_running];
-            _times[_running] = (count, ticks + Stopwatch.GetTimestamp() - _start, flops);
+            if (!_samples.TryGetValue(work, out List<double>? seconds))
+            {
+                _samples.Add(work, seconds = []);
+            }
+
+            seconds.Add(clock.Seconds(from, to));
+        }
+
+        _marked.Clear();
+        clock.ClearMarks();
+    }
+
+    private void EndOperation()
+    {
+        if (_running is { } running)
+        {
+            _marked.Add((running.Work, running.From, clock.Mark()));
             _running = null;
         }
-    }
-
-    /// <summary>2 for each multiplication and addition of a product, from the shapes of what it reads.</summary>
-    private static double Flops(string operation, ReadOnlySpan<Access> accesses)
-    {
-        if (!operation.StartsWith("linear", StringComparison.Ordinal))
-        {
-            return 0;
-        }
-
-        Tensor left = accesses[0].Tensor;
-        Tensor right = accesses[1].Tensor;
-        return 2.0 * left.Elements * (operation == "linear forward" ? right.Rows : right.Columns);
     }
 }

@@ -27,8 +27,8 @@ public sealed record ProfileReport
     /// <summary>Memory of the process while it trained, and at its highest, in bytes.</summary>
     public required (long Bytes, long PeakBytes) Process { get; init; }
 
-    /// <summary>Bytes that a step allocates on the managed heap.</summary>
-    public required double ManagedBytesPerStep { get; init; }
+    /// <summary>Bytes that a step allocates on the managed heap, on all threads; the median of the measured steps.</summary>
+    public required long ManagedBytesPerStep { get; init; }
 
     /// <summary>Steps that the speed is measured over.</summary>
     public required int Steps { get; init; }

@@ -16,7 +16,7 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
     /// <param name="steps">Steps to measure the speed over, at least 1.</param>
     public ProfileReport Run(TrainingOptions options, MemoryReport plan, int steps)
     {
-        (int[] tokens, int[] labels) = RandomTokens(options);
+        (int[] tokens, int[] labels) = RandomTokens.Of(options);
         double matmulPeak = MatmulProbe.Measure(device);
         (ArenaMeter meter, IReadOnlyList<OperationTime> operations) = Observe(options, tokens, labels);
 
@@ -27,7 +27,7 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
 
         // Once for the measuring code itself, which allocates when it first runs.
         _ = Time(trainer, tokens, labels, steps: 1);
-        (double seconds, double managedBytes) = Time(trainer, tokens, labels, steps);
+        (double seconds, long managedBytes) = Time(trainer, tokens, labels, steps);
         using var process = Process.GetCurrentProcess();
         return new ProfileReport
         {
@@ -58,31 +58,32 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
         trainer.Step(tokens, labels);
         trainer.Evaluate(tokens.AsSpan(0, perBatch), labels.AsSpan(0, perBatch));
 
-        var timer = new OperationTimer(device);
+        var timer = new OperationTimer(device, HostClock.Of(device), options.Shape.SequenceLength);
         observer.Current = timer;
         trainer.Step(tokens, labels);
-        timer.EndOperation();
+        timer.EndStep();
         return (meter, timer.Times);
     }
 
-    private static (double SecondsPerStep, double ManagedBytesPerStep) Time(Trainer trainer, int[] tokens, int[] labels, int steps)
+    /// <summary>
+    /// Mean time of a step, and the median of what a step allocates: a step that allocates does so every time, while the
+    /// runtime's own threads allocate now and then (the compiler, when it optimizes a method in the background).
+    /// </summary>
+    private static (double SecondsPerStep, long ManagedBytesPerStep) Time(Trainer trainer, int[] tokens, int[] labels, int steps)
     {
-        long allocated = GC.GetTotalAllocatedBytes(precise: true);
-        long start = Stopwatch.GetTimestamp();
+        long[] allocated = new long[steps];
+        double seconds = 0;
         for (int step = 0; step < steps; step++)
         {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            long start = Stopwatch.GetTimestamp();
             trainer.Step(tokens, labels);
+            seconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
+            allocated[step] = GC.GetTotalAllocatedBytes(precise: true) - before;
         }
 
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return (seconds / steps, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)steps);
-    }
-
-    private static (int[] Tokens, int[] Labels) RandomTokens(TrainingOptions options)
-    {
-        var random = new Random((int)options.Seed);
-        int[] Draw() => [.. Enumerable.Range(0, options.Shape.TokensPerStep).Select(_ => random.Next(options.Model.VocabSize))];
-        return (Draw(), Draw());
+        Array.Sort(allocated);
+        return (seconds / steps, allocated[steps / 2]);
     }
 
     private static PlannedAndMeasured[] Compare(MemoryUsage planned, MemoryUsage measured) =>
@@ -92,11 +93,4 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
                 category.JsonName(), MemoryReport.LabelOf(category), planned.AtPeak(category), measured.AtPeak(category)))
             .Where(category => category.Planned > 0 || category.Measured > 0),
     ];
-
-    private sealed class ObserverSwitch : IOperationObserver
-    {
-        public required IOperationObserver Current { get; set; }
-
-        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => Current.OnOperation(operation, accesses);
-    }
 }

@@ -6,15 +6,15 @@ namespace QApollo.Training;
 
 /// <summary>
 /// Weights of the layer that is being computed, dequantized once for all micro-batches of its pass, on devices that
-/// gain from it. With one micro-batch nothing is gained, and nothing is declared.
+/// gain from it. With one micro-batch nothing is gained: it is not enabled, and declares nothing.
 /// </summary>
 public sealed class LayerExpansions
 {
     private readonly bool _enabled;
 
-    public LayerExpansions(TensorTable table, ModelWeights weights, DeviceProfile profile, StepShape shape)
+    public LayerExpansions(TensorTable table, ModelWeights weights, DeviceProfile profile, bool isEnabled)
     {
-        _enabled = shape.GradAccum > 1;
+        _enabled = isEnabled;
         if (!_enabled)
         {
             return;
@@ -27,7 +27,7 @@ public sealed class LayerExpansions
                 $"expanded.{parameter.Role}.{use}", profile.ExpandedWeightBytes(parameter.Rows, parameter.Columns, use), TensorCategory.Workspace,
                 persistent: false);
             PlannedTensor? forward = Declare(WeightUse.Forward);
-            PlannedTensor? inputGradient = Declare(WeightUse.InputGradient);
+            PlannedTensor? inputGradient = profile.SharesExpansions ? forward : Declare(WeightUse.InputGradient);
             foreach (LayerWeights layer in weights.Layers)
             {
                 layer.Matrices[matrix].ForwardExpansion = forward;
@@ -50,7 +50,7 @@ public sealed class LayerExpansions
         foreach (Weight weight in layer.Matrices)
         {
             Expand(device, weight, WeightUse.InputGradient, weight.InputGradientExpansion);
-            if (weight != layer.Down)
+            if (weight != layer.Down && weight.ForwardExpansion != weight.InputGradientExpansion)
             {
                 Expand(device, weight, WeightUse.Forward, weight.ForwardExpansion);
             }

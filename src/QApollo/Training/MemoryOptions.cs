@@ -21,5 +21,11 @@ public sealed record MemoryOptions
     /// </summary>
     public int VocabularySlice { get; init; }
 
+    /// <summary>
+    /// Keep the matrices of the layer that is computed dequantized for all micro-batches of its pass, where there are several
+    /// and the device gains from it.
+    /// </summary>
+    public bool ExpandWeights { get; init; } = true;
+
     public WeightFormats Weights { get; init; } = new();
 }

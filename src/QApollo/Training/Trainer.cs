@@ -37,6 +37,7 @@ public sealed class Trainer : IDisposable
             device.UseWorkspace(layout.Workspace);
         }
 
+        device.ChooseProducts(layout.Plan.Products, layout.Options.Shape.GradAccum, _arena.DeviceBytes);
         layout.Initialize(device);
         foreach (Weight weight in layout.Weights.All)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using QApollo.Checkpoints;
 using QApollo.Data;
 using QApollo.Inference;
@@ -43,9 +44,12 @@ public sealed class TrainingRun
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
     public double ValidationLoss { get; private set; } = double.NaN;
 
+    /// <summary>Set by <see cref="Resume"/> when the training data is not what it was; for people.</summary>
+    public string? DataChange { get; private set; }
+
     /// <summary>Restores the newest complete checkpoint of the run's folder.</summary>
     /// <returns>The checkpoint's path.</returns>
-    /// <exception cref="UsageException">There is none, or it belongs to another model or tokenizer.</exception>
+    /// <exception cref="UsageException">There is none, or it belongs to another model, tokenizer or seed, or has more steps than the run.</exception>
     /// <exception cref="InvalidFileException">It is damaged.</exception>
     public string Resume()
     {
@@ -60,6 +64,24 @@ public sealed class TrainingRun
         if (state.TokenizerFingerprint != _tokenizerFingerprint)
         {
             throw new UsageException($"--resume: {path} was trained with another tokenizer; pass the one it began with");
+        }
+
+        ulong seed = _trainer.Layout.Options.Seed;
+        if (state.Seed != seed)
+        {
+            throw new UsageException($"--resume: {path} was trained with --seed {state.Seed}, not {seed}: pass that one, or none");
+        }
+
+        if (state.Step > _options.MaxSteps)
+        {
+            throw new UsageException($"--max-steps: {path} has done {state.Step} steps, more than {_options.MaxSteps}: name as many or more");
+        }
+
+        if (state.DataTokens != 0 && state.DataTokens != _batches.DataTokens)
+        {
+            DataChange = string.Create(
+                CultureInfo.InvariantCulture,
+                $"the checkpoint's run had {state.DataTokens:N0} tokens to train on, now there are {_batches.DataTokens:N0}: it goes on, but not as it would have");
         }
 
         _batches.Position = state.Position;
@@ -167,7 +189,10 @@ public sealed class TrainingRun
     private void Save()
     {
         var state = new RunState(
-            _trainer.CompletedSteps, _tokensSeen, _batches.Position, _trainer.Layout.Options.Seed, _tokenizerFingerprint);
+            _trainer.CompletedSteps, _tokensSeen, _batches.Position, _trainer.Layout.Options.Seed, _tokenizerFingerprint)
+        {
+            DataTokens = _batches.DataTokens,
+        };
         string path = Checkpoint.Save(_trainer, state, _options.Directory);
         CheckpointFolder.Prune(_options.Directory, _options.Keep);
         _savedStep = state.Step;

@@ -10,6 +10,11 @@ namespace QApollo.Training;
 /// </summary>
 public sealed class TrainingStep
 {
+    // Numbers of the segments of a step (IDevice.BeginSegment); each layer's backward pass has one from the last on.
+    private const int ForwardSegment = 0;
+    private const int LossSegment = 1;
+    private const int BackwardSegment = 2;
+
     private readonly StepShape _shape;
     private readonly ModelWeights _weights;
     private readonly StepInputs _inputs;
@@ -33,7 +38,7 @@ public sealed class TrainingStep
         _layerGradients = new GradientScratch(
             table, weights.Layers[0].Matrices.Append(weights.Layers[0].InputNorm).Append(weights.Layers[0].PostAttentionNorm),
             options.Memory.GradientDType, release);
-        _expansions = new LayerExpansions(table, weights, profile, _shape);
+        _expansions = new LayerExpansions(table, weights, profile, isEnabled: options.Memory.ExpandWeights && _shape.GradAccum > 1);
         _logSumExp = table.Transient("head.log_sum_exp", DType.F32, 1, _shape.TokensPerStep, TensorCategory.Logits);
 
         // A sliced head reads the last layer's output once more after its gradient exists; otherwise they share a boundary.
@@ -55,18 +60,25 @@ public sealed class TrainingStep
         _statistics.Zero(device);
         _boundaries.Begin(device);
         ForwardEmbedding(device, _shape.GradAccum);
+        device.BeginSegment(ForwardSegment);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
         {
             Phases?.Begin("forward", layer);
             ForwardLayer(device, layer, layer, layer + 1, _shape.GradAccum);
         }
 
+        device.EndSegment();
         Phases?.Begin("loss and head");
+        device.BeginSegment(LossSegment);
         Loss(device);
+        device.EndSegment();
         for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
         {
+            // One for each layer: the device computes the one before while the host goes through the next.
             Phases?.Begin("backward", layer);
+            device.BeginSegment(BackwardSegment + layer);
             BackwardLayer(device, layer);
+            device.EndSegment();
         }
 
         Phases?.Begin("embedding backward");

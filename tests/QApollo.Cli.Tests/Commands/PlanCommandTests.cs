@@ -41,6 +41,26 @@ public class PlanCommandTests
         Assert.Equal(0, Cli.Run($"plan {options} --budget {mebibytes}MiB").ExitCode);
     }
 
+    /// <summary>cuBLASLt reads a layer's matrices in BF16: of 7B, 2 bytes of 4 * 4096² + 3 * 4096 * 11008 weights.</summary>
+    [Fact]
+    public void What_cuBLASLt_needs_is_counted_and_can_be_given_up()
+    {
+        long Arena(string more)
+        {
+            CliResult result = Cli.Run($"plan --model 7b --batch-size 1 --seq-len 256 --grad-accum 4 --json {more}");
+            Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+            using var json = JsonDocument.Parse(result.Output);
+            return json.RootElement.GetProperty("device").GetProperty("totalBytes").GetInt64();
+        }
+
+        const long Layer = 2L * ((4L * 4096 * 4096) + (3L * 4096 * 11008));
+        long own = Arena("--gemm own");
+        Assert.Equal(own, Arena(string.Empty));
+        Assert.InRange(Arena("--gemm cublaslt"), own + (Layer / 2), own + Layer + (16 << 20));
+        Assert.InRange(Arena("--gemm cublaslt --expand-weights off"), own, own + (16 << 20));
+        Assert.InRange(Arena("--gemm cublaslt --budget 9.5GB"), 6 * GiB, 9_500_000_000);
+    }
+
     [Fact]
     public void The_table_and_the_page_tell_the_same()
     {

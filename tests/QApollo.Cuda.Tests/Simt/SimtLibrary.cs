@@ -19,15 +19,16 @@ internal sealed unsafe class SimtLibrary(string path)
     public static SimtLibrary Default { get; } = new(Repository.SimtLibrary);
 
     /// <summary>A device with a workspace of its own.</summary>
-    public CudaDevice Open()
+    public CudaDevice Open(CudaOptions? options = null)
     {
-        CudaDevice device = CudaDevice.Open(driverLibrary: path);
+        CudaDevice device = CudaDevice.Open(driverLibrary: path, options: options);
         device.UseWorkspace(AllocateWorkspace(device));
         return device;
     }
 
     /// <summary>The device of one test class; classes run beside each other, the tests of a class do not.</summary>
-    public static CudaDevice For<TTests>() => PerClass<TTests>.Device;
+    /// <param name="options">The same at every call.</param>
+    public static CudaDevice For<TTests>(CudaOptions? options = null) => PerClass<TTests>.Open(options);
 
     /// <summary>The order of all launches that this thread makes from now on.</summary>
     public void SetOrder(RunOrder order) => ((delegate* unmanaged<int, int>)Export("simt_set_order"))((int)order);
@@ -38,6 +39,25 @@ internal sealed unsafe class SimtLibrary(string path)
 
     /// <summary>Contexts, modules, streams, events and allocations that exist.</summary>
     public int LiveObjects() => ((delegate* unmanaged<int>)Export("simt_live_objects"))();
+
+    /// <summary>Kernels launched one by one, graphs launched, and kernels changed in graphs, since the library was loaded.</summary>
+    public (int Launches, int GraphLaunches, int GraphUpdates) Counts()
+    {
+        int launches, graphLaunches, graphUpdates;
+        ((delegate* unmanaged<int*, int*, int*, int>)Export("simt_counts"))(&launches, &graphLaunches, &graphUpdates);
+        return (launches, graphLaunches, graphUpdates);
+    }
+
+    /// <summary>Products that the emulated cuBLASLt was asked for, and its handles that exist.</summary>
+    public (int Products, int Handles) CublasLt()
+    {
+        int handles;
+        int products = ((delegate* unmanaged<int*, int>)Export("simt_products"))(&handles);
+        return (products, handles);
+    }
+
+    /// <summary>The virtual time of a product of a million multiplications; a kernel takes one millisecond.</summary>
+    public void SetProductCost(double milliseconds) => ((delegate* unmanaged<double, int>)Export("simt_set_product_cost"))(milliseconds);
 
     /// <summary>Names and block sizes of all kernels.</summary>
     public IReadOnlyDictionary<string, int> Kernels()
@@ -65,17 +85,20 @@ internal sealed unsafe class SimtLibrary(string path)
 
     private static class PerClass<TTests>
     {
-        private static readonly CudaDevice s_device = CudaDevice.Open(driverLibrary: Repository.SimtLibrary);
-        private static readonly Tensor s_workspace = AllocateWorkspace(s_device);
+        private static CudaDevice? s_device;
+        private static Tensor s_workspace;
 
-        public static CudaDevice Device
+        public static CudaDevice Open(CudaOptions? options)
         {
-            get
+            if (s_device is null)
             {
-                // An earlier test of the class may have given the device memory that is gone by now.
-                s_device.UseWorkspace(s_workspace);
-                return s_device;
+                s_device = CudaDevice.Open(driverLibrary: Repository.SimtLibrary, options: options);
+                s_workspace = AllocateWorkspace(s_device);
             }
+
+            // An earlier test of the class may have given the device memory that is gone by now.
+            s_device.UseWorkspace(s_workspace);
+            return s_device;
         }
     }
 }

@@ -108,7 +108,42 @@ public class CheckpointTests
     }
 
     [Theory]
+    [InlineData("{\"formatVersion\":99,\"files\":{}}", "newer program")]
+    [InlineData("{\"formatVersion\":\"1\",\"files\":{}}", "wrong type")]
+    [InlineData("{\"formatVersion\":1,\"files\":[]}", "wrong type")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"file\":7}}", "wrong type")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"file\":{\"bytes\":1e30,\"sha256\":\"\"}}}", "wrong type")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"file\":{\"bytes\":7,\"sha256\":1}}}", "wrong type")]
+    [InlineData("{\"formatVersion\":1}", "files")]
+    [InlineData("{\"formatVers", "JSON")]
+    public void A_broken_completion_record_is_named(string text, string expected)
+    {
+        using var folder = new TempFolder();
+        string path = CheckpointFolder.Write(folder.Path, 1, checkpoint => File.WriteAllText(Path.Combine(checkpoint, "file"), "content"));
+        File.WriteAllText(Path.Combine(path, "complete.json"), text);
+        var exception = Assert.Throws<InvalidFileException>(() => CheckpointFolder.Verify(path));
+        Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
+        Assert.Contains("complete.json", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_old_checkpoint_that_cannot_be_removed_does_not_end_the_run()
+    {
+        using var folder = new TempFolder();
+        foreach (int step in (int[])[1, 2, 3])
+        {
+            CheckpointFolder.Write(folder.Path, step, path => File.WriteAllText(Path.Combine(path, "file"), $"{step}"));
+        }
+
+        // A file where the oldest would be renamed to: the rename fails, as on Windows when somebody reads the folder.
+        File.WriteAllText(Path.Combine(folder.Path, "step-000001.partial"), string.Empty);
+        CheckpointFolder.Prune(folder.Path, keep: 1);
+        Assert.Equal([1, 3], CheckpointFolder.List(folder.Path).Select(checkpoint => checkpoint.Step));
+    }
+
+    [Theory]
     [InlineData("{\"formatVersion\":99,\"step\":1}", "newer program")]
+    [InlineData("{\"formatVersion\":null,\"step\":1}", "wrong type")]
     [InlineData("{\"formatVersion\":1}", "step")]
     [InlineData("{\"formatVersion\":1,\"step\":\"x\",\"tokens\":1,\"epoch\":0,\"sequence\":0,\"seed\":1,\"tokenizer\":\"\"}", "wrong type")]
     [InlineData("not json", "JSON")]

@@ -3,6 +3,7 @@ using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
 using QApollo.Data;
+using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Models;
 using QApollo.Quantization;
@@ -111,7 +112,7 @@ public class ModelFolderTests
         model.Layout.Generation!.Rehearse(meter.Device);
         model.Layout.Scoring!.LossSum(meter.Device, new int[40], new int[40]);
 
-        Assert.Equal([(Devices.MemorySpace.Device, layout.Plan.DeviceArenaBytes)], meter.Device.Allocations);
+        Assert.Equal([(MemorySpace.Device, layout.Plan.DeviceArenaBytes)], meter.Device.Allocations);
     }
 
     public static TheoryData<string, Action<Dictionary<string, Stored>>, string> Faults => new()

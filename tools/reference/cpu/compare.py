@@ -1,13 +1,14 @@
 """qapollo against PyTorch on the CPU: same model, batch, sequence length and threads, in alternating runs.
 
 Usage: python3 tools/reference/cpu/compare.py [--runs 3] [--models demo 9m 20m]
-Needs a Python with PyTorch (Debian: python3-torch) and a Release build of the command line. Prints a Markdown table of
+Needs a Python with PyTorch (Debian: python3-torch with libopenblas0-pthread) and a Release build of the command line. Prints a Markdown table of
 median tokens per second, their ratio, and peak resident memory.
 """
 
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -19,10 +20,18 @@ QAPOLLO = ROOT / "src/QApollo.Cli/bin/Release/net10.0/qapollo.dll"
 REFERENCE = Path(__file__).with_name("llama.py")
 
 
+def torch_environment():
+    """Lets OpenBLAS use the processor's vectors: Debian's does not know newer processors and then takes SSE kernels."""
+    flags = re.search("^flags.*$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    known = {"avx512f": "SkylakeX", "avx2": "Haswell"}
+    kernel = next((name for flag, name in known.items() if flags and f" {flag}" in flags[0]), None)
+    return {"OPENBLAS_CORETYPE": kernel, **os.environ} if kernel else dict(os.environ)
+
+
 def run_torch(model, optimizer, options):
     command = [sys.executable, str(REFERENCE), "--model", model, "--optimizer", optimizer, "--steps", str(options.steps)]
     command += ["--batch-size", str(options.batch_size), "--threads", str(options.threads)]
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=torch_environment()).stdout)
     return result["tokensPerSecond"], result["peakBytes"]
 
 
@@ -54,6 +63,7 @@ def main():
     options.data = options.data or str(ROOT / "README.md")
     with tempfile.TemporaryDirectory() as cache:
         options.cache = cache
+        print(f"{options.threads} threads, sequence 256, batch {options.batch_size}, OpenBLAS kernels {torch_environment().get('OPENBLAS_CORETYPE', 'as detected')}\n")
         print("| model | optimizer | PyTorch tokens/s | qapollo tokens/s | ratio | PyTorch peak MB | qapollo peak MB |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for model in options.models:

@@ -22,10 +22,14 @@ public sealed class BatchSource
     {
         _sequences = SequenceReader.Create(data, options, keepTail: false);
         _options = options;
+        DataTokens = data.Count;
         _order = new SequenceOrder(options.Seed, 0, _sequences.Count);
     }
 
     public BatchOptions Options => _options;
+
+    /// <summary>Tokens of the whole data.</summary>
+    public long DataTokens { get; }
 
     public long SequencesPerEpoch => _sequences.Count;
 

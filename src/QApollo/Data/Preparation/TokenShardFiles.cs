@@ -21,7 +21,7 @@ internal sealed class TokenShardFiles
     public static TokenShardFiles Prepared(string folder) => new(folder, [], []);
 
     /// <summary>The shards that the paths stand for; null: they stand for text.</summary>
-    /// <exception cref="UsageException">Some paths are shards and others are not.</exception>
+    /// <exception cref="UsageException">Some paths are shards and others are not, or a prepared folder is not alone.</exception>
     public static TokenShardFiles? TryFind(IReadOnlyList<string> paths)
     {
         if (paths.Count == 1 && DatasetManifestFile.Exists(paths[0]))
@@ -38,7 +38,11 @@ internal sealed class TokenShardFiles
             {
                 shards.Add(path);
             }
-            else if (Directory.Exists(path) && !DatasetManifestFile.Exists(path))
+            else if (DatasetManifestFile.Exists(path))
+            {
+                throw new UsageException($"data: {path}: a prepared folder goes alone; give the text it was made of to put more beside it");
+            }
+            else if (Directory.Exists(path))
             {
                 shards.AddRange(ShardsIn(path));
             }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
+using QApollo.Checkpoints;
 
 namespace QApollo.Data;
 
@@ -198,7 +199,7 @@ internal sealed class TokenShardWriter : IDisposable
         _stream = null;
 
         string file = FileName(_finished.Count);
-        File.Move(PendingPath, Path.Combine(_folder, file), overwrite: true);
+        Rename.File(PendingPath, Path.Combine(_folder, file));
         _finished.Add(new ShardRecord(file, _pendingTokens, hash));
         _pendingTokens = 0;
     }

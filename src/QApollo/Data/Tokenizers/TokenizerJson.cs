@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using QApollo.Checkpoints;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.Patterns;
 using QApollo.Data.Tokenizers.Pipeline;
@@ -17,27 +18,8 @@ public static class TokenizerJson
     public static ITokenizer Create(ByteLevelBpe model) => TokenizerJsonReader.Read(Serialize(model), folder: null);
 
     /// <summary>Writes a tokenizer.json. It appears whole or not at all: written beside, flushed, renamed.</summary>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, ByteLevelBpe model)
-    {
-        ReadOnlyMemory<byte> json = Serialize(model);
-        string beside = path + ".writing";
-        try
-        {
-            using (var file = new FileStream(beside, FileMode.Create, FileAccess.Write))
-            {
-                file.Write(json.Span);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(beside, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(beside);
-            throw;
-        }
-    }
+    /// <exception cref="RunFailedException">The file cannot be written.</exception>
+    public static void Write(string path, ByteLevelBpe model) => PendingFile.WriteAll(path, Serialize(model).Span);
 
     internal static ReadOnlyMemory<byte> Serialize(ByteLevelBpe model)
     {

@@ -28,6 +28,7 @@ public static class ConcessionLadder
             MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary),
         new(MemoryChoice.LogitChunk, "logits in smaller chunks", "smaller products with the head", HalveLogitChunk),
         new(MemoryChoice.Boundaries, "layer inputs in pinned host memory", "copies beside the computation, and host memory", MoveBoundaries),
+        new(MemoryChoice.Expansions, "no dequantized copies of a layer", "a layer is dequantized for each micro-batch anew", DropExpansions),
         new(
             MemoryChoice.MicroBatch, "smaller micro-batches, more of them", "smaller products; the update stays the same", SplitMicroBatch),
         new(
@@ -35,6 +36,13 @@ public static class ConcessionLadder
         new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights rounded to 8 bits of precision", UseBFloatGradients),
         new(MemoryChoice.HeadWeights, "INT8 embedding and head", "embedding and head rounded to 8-bit groups", QuantizeHead),
     ];
+
+    private static TrainingOptions? DropExpansions(TrainingOptions options, DeviceProfile profile)
+    {
+        int hidden = options.Model.HiddenSize;
+        bool hasThem = options.Memory.ExpandWeights && profile.ExpandedWeightBytes(hidden, hidden, WeightUse.Forward) > 0;
+        return hasThem ? options with { Memory = options.Memory with { ExpandWeights = false } } : null;
+    }
 
     private static TrainingOptions? SliceVocabulary(TrainingOptions options, DeviceProfile profile)
     {

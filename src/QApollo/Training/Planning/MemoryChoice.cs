@@ -8,6 +8,7 @@ namespace QApollo.Training.Planning;
 public enum MemoryChoice
 {
     MicroBatch,
+    Expansions,
     Boundaries,
     LogitChunk,
     VocabularySlice,
@@ -31,6 +32,7 @@ public static class MemoryChoices
     [
         new(MemoryChoice.MicroBatch, "--batch-size", "batchSize", Text(options.Shape.BatchSize)),
         new(MemoryChoice.MicroBatch, "--grad-accum", "gradAccum", Text(options.Shape.GradAccum)),
+        new(MemoryChoice.Expansions, "--expand-weights", "expandWeights", options.Memory.ExpandWeights ? "on" : "off"),
         new(MemoryChoice.Boundaries, "--boundaries", "boundaries", options.Memory.Boundaries == MemorySpace.Device ? "device" : "host"),
         new(MemoryChoice.LogitChunk, "--logit-chunk", "logitChunk", Text(TrainingLayout.ChunkTokens(options, profile))),
         new(MemoryChoice.VocabularySlice, "--vocabulary-slice", "vocabularySlice", Text(options.Memory.VocabularySlice)),

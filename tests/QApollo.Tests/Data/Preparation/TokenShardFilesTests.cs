@@ -64,6 +64,18 @@ public sealed class TokenShardFilesTests : IDisposable
     }
 
     [Fact]
+    public void A_prepared_folder_goes_alone()
+    {
+        _fixture.Write("a.txt", "text");
+        string prepared = _fixture.File("prepared");
+        _fixture.Prepare(_fixture.Options with { OutputFolder = prepared }).Dispose();
+
+        UsageException error = Assert.Throws<UsageException>(() => _fixture.Prepare(_fixture.Options with { Data = [prepared, _fixture.File("a.txt")] }));
+
+        Assert.Contains("goes alone", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Text_may_lie_beside_a_bin_file_of_another_kind_and_notes_beside_shards()
     {
         _fixture.Write("a.txt", "text");

@@ -76,6 +76,7 @@ public class MemoryPlannerTests
 
     [Theory]
     [InlineData(MemoryChoice.MicroBatch)]
+    [InlineData(MemoryChoice.Expansions)]
     [InlineData(MemoryChoice.Boundaries)]
     [InlineData(MemoryChoice.LogitChunk)]
     [InlineData(MemoryChoice.VocabularySlice)]
@@ -165,6 +166,7 @@ public class MemoryPlannerTests
     private static object Pinned(TrainingOptions options, MemoryChoice choice) => choice switch
     {
         MemoryChoice.MicroBatch => options.Shape,
+        MemoryChoice.Expansions => options.Memory.ExpandWeights,
         MemoryChoice.Boundaries => options.Memory.Boundaries,
         MemoryChoice.LogitChunk => options.Memory.LogitChunk,
         MemoryChoice.VocabularySlice => options.Memory.VocabularySlice,

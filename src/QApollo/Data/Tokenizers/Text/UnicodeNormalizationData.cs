@@ -3,7 +3,7 @@ using System.Globalization;
 namespace QApollo.Data.Tokenizers.Text;
 
 /// <summary>
-/// Combining classes, decompositions and compositions, read from the embedded UnicodeNormalization.txt;
+/// Combining classes, decompositions and compositions of Unicode 9, the version of Hugging Face's library, read from the embedded UnicodeNormalization.txt;
 /// tools/reference/tokenizers/make_unicode_normalization.py writes that file and describes its lines.
 /// </summary>
 internal sealed class UnicodeNormalizationData

@@ -1,0 +1,34 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace QApollo.Diagnostics;
+
+/// <summary>What the runtime tells of the machine, whatever its devices are.</summary>
+public static class MachineFindings
+{
+    /// <param name="freeBytes">Memory that is free now.</param>
+    /// <param name="outputFolder">Where runs go; it need not exist yet.</param>
+    public static IEnumerable<Finding> Of(long freeBytes, string outputFolder)
+    {
+        yield return new Finding("operatingSystem", "operating system", $"{RuntimeInformation.OSDescription} ({RuntimeInformation.OSArchitecture})");
+        yield return new Finding("runtime", "runtime", $"{RuntimeInformation.FrameworkDescription} ({RuntimeInformation.ProcessArchitecture})");
+        yield return new Finding("cores", "cores for this process", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture), Environment.ProcessorCount);
+        yield return Finding.OfBytes("memoryTotalBytes", "memory for this process", GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        yield return Finding.OfBytes("memoryFreeBytes", "memory, free", freeBytes);
+        string folder = ExistingFolder(outputFolder);
+        yield return new Finding("outputFolder", "folder of runs", outputFolder);
+        yield return Finding.OfBytes("diskFreeBytes", "disk space there, free", new DriveInfo(folder).AvailableFreeSpace);
+    }
+
+    /// <summary>The folder, or the nearest one above it that exists.</summary>
+    private static string ExistingFolder(string folder)
+    {
+        string? existing = Path.GetFullPath(folder);
+        while (existing is not null && !Directory.Exists(existing))
+        {
+            existing = Path.GetDirectoryName(existing);
+        }
+
+        return existing ?? Path.GetPathRoot(Path.GetFullPath(folder))!;
+    }
+}

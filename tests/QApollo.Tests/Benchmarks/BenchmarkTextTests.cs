@@ -1,0 +1,51 @@
+using QApollo.Benchmarks;
+using QApollo.Reports;
+using QApollo.Training;
+using Xunit;
+
+namespace QApollo.Tests.Benchmarks;
+
+/// <summary>A rate that cannot be what it seems says so.</summary>
+public class BenchmarkTextTests
+{
+    [Theory]
+    [InlineData(WorkKind.Product, 99, 1e-3, "99.0 % of peak", "")]
+    [InlineData(WorkKind.Product, 130, 1e-3, "130.0 % of peak", "above the measured peak: measure again on a calmer machine")]
+    [InlineData(WorkKind.Attention, 130, 1e-3, "130.0 % of peak", "above the measured peak: measure again on a calmer machine")]
+    [InlineData(WorkKind.Pass, 80, 1e-3, "80.0 % of copy", "")]
+    [InlineData(WorkKind.Update, 250, 1e-3, "250.0 % of copy", "in cache, or the copy was disturbed")]
+    [InlineData(WorkKind.Pass, 80, 3e-6, "", "too short to time")]
+    [InlineData(WorkKind.Product, 80, 0, "", "too short to time")]
+    [InlineData(WorkKind.Transfer, 0, 1e-3, "", "")]
+    public void More_than_the_limit_is_never_left_unexplained(WorkKind kind, double percent, double seconds, string limit, string note)
+    {
+        double work = percent / 100 * 1e9 * seconds;
+        BenchmarkReport report = Report(new BenchmarkRow(new OperationWork("operation", "[1, 2]", kind, work, work), 2, seconds, 2 * seconds, 1));
+        string[] row = BenchmarkText.OperationRow(report, report.Rows[0]);
+        Assert.Equal((limit, note), (row[6], row[7]));
+    }
+
+    [Fact]
+    public void Scaling_over_the_threads_is_told()
+    {
+        BenchmarkReport report = Report() with { Speeds = [new ThreadSpeed(1, 1000), new ThreadSpeed(8, 6500)] };
+        Assert.Contains(("tokens/s, 1 thread", "1,000"), BenchmarkText.Figures(report));
+        Assert.Contains(("tokens/s, 8 threads", "6,500 (6.50 times one thread)"), BenchmarkText.Figures(report));
+        Assert.Contains(("tokens/s", "1,000"), BenchmarkText.Figures(Report()));
+    }
+
+    private static BenchmarkReport Report(params BenchmarkRow[] rows) => new()
+    {
+        Model = "tiny",
+        Device = "a device",
+        Shape = new StepShape(1, 16, 1),
+        Steps = 1,
+        IsProcessorTime = false,
+        PeakSource = "products",
+        MatrixPeak = 1e9,
+        CopyBandwidth = 1e9,
+        TimingSeconds = 1e-6,
+        Rows = rows,
+        Speeds = [new ThreadSpeed(1, 1000)],
+    };
+}
