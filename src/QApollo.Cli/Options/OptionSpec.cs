@@ -109,13 +109,17 @@ internal sealed class ListSpec(string name, string group, string help, string? r
 
     public string? DefaultNote { get; init; }
 
+    /// <summary>A list without entries says something else than no list.</summary>
+    public bool MayBeEmpty { get; init; }
+
     public override object? DefaultValue => null;
 
     public override bool TryParse(IReadOnlyList<string> texts, out object? value, out string error)
     {
         value = texts.ToArray();
-        error = texts.Count == 0 ? $"{Name}: takes {RangeText}, got nothing" : string.Empty;
-        return texts.Count > 0;
+        bool isValid = texts.Count > 0 || MayBeEmpty;
+        error = isValid ? string.Empty : $"{Name}: takes {RangeText}, got nothing";
+        return isValid;
     }
 
     public override string Format(object value) => string.Join(' ', (string[])value);

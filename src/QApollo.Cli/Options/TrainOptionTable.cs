@@ -131,7 +131,11 @@ internal static class TrainOptionTable
         "--cublaslt", RunGroup, "The file of cuBLASLt.", "a path", null, "searched for in CUDA toolkits and Python packages");
 
     public static ListSpec GemmProducts { get; } = new(
-        "--gemm-products", RunGroup, "What cuBLASLt multiplies under --gemm auto, as run.json has it of an earlier measurement.", "a list of products");
+        "--gemm-products", RunGroup, "What cuBLASLt multiplies under --gemm auto, as run.json has it of an earlier measurement.", "a list of products")
+    {
+        // The measurement may have found none.
+        MayBeEmpty = true,
+    };
 
     public static FlagSpec NoCudaGraphs { get; } = Spec.Flag(
         "--no-cuda-graphs", RunGroup, "Launch each kernel by itself on a GPU, for comparison; results are the same.");
