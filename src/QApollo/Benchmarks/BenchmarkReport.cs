@@ -42,6 +42,9 @@ public sealed record BenchmarkReport
     /// <summary>FLOP/s.</summary>
     public required double MatrixPeak { get; init; }
 
+    /// <summary>FLOP/s of the median repetition; see <see cref="DevicePeaks.MedianMatrixFlops"/>.</summary>
+    public required double MedianMatrixPeak { get; init; }
+
     /// <summary>Bytes per second, read and written.</summary>
     public required double CopyBandwidth { get; init; }
 

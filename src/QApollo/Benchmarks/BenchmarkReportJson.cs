@@ -20,6 +20,7 @@ public static class BenchmarkReportJson
             json.WriteNumber("steps", report.Steps);
             json.WriteBoolean("processorTime", report.IsProcessorTime);
             json.WriteNumber("matrixPeakFlops", report.MatrixPeak);
+            json.WriteNumber("medianMatrixPeakFlops", report.MedianMatrixPeak);
             json.WriteString("matrixPeakSource", report.PeakSource);
             json.WriteNumber("copyBytesPerSecond", report.CopyBandwidth);
             json.WriteNumber("timingSeconds", report.TimingSeconds);

@@ -58,7 +58,7 @@ public static class BenchmarkText
     public static IEnumerable<(string Label, string Value)> Figures(BenchmarkReport report)
     {
         yield return ("device", report.Device);
-        yield return ("matrix peak", string.Create(CultureInfo.InvariantCulture, $"{report.MatrixPeak / 1e9:N1} GFLOP/s, best of {report.PeakSource}"));
+        yield return ("matrix peak", string.Create(CultureInfo.InvariantCulture, $"{report.MatrixPeak / 1e9:N1} GFLOP/s, best of {report.PeakSource}; {report.MedianMatrixPeak / 1e9:N1} in the median"));
         yield return ("copy bandwidth", string.Create(CultureInfo.InvariantCulture, $"{report.CopyBandwidth / 1e9:N1} GB/s, read and written"));
         yield return ("timed", $"{report.Steps} steps, {(report.IsProcessorTime ? "processor time" : "elapsed time")}; medians");
         yield return ("operations of a step", string.Create(CultureInfo.InvariantCulture, $"{report.OperationSeconds * 1e3:N1} ms"));

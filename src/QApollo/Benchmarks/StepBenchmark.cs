@@ -52,6 +52,7 @@ public sealed class StepBenchmark(IDevice device, string deviceText, IOperationC
             IsProcessorTime = IsProcessorTime,
             PeakSource = device is IArithmeticPeak ? "multiply-adds in registers" : "large products",
             MatrixPeak = peaks.MatrixFlops,
+            MedianMatrixPeak = peaks.MedianMatrixFlops,
             CopyBandwidth = peaks.CopyBytesPerSecond,
             TimingSeconds = timing,
             Rows = RowsOf(samples, steps),

@@ -43,6 +43,7 @@ public class BenchmarkTextTests
         IsProcessorTime = false,
         PeakSource = "products",
         MatrixPeak = 1e9,
+        MedianMatrixPeak = 0.8e9,
         CopyBandwidth = 1e9,
         TimingSeconds = 1e-6,
         Rows = rows,

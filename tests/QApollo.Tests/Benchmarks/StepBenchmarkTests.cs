@@ -45,6 +45,7 @@ public class StepBenchmarkTests
         Assert.Equal([1, 2], report.Speeds.Select(speed => speed.Threads));
         Assert.All(report.Speeds, speed => Assert.True(speed.TokensPerSecond > 0));
         Assert.True(report.MatrixPeak > 0 && report.CopyBandwidth > 0);
+        Assert.InRange(report.MedianMatrixPeak, 0, report.MatrixPeak);
         BenchmarkRow product = report.Rows.First(row => row.Work.Kind == WorkKind.Product);
         Assert.Equal(product.Work.Flops / 1e-3, product.Rate, 1);
         Assert.Equal(product.Rate / report.MatrixPeak, report.ShareOfLimit(product), 9);
