@@ -166,7 +166,7 @@ public sealed class SafetensorsReaderTests : IDisposable
         int refused = 0;
         for (int i = 0; i < 3000; i++)
         {
-            File.WriteAllBytes(path, Damage(valid, random));
+            File.WriteAllBytes(path, FileDamage.Apply(valid, random));
             long before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
@@ -186,40 +186,6 @@ public sealed class SafetensorsReaderTests : IDisposable
         }
 
         Assert.InRange(refused, 1500, 2990);
-    }
-
-    /// <summary>Flips, overwrites, inserts, removes or repeats a few bytes, mostly in the header.</summary>
-    private static byte[] Damage(byte[] valid, Random random)
-    {
-        List<byte> bytes = [.. valid];
-        for (int n = random.Next(1, 4); n > 0 && bytes.Count > 1; n--)
-        {
-            int at = random.Next(bytes.Count);
-            int length = Math.Min(random.Next(1, 12), bytes.Count - at);
-            switch (random.Next(6))
-            {
-                case 0:
-                    bytes[at] ^= (byte)(1 << random.Next(8));
-                    break;
-                case 1:
-                    bytes[at] = (byte)"0123456789,:{}[]\"-e."[random.Next(20)];
-                    break;
-                case 2:
-                    bytes.Insert(at, (byte)random.Next(256));
-                    break;
-                case 3:
-                    bytes.RemoveRange(at, length);
-                    break;
-                case 4:
-                    bytes.InsertRange(at, bytes.GetRange(at, length));
-                    break;
-                default:
-                    bytes[random.Next(8)] = (byte)random.Next(256);
-                    break;
-            }
-        }
-
-        return [.. bytes];
     }
 
     private void Write(string header, byte[] data)
