@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from checks import card, correctness, memory, reference, sanitizer, speed, targets
-from checks.session import Failed, Session, Unavailable
+from checks.inspection import Failed, Inspection, Unavailable
 
 # In order; the seconds that each may take, quick and whole.
 SECTIONS = {
@@ -90,27 +90,27 @@ def main():
         if os.path.exists(program):
             # A copy to another machine may have lost it.
             os.chmod(program, 0o755)
-    session = Session(options, facts(options, gpu))
+    inspection = Inspection(options, facts(options, gpu))
     print(f"card: {gpu['name'] + ', driver ' + gpu['driver_version'] if gpu else 'none that nvidia-smi shows'}; result: {options.output}")
     for name, (section, quick_seconds, whole_seconds) in SECTIONS.items():
         if name not in options.only.split(","):
             continue
-        session.begin(name, quick_seconds if options.quick else whole_seconds)
-        if session.is_over():
-            session.finish("skipped", "the time limit of the whole run is reached")
+        inspection.begin(name, quick_seconds if options.quick else whole_seconds)
+        if inspection.is_over():
+            inspection.finish("skipped", "the time limit of the whole run is reached")
             continue
         try:
-            section(session)
-            session.finish("done")
+            section(inspection)
+            inspection.finish("done")
         except Unavailable as reason:
-            session.finish("not available", str(reason))
+            inspection.finish("not available", str(reason))
         except Failed as failure:
-            session.finish("failed", str(failure))
+            inspection.finish("failed", str(failure))
         except Exception as error:  # noqa: BLE001 - one section's fault, whatever it is, must not cost the others
-            session.finish("failed", f"{type(error).__name__}: {error}")
-    targets.judge(session)
-    print("\n".join(targets.table(session.results["targets"])))
-    failed = [name for name, entry in session.results["sections"].items() if entry["status"] == "failed"]
+            inspection.finish("failed", f"{type(error).__name__}: {error}")
+    targets.judge(inspection)
+    print("\n".join(targets.table(inspection.results["targets"])))
+    failed = [name for name, entry in inspection.results["sections"].items() if entry["status"] == "failed"]
     print(f"wrote {options.output}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 

@@ -10,7 +10,7 @@ from checks import targets
 
 
 class Recorded:
-    """A session that has run."""
+    """An inspection that has run."""
 
     tiny = False
 
@@ -25,9 +25,9 @@ class Recorded:
 
 
 def judged(**sections):
-    session = Recorded(**sections)
-    targets.judge(session)
-    return {row["target"].split()[0] + " " + row["target"].split()[1]: row for row in session.results["targets"]}
+    inspection = Recorded(**sections)
+    targets.judge(inspection)
+    return {row["target"].split()[0] + " " + row["target"].split()[1]: row for row in inspection.results["targets"]}
 
 
 def operation(share_of_limit, share=0.2, key="bytesPerSecond"):
@@ -76,9 +76,9 @@ class TargetTests(unittest.TestCase):
 
     def test_a_length_that_did_not_fit_is_not_met(self):
         ran, failed = {"tokensPerSecond": 1.0}, {"note": "out of memory"}
-        session = Recorded(memory={"7b x256 in 12GB": ran, "7b x1024 in 12GB": ran, "7b x256 in 8GiB": ran, "7b x1024 in 8GiB": failed})
-        targets.judge(session)
-        self.assertEqual(["met", "not met"], [row["status"] for row in session.results["targets"][-2:]])
+        inspection = Recorded(memory={"7b x256 in 12GB": ran, "7b x1024 in 12GB": ran, "7b x256 in 8GiB": ran, "7b x1024 in 8GiB": failed})
+        targets.judge(inspection)
+        self.assertEqual(["met", "not met"], [row["status"] for row in inspection.results["targets"][-2:]])
 
 
 if __name__ == "__main__":

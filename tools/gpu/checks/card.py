@@ -6,7 +6,7 @@ import select
 import subprocess
 import threading
 
-from .session import Failed
+from .inspection import Failed
 
 SAMPLE_MILLISECONDS = 50
 
@@ -64,9 +64,9 @@ class MemorySampler:
 
 
 @contextlib.contextmanager
-def only_left(session, size):
+def only_left(inspection, size):
     """Holds the card's memory so that `size` is left; yields what the driver says is left. A small card stays as it is."""
-    process = subprocess.Popen([*session.check, "hold", "--leave", size], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*inspection.check, "hold", "--leave", size], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         if not select.select([process.stdout], [], [], 60)[0]:
             raise Failed("holding memory took longer than a minute")

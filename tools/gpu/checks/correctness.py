@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 
-from .session import Failed
+from .inspection import Failed
 
 CONTRACTS = [
     "Linear", "Attention", "Update", "Apollo", "Adam", "Quantize", "Embedding", "Norm", "SwiGlu", "CrossEntropy", "Rotary",
@@ -14,31 +14,31 @@ CONTRACTS = [
 ]
 
 
-def doctor(session):
-    report = session.run_json([*session.qapollo, "doctor", "--json"], accept=(0, 1))
-    session.record("report", report)
+def doctor(inspection):
+    report = inspection.run_json([*inspection.qapollo, "doctor", "--json"], accept=(0, 1))
+    inspection.record("report", report)
     if report.get("healthy") is False:
         raise Failed("the doctor's report says that something does not work")
 
 
-def operations(session):
+def operations(inspection):
     """Every kernel once. The first time, the driver compiles the PTX."""
-    first = session.run_json([*session.check, "operations"])
-    second = session.run_json([*session.check, "operations"])
-    session.record("first", first)
-    session.record("again", second)
-    session.say(f"{first['operations']} operations, {first['seconds']} s with compiling, {second['seconds']} s without")
+    first = inspection.run_json([*inspection.check, "operations"])
+    second = inspection.run_json([*inspection.check, "operations"])
+    inspection.record("first", first)
+    inspection.record("again", second)
+    inspection.say(f"{first['operations']} operations, {first['seconds']} s with compiling, {second['seconds']} s without")
 
 
-def contract(session):
+def contract(inspection):
     """A process for each contract: a fault of one leaves the others their context."""
-    random = ["--per-theory", "1", "--random", "1", "--largest", "40"] if session.tiny else ["--random", "5" if session.quick else "40"]
+    random = ["--per-theory", "1", "--random", "1", "--largest", "40"] if inspection.tiny else ["--random", "5" if inspection.quick else "40"]
     groups = [["--only", name] for name in CONTRACTS]
-    if session.tiny:
+    if inspection.tiny:
         groups = [[]]
 
     def run(group):
-        return session.run_json([*session.check, "contract", *group, *random], accept=(0, 1))
+        return inspection.run_json([*inspection.check, "contract", *group, *random], accept=(0, 1))
 
     cases = failed = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(6, os.cpu_count() or 1)) as pool:
@@ -50,44 +50,44 @@ def contract(session):
                 result = {"cases": 0, "failed": 1, "failures": [{"case": jobs[job], "message": str(failure)}]}
             cases += result["cases"]
             failed += result["failed"]
-            session.record(jobs[job], result)
-            session.say(f"{jobs[job]}: {result['cases']} cases, {result['failed']} failed")
-    session.record("cases", cases)
-    session.record("failed", failed)
+            inspection.record(jobs[job], result)
+            inspection.say(f"{jobs[job]}: {result['cases']} cases, {result['failed']} failed")
+    inspection.record("cases", cases)
+    inspection.record("failed", failed)
     if failed:
         raise Failed(f"{failed} of {cases} cases differ from their oracle")
 
 
-def parity(session):
-    only = ["--only", "tiny ApolloMini x1"] if session.tiny else []
-    result = session.run_json([*session.check, "parity", *only], accept=(0, 1))
-    session.record("result", result)
+def parity(inspection):
+    only = ["--only", "tiny ApolloMini x1"] if inspection.tiny else []
+    result = inspection.run_json([*inspection.check, "parity", *only], accept=(0, 1))
+    inspection.record("result", result)
     if result["failed"]:
         raise Failed("; ".join(result["failures"]))
-    session.say(f"{result['courses']} courses within {result['worstLossDifference']:.1e} of the CPU's losses")
+    inspection.say(f"{result['courses']} courses within {result['worstLossDifference']:.1e} of the CPU's losses")
 
 
-def train(session):
+def train(inspection):
     """The program as its users run it: train, stop, resume, score, generate. The resumed run must end as the whole one did."""
-    steps, length, batch = (2, 16, 1) if session.tiny else (40, 256, 8)
+    steps, length, batch = (2, 16, 1) if inspection.tiny else (40, 256, 8)
     shape = ["--model", "demo", "--seq-len", str(length), "--batch-size", str(batch)]
     folder = tempfile.mkdtemp(prefix="qapollo-gpu-")
     try:
-        common = [*session.qapollo, "train", *shape, "--device", "cuda", "--data", session.options.text, "--cache-dir", f"{folder}/cache"]
+        common = [*inspection.qapollo, "train", *shape, "--device", "cuda", "--data", inspection.options.text, "--cache-dir", f"{folder}/cache"]
         common += ["--plain", "--sample-tokens", "0", "--valid-tokens", str(length * batch), "--schedule", "constant", "--eval-every", "0"]
-        session.run([*common, "--output-dir", f"{folder}/whole", "--max-steps", str(steps)])
-        session.run([*common, "--output-dir", f"{folder}/parts", "--max-steps", str(steps), "--save-every", str(steps // 2), "--keep", "0"])
+        inspection.run([*common, "--output-dir", f"{folder}/whole", "--max-steps", str(steps)])
+        inspection.run([*common, "--output-dir", f"{folder}/parts", "--max-steps", str(steps), "--save-every", str(steps // 2), "--keep", "0"])
         shutil.rmtree(f"{folder}/parts/step-{steps:06d}")
-        session.run([*session.qapollo, "train", "--resume", "--plain", "--output-dir", f"{folder}/parts"])
+        inspection.run([*inspection.qapollo, "train", "--resume", "--plain", "--output-dir", f"{folder}/parts"])
         losses = [last_loss(f"{folder}/{run}/metrics.jsonl") for run in ("whole", "parts")]
         same = same_files(*(f"{folder}/{run}/step-{steps:06d}/model.safetensors" for run in ("whole", "parts")))
-        text = session.run([
-            *session.qapollo, "generate", "--checkpoint", f"{folder}/whole", "--device", "cuda", "--prompt", "The", "--max-tokens", "8",
+        text = inspection.run([
+            *inspection.qapollo, "generate", "--checkpoint", f"{folder}/whole", "--device", "cuda", "--prompt", "The", "--max-tokens", "8",
         ])
-        session.record("steps", steps)
-        session.record("losses", losses)
-        session.record("resumedEqualsWhole", same)
-        session.record("generated", text[:200])
+        inspection.record("steps", steps)
+        inspection.record("losses", losses)
+        inspection.record("resumedEqualsWhole", same)
+        inspection.record("generated", text[:200])
         if not same:
             raise Failed("the resumed run ended with other weights than the whole one")
     finally:

@@ -4,33 +4,33 @@ import shutil
 import tempfile
 
 from .card import MemorySampler, only_left
-from .session import Failed, Unavailable
+from .inspection import Failed, Unavailable
 
 # left on the card, tokens per sequence, what the plan needs besides to fit
 CASES = [("12GB", 1024, []), ("8GiB", 256, []), ("12GB", 256, []), ("8GiB", 1024, ["--head-weights", "int8"])]
 TINY_CASES = [("4GiB", 32, ["--head-weights", "int8"])]
 
 
-def memory(session):
-    model = "demo" if session.tiny else "7b"
+def memory(inspection):
+    model = "demo" if inspection.tiny else "7b"
     failures = []
-    for size, length, more in TINY_CASES if session.tiny else CASES:
+    for size, length, more in TINY_CASES if inspection.tiny else CASES:
         name = f"{model} x{length} in {size}"
         try:
-            with only_left(session, size) as held, MemorySampler() as sampler:
-                profile = session.profile(model, length, 1, "--budget", size, *more)
+            with only_left(inspection, size) as held, MemorySampler() as sampler:
+                profile = inspection.profile(model, length, 1, "--budget", size, *more)
             entry = {"left": held["freeBytes"], **summary(profile), **sampler.report()}
-            session.say(
+            inspection.say(
                 f"{name}: planned {entry['plannedArenaBytes']:,}, driver {entry['driverArenaBytes']:,}, peak {entry['peakDriverBytes']}, "
                 f"{entry['tokensPerSecond']:.0f} tokens/s"
             )
         except (Failed, Unavailable) as failure:
             entry = {"note": str(failure)}
             failures.append(f"{name}: {failure}")
-            session.say(failures[-1])
-        session.record(name, entry)
-    if not session.quick:
-        train(session, model)
+            inspection.say(failures[-1])
+        inspection.record(name, entry)
+    if not inspection.quick:
+        train(inspection, model)
     if failures:
         raise Failed("; ".join(failures))
 
@@ -50,14 +50,14 @@ def summary(profile):
     }
 
 
-def train(session, model):
+def train(inspection, model):
     """The same from a text to a checkpoint on the disk."""
     folder = tempfile.mkdtemp(prefix="qapollo-gpu-")
     try:
-        command = [*session.qapollo, "train", "--model", model, "--device", "cuda", "--seq-len", "256", "--batch-size", "1", "--budget", "12GB"]
-        command += ["--data", session.options.text, "--cache-dir", f"{folder}/cache", "--valid-share", "0", "--sample-tokens", "0"]
-        with only_left(session, "12GB"), MemorySampler() as sampler:
-            output = session.run([*command, "--max-steps", "5", "--plain", "--output-dir", f"{folder}/run"])
-        session.record("train in 12GB", {"output": output.splitlines()[-6:], **sampler.report()})
+        command = [*inspection.qapollo, "train", "--model", model, "--device", "cuda", "--seq-len", "256", "--batch-size", "1", "--budget", "12GB"]
+        command += ["--data", inspection.options.text, "--cache-dir", f"{folder}/cache", "--valid-share", "0", "--sample-tokens", "0"]
+        with only_left(inspection, "12GB"), MemorySampler() as sampler:
+            output = inspection.run([*command, "--max-steps", "5", "--plain", "--output-dir", f"{folder}/run"])
+        inspection.record("train in 12GB", {"output": output.splitlines()[-6:], **sampler.report()})
     finally:
         shutil.rmtree(folder, ignore_errors=True)

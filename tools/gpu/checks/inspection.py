@@ -8,7 +8,7 @@ import time
 
 
 # What the program says of options and commands that this build does not have.
-UNKNOWN = ("Unrecognized command or argument", "Required command was not provided")
+UNKNOWN = ("Unrecognized command or argument", "Required command was not provided", ": no option of ")
 
 
 class Unavailable(Exception):
@@ -19,7 +19,7 @@ class Failed(Exception):
     """A command failed, or a comparison did."""
 
 
-class Session:
+class Inspection:
     def __init__(self, options, facts):
         self.options = options
         self.qapollo = options.qapollo.split()
