@@ -221,6 +221,19 @@ public class TrainCommandTests
         Assert.Contains("hidden_size is 32, the model given has 128", result.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--weights", "bf16", "model.safetensors")]
+    [InlineData("--optimizer", "adamw", "optimizer.safetensors")]
+    public void Resuming_with_other_weights_or_another_optimizer_names_the_difference(string option, string value, string file)
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 1));
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), option, value, "--max-steps", "2");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(file, result.Error, StringComparison.Ordinal);
+        Assert.Contains("resume with the weight formats and optimizers of the run that was saved", result.Error, StringComparison.Ordinal);
+    }
+
     internal static void RequireEqualFolders(string expected, string actual)
     {
         string[] files = [.. Directory.GetFiles(expected).Select(path => Path.GetFileName(path)).Order()];

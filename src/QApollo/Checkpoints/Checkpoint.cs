@@ -27,15 +27,24 @@ public static class Checkpoint
 
     /// <summary>Restores weights, optimizer state and step count after all checksums were compared.</summary>
     /// <param name="checkpoint">A folder that <see cref="CheckpointFolder.List"/> names.</param>
-    /// <exception cref="InvalidFileException">A file is damaged, or does not fit the trainer's model or options.</exception>
-    /// <exception cref="UsageException">The checkpoint is of another model; the message names the difference.</exception>
+    /// <exception cref="InvalidFileException">A file is damaged.</exception>
+    /// <exception cref="UsageException">The checkpoint is of another model, weight format or optimizer; the message names the difference.</exception>
     public static RunState Load(Trainer trainer, string checkpoint)
     {
         CheckpointFolder.Verify(checkpoint);
         RequireSameModel(checkpoint, trainer.Layout.Options.Model);
         RunState state = RunState.Read(Path.Combine(checkpoint, CheckpointFolder.StateFile));
-        TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout));
-        TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout));
+        try
+        {
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout));
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout));
+        }
+        catch (InvalidFileException exception)
+        {
+            // The checksums are right, so these are the tensors of other options.
+            throw new UsageException($"{exception.Message}: resume with the weight formats and optimizers of the run that was saved", exception);
+        }
+
         trainer.CompletedSteps = state.Step;
         return state;
     }
