@@ -30,7 +30,7 @@ internal static class BenchCommand
             return exitCode;
         }
 
-        var choice = new DeviceChoice(values, defaultText: "cpu");
+        var choice = new DeviceChoice(values);
         TrainingOptions options = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), choice).Options;
         Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Profile.Name}");
         using IDevice device = choice.Open();

@@ -56,14 +56,7 @@ internal static class DoctorCommand
     private static string? AskedDevice(OptionValues values)
     {
         string text = values.Get(Device);
-        if (text is AllDevices or "auto")
-        {
-            return null;
-        }
-
-        var given = new OptionValues([T.Device, DataOptionTable.Threads]);
-        given.Set(T.Device, text);
-        return new DeviceChoice(given, text).Profile is CpuProfile ? "cpu" : text.Contains(':', StringComparison.Ordinal) ? text : text + ":0";
+        return text is AllDevices or "auto" ? null : new DeviceChoice(new OptionValues([]), text, isPlan: true).Name;
     }
 
     private static DoctorReport Examine(OptionValues values, string? asked)
