@@ -23,8 +23,7 @@ public sealed class CpuProfile(int threads) : DeviceProfile
     public override long WorkspaceBytes(in WorkspaceRequest request)
     {
         AttentionShape attention = request.Attention;
-        int depth = Math.Max(Math.Max(attention.QueryRows, attention.QueryColumns), Math.Max(request.HiddenSize, request.MaxFeatures));
-        long bytes = Math.Max(Linear.WorkspaceBytes(depth, Threads), RmsNorm.WorkspaceBytes(request.HiddenSize));
+        long bytes = Math.Max(Product.WorkspaceBytes(Threads), RmsNorm.WorkspaceBytes(request.HiddenSize));
         return Math.Max(bytes, Threads * Attention.ThreadWorkspaceBytes(attention));
     }
 }

@@ -17,29 +17,10 @@ internal static unsafe class Avx2Kernel
         Vector256<float> c30 = Vector256<float>.Zero, c31 = Vector256<float>.Zero;
         Vector256<float> c40 = Vector256<float>.Zero, c41 = Vector256<float>.Zero;
         Vector256<float> c50 = Vector256<float>.Zero, c51 = Vector256<float>.Zero;
-        if (initial != null)
-        {
-            c00 = Vector256.Load(initial);
-            c01 = Vector256.Load(initial + 8);
-            initial += initialRow;
-            c10 = Vector256.Load(initial);
-            c11 = Vector256.Load(initial + 8);
-            initial += initialRow;
-            c20 = Vector256.Load(initial);
-            c21 = Vector256.Load(initial + 8);
-            initial += initialRow;
-            c30 = Vector256.Load(initial);
-            c31 = Vector256.Load(initial + 8);
-            initial += initialRow;
-            c40 = Vector256.Load(initial);
-            c41 = Vector256.Load(initial + 8);
-            initial += initialRow;
-            c50 = Vector256.Load(initial);
-            c51 = Vector256.Load(initial + 8);
-        }
 
         nint aRow2 = 2 * aRow;
         float* a3 = a + 3 * aRow;
+        Microkernel.Prefetch(initial == null ? c : initial, initial == null ? cRow : initialRow, 6, 16);
         for (; depth > 0; depth--)
         {
             Vector256<float> b0 = Vector256.Load(b);
@@ -66,6 +47,28 @@ internal static unsafe class Avx2Kernel
             a += aStep;
             a3 += aStep;
             b += 16;
+        }
+
+        // Added last, as every kernel does: the rows to add may come from memory while the product is formed.
+        if (initial != null)
+        {
+            c00 += Vector256.Load(initial);
+            c01 += Vector256.Load(initial + 8);
+            initial += initialRow;
+            c10 += Vector256.Load(initial);
+            c11 += Vector256.Load(initial + 8);
+            initial += initialRow;
+            c20 += Vector256.Load(initial);
+            c21 += Vector256.Load(initial + 8);
+            initial += initialRow;
+            c30 += Vector256.Load(initial);
+            c31 += Vector256.Load(initial + 8);
+            initial += initialRow;
+            c40 += Vector256.Load(initial);
+            c41 += Vector256.Load(initial + 8);
+            initial += initialRow;
+            c50 += Vector256.Load(initial);
+            c51 += Vector256.Load(initial + 8);
         }
 
         c00.Store(c);

@@ -23,49 +23,12 @@ internal static unsafe class Avx512Kernel
         Vector512<float> c90 = Vector512<float>.Zero, c91 = Vector512<float>.Zero;
         Vector512<float> ca0 = Vector512<float>.Zero, ca1 = Vector512<float>.Zero;
         Vector512<float> cb0 = Vector512<float>.Zero, cb1 = Vector512<float>.Zero;
-        if (initial != null)
-        {
-            c00 = Vector512.Load(initial);
-            c01 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c10 = Vector512.Load(initial);
-            c11 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c20 = Vector512.Load(initial);
-            c21 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c30 = Vector512.Load(initial);
-            c31 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c40 = Vector512.Load(initial);
-            c41 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c50 = Vector512.Load(initial);
-            c51 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c60 = Vector512.Load(initial);
-            c61 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c70 = Vector512.Load(initial);
-            c71 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c80 = Vector512.Load(initial);
-            c81 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            c90 = Vector512.Load(initial);
-            c91 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            ca0 = Vector512.Load(initial);
-            ca1 = Vector512.Load(initial + 16);
-            initial += initialRow;
-            cb0 = Vector512.Load(initial);
-            cb1 = Vector512.Load(initial + 16);
-        }
 
         nint aRow2 = 2 * aRow;
         float* a3 = a + 3 * aRow;
         float* a6 = a + 6 * aRow;
         float* a9 = a + 9 * aRow;
+        Microkernel.Prefetch(initial == null ? c : initial, initial == null ? cRow : initialRow, 12, 32);
         for (; depth > 0; depth--)
         {
             Vector512<float> b0 = Vector512.Load(b);
@@ -112,6 +75,46 @@ internal static unsafe class Avx512Kernel
             a6 += aStep;
             a9 += aStep;
             b += 32;
+        }
+
+        // Added last, as every kernel does: the rows to add may come from memory while the product is formed.
+        if (initial != null)
+        {
+            c00 += Vector512.Load(initial);
+            c01 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c10 += Vector512.Load(initial);
+            c11 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c20 += Vector512.Load(initial);
+            c21 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c30 += Vector512.Load(initial);
+            c31 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c40 += Vector512.Load(initial);
+            c41 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c50 += Vector512.Load(initial);
+            c51 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c60 += Vector512.Load(initial);
+            c61 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c70 += Vector512.Load(initial);
+            c71 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c80 += Vector512.Load(initial);
+            c81 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            c90 += Vector512.Load(initial);
+            c91 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            ca0 += Vector512.Load(initial);
+            ca1 += Vector512.Load(initial + 16);
+            initial += initialRow;
+            cb0 += Vector512.Load(initial);
+            cb1 += Vector512.Load(initial + 16);
         }
 
         c00.Store(c);

@@ -20,15 +20,22 @@ internal static unsafe class LeftOperand
     /// <param name="height">Rows of a tile.</param>
     public static LeftBlock Copy(in LeftMatrix a, int row, int rows, int step, int steps, int height, float* buffer)
     {
-        step += a.FirstStep;
+        CopyPart(a, row, rows, step, steps, height, buffer, 0, a.Transposed ? steps : rows);
+        return Block(a.Transposed, steps, height, buffer);
+    }
+
+    /// <summary>The same copy, of steps or, unless the matrix is transposed, rows first .. + count only.</summary>
+    public static void CopyPart(
+        in LeftMatrix a, int row, int rows, int step, int steps, int height, float* buffer, int first, int count)
+    {
         if (a.Transposed)
         {
-            float* start = (float*)a.Values.Address + (nint)step * a.Values.Columns + row;
-            CopyTransposed(start, a.Values.Columns, rows, steps, height, buffer);
-            return new LeftBlock(buffer, 1, height, steps * height);
+            float* start = (float*)a.Values.Address + (nint)(step + first) * a.Values.Columns + row;
+            CopyTransposed(start, a.Values.Columns, rows, count, height, buffer + first * height, (nint)steps * height);
+            return;
         }
 
-        for (int i = 0; i < rows; i++)
+        for (int i = first; i < first + count; i++)
         {
             float* to = buffer + i * RowStride;
             float* from = Numerics.Elements.Read(a.Values, (nint)(row + i) * a.Values.Columns + step, steps, to);
@@ -37,15 +44,17 @@ internal static unsafe class LeftOperand
                 new ReadOnlySpan<float>(from, steps).CopyTo(new Span<float>(to, steps));
             }
         }
-
-        return new LeftBlock(buffer, RowStride, 1, height * RowStride);
     }
 
-    /// <summary>Tiles [steps, height], one after another.</summary>
+    /// <summary>What <see cref="Copy"/> made.</summary>
+    public static LeftBlock Block(bool transposed, int steps, int height, float* buffer) => transposed
+        ? new LeftBlock(buffer, 1, height, steps * height)
+        : new LeftBlock(buffer, RowStride, 1, height * RowStride);
+
+    /// <summary>Tiles [steps, height], <paramref name="tile"/> elements apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyTransposed(float* a, nint aStep, int rows, int steps, int height, float* buffer)
+    private static void CopyTransposed(float* a, nint aStep, int rows, int steps, int height, float* buffer, nint tile)
     {
-        nint tile = (nint)steps * height;
         for (int k = 0; k < steps; k++, a += aStep, buffer += height)
         {
             float* to = buffer;
@@ -81,17 +90,6 @@ internal static unsafe class LeftOperand
 internal readonly record struct LeftMatrix(Tensor Values, bool Transposed)
 {
     public int Rows => Transposed ? Values.Columns : Values.Rows;
-
-    /// <summary>Where A begins along the depth of the values.</summary>
-    public int FirstStep { get; init; }
-
-    public int Depth { get; init; } = Transposed ? Values.Rows : Values.Columns;
-
-    /// <summary>Steps between the roundings of a sum to memory; a slice keeps that of the whole, and so its bytes.</summary>
-    public int PassDepth { get; } = BlockProduct.PassDepth(Transposed ? Values.Rows : Values.Columns);
-
-    /// <summary>Steps first .. + count of the depth; first is a multiple of <see cref="PassDepth"/>.</summary>
-    public LeftMatrix Slice(int first, int count) => this with { FirstStep = FirstStep + first, Depth = count };
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using QApollo.Cpu.Numerics;
@@ -81,11 +82,12 @@ internal static unsafe class PackedMatrix
     /// <param name="panelStride">Elements from a panel to the next.</param>
     public static void PackRow(float* row, int columns, float* panels, nint panelStride, int width)
     {
-        for (; columns >= width; columns -= width)
+        for (; columns >= width; columns -= width, row += width, panels += panelStride)
         {
-            new ReadOnlySpan<float>(row, width).CopyTo(new Span<float>(panels, width));
-            row += width;
-            panels += panelStride;
+            for (int j = 0; j < width; j += Vector256<float>.Count)
+            {
+                Vector256.Load(row + j).Store(panels + j);
+            }
         }
 
         if (columns > 0)
@@ -95,110 +97,130 @@ internal static unsafe class PackedMatrix
         }
     }
 
-    /// <summary>Packs columns firstColumn .. + columns of B(k, n) = weight[n, k].</summary>
-    public static void PackForward(CpuContext context, in WeightMatrix weight, int firstColumn, int columns, float* destination)
+    /// <summary>B(k, n) = weight[n, k]: packs steps step .. + steps of columns first .. + count, one panel.</summary>
+    [SkipLocalsInit]
+    public static void PackTransposed(in WeightMatrix weight, int first, int count, int step, int steps, float* panel, int width)
     {
-        int width = context.Kernel.Columns;
-        context.Pool.Run(
-            new ForwardJob
+        const int Chunk = 64;
+        float* buffer = stackalloc float[Microkernel.MaxColumns * Chunk];
+        int depth = weight.InFeatures;
+        for (int k = 0; k < steps; k += Chunk, panel += Chunk * width)
+        {
+            int length = Math.Min(Chunk, steps - k);
+            if (weight.Values.DType == DType.F32)
             {
-                Weight = weight.RowRange(firstColumn, columns),
-                Destination = destination,
-                Width = width,
-                PaddedColumns = Round(columns, width),
-            },
-            Round(columns, width) / width);
+                float* rows = (float*)weight.Values.Address + (long)first * depth + step + k;
+                PackTransposed(rows, depth, count, length, panel, width);
+                continue;
+            }
+
+            for (int j = 0; j < count; j++)
+            {
+                WeightRows.Read(weight, first + j, step + k, length, buffer + j * Chunk);
+            }
+
+            PackTransposed(buffer, Chunk, count, length, panel, width);
+        }
     }
 
-    /// <summary>Packs columns firstColumn .. + columns of B(k, n) = weight[k, n].</summary>
-    /// <param name="passDepth">That of the product: <see cref="BlockProduct.PassDepth"/> of all its depth.</param>
-    public static void PackInputGradient(CpuContext context, in WeightMatrix weight, int firstColumn, int columns, int passDepth, float* destination)
+    /// <summary>B(k, n) = weight[k, n]: spreads columns first .. + columns of some rows over the panels.</summary>
+    /// <param name="panels">The first of the rows in the first panel.</param>
+    /// <param name="panelStride">Elements from a panel to the next.</param>
+    [SkipLocalsInit]
+    public static void PackRows(
+        in WeightMatrix weight, int firstRow, int rows, int first, int columns, float* panels, nint panelStride, int width)
     {
-        var job = new RowsJob
+        // A row goes to as many pages as there are panels: no more at a time than the processor remembers to write to.
+        const int Panels = 8;
+        float* buffer = stackalloc float[Panels * Microkernel.MaxColumns];
+        int chunk = Panels * width;
+        for (int column = 0; column < columns; column += chunk, panels += Panels * panelStride)
         {
-            Weight = weight,
-            FirstColumn = firstColumn,
-            Columns = columns,
-            PassDepth = passDepth,
-            Destination = destination,
-            Width = context.Kernel.Columns,
-        };
-        context.Pool.Run(job, Round(weight.OutFeatures, RowsJob.Rows) / RowsJob.Rows);
-    }
-
-    /// <summary>Task: one panel.</summary>
-    private struct ForwardJob : IJob
-    {
-        private const int Steps = 64;
-
-        public WeightMatrix Weight;
-        public float* Destination;
-        public int Width;
-        public int PaddedColumns;
-
-        public readonly void Run(int task, int worker)
-        {
-            float* buffer = stackalloc float[Microkernel.MaxColumns * Steps];
-            int depth = Weight.InFeatures;
-            int first = task * Width;
-            int count = Math.Min(Width, Weight.OutFeatures - first);
-            int passDepth = BlockProduct.PassDepth(depth);
-            for (int k = 0, steps; k < depth; k += steps)
+            int count = Math.Min(chunk, columns - column);
+            for (int row = 0; row < rows; row++)
             {
-                int pass = k / passDepth * passDepth;
-                int passSteps = Math.Min(passDepth, depth - pass);
-                steps = Math.Min(Steps, pass + passSteps - k);
-                float* panel = Destination + (nint)pass * PaddedColumns + (nint)first * passSteps + (nint)(k - pass) * Width;
-                float* rows = buffer;
-                nint stride = Steps;
-                if (Weight.Values.DType == DType.F32)
-                {
-                    rows = (float*)Weight.Values.Address + (long)first * depth + k;
-                    stride = depth;
-                }
-                else
-                {
-                    for (int j = 0; j < count; j++)
-                    {
-                        WeightRows.Read(Weight, first + j, k, steps, buffer + j * Steps);
-                    }
-                }
-
-                PackTransposed(rows, stride, count, steps, panel, Width);
+                float* values = WeightRows.Read(weight, firstRow + row, first + column, count, buffer);
+                PackRow(values, count, panels + (nint)row * width, panelStride, width);
             }
         }
     }
 
-    /// <summary>Task: some rows of the weight.</summary>
-    private struct RowsJob : IJob
+    /// <summary>The panels of columns first .. + columns for the steps of one pass, a panel steps * width elements after the other.</summary>
+    public static void Pack(in RightOperand b, int first, int columns, int step, int steps, float* panels, int width)
     {
-        public const int Rows = 16;
-        private const int Chunk = 1024;
+        if (!b.Transposed)
+        {
+            PackRows(b.Matrix, step, steps, first, columns, panels, (nint)steps * width, width);
+            return;
+        }
 
+        for (int column = 0; column < columns; column += width, panels += (nint)steps * width)
+        {
+            PackTransposed(b.Matrix, first + column, Math.Min(width, columns - column), step, steps, panels, width);
+        }
+    }
+
+    /// <summary>Packs a whole weight for the product that it is used in.</summary>
+    public static void Expand(CpuContext context, in WeightMatrix weight, WeightUse use, float* destination)
+    {
+        int width = context.Kernel.Columns;
+        if (use == WeightUse.Forward)
+        {
+            var job = new PanelsJob { Weight = weight, Destination = destination, Width = width };
+            context.Pool.Run(job, Round(weight.OutFeatures, width) / width);
+        }
+        else
+        {
+            var job = new RowsJob { Weight = weight, Destination = destination, Width = width };
+            context.Pool.Run(job, Round(weight.OutFeatures, RowsJob.Rows) / RowsJob.Rows);
+        }
+    }
+
+    /// <summary>Task: one panel of B(k, n) = weight[n, k].</summary>
+    private struct PanelsJob : IJob
+    {
         public WeightMatrix Weight;
-        public int FirstColumn;
-        public int Columns;
-        public int PassDepth;
         public float* Destination;
         public int Width;
 
         public readonly void Run(int task, int worker)
         {
-            float* buffer = stackalloc float[Chunk];
-            int depth = Weight.OutFeatures;
-            int paddedColumns = Round(Columns, Width);
-            int end = Math.Min((task + 1) * Rows, depth);
-            for (int k = task * Rows; k < end; k++)
+            int depth = Weight.InFeatures;
+            int first = task * Width;
+            int count = Math.Min(Width, Weight.OutFeatures - first);
+            int paddedColumns = Round(Weight.OutFeatures, Width);
+            int passDepth = BlockProduct.PassDepth(depth);
+            for (int pass = 0; pass < depth; pass += passDepth)
             {
-                int pass = k / PassDepth * PassDepth;
-                int steps = Math.Min(PassDepth, depth - pass);
+                int steps = Math.Min(passDepth, depth - pass);
+                float* panel = Destination + (nint)pass * paddedColumns + (nint)first * steps;
+                PackTransposed(Weight, first, count, pass, steps, panel, Width);
+            }
+        }
+    }
+
+    /// <summary>Task: some rows of B(k, n) = weight[k, n].</summary>
+    private struct RowsJob : IJob
+    {
+        public const int Rows = 16;
+
+        public WeightMatrix Weight;
+        public float* Destination;
+        public int Width;
+
+        public readonly void Run(int task, int worker)
+        {
+            int depth = Weight.OutFeatures;
+            int paddedColumns = Round(Weight.InFeatures, Width);
+            int passDepth = BlockProduct.PassDepth(depth);
+            int end = Math.Min((task + 1) * Rows, depth);
+            for (int k = task * Rows, rows; k < end; k += rows)
+            {
+                int pass = k / passDepth * passDepth;
+                int steps = Math.Min(passDepth, depth - pass);
+                rows = Math.Min(end, pass + steps) - k;
                 float* panels = Destination + (nint)pass * paddedColumns + (nint)(k - pass) * Width;
-                for (int column = 0; column < Columns; column += Chunk)
-                {
-                    int count = Math.Min(Chunk, Columns - column);
-                    float* row = WeightRows.Read(Weight, k, FirstColumn + column, count, buffer);
-                    PackRow(row, count, panels + (nint)column * steps, (nint)steps * Width, Width);
-                }
+                PackRows(Weight, k, rows, 0, Weight.InFeatures, panels, (nint)steps * Width, Width);
             }
         }
     }

@@ -1,127 +1,82 @@
-using QApollo.Cpu.Numerics;
 using QApollo.Cpu.Threading;
 using QApollo.Devices;
 
 namespace QApollo.Cpu.Gemm;
 
-/// <summary>C [rows, columns] = initial + A B on all threads, B packed. The sum over k is never split.</summary>
+/// <summary>
+/// C [rows, columns] = initial + A B on all threads. The sum over k is never split, so that no result depends on the number
+/// of threads.
+/// </summary>
 internal static unsafe class Product
 {
-    /// <summary>Rows per task: a multiple of every kernel's tile; with the pass depth, the part of A that stays in the second-level cache.</summary>
+    /// <summary>Rows of A that are copied at a time: a multiple of every kernel's tile; with the pass depth, they stay in the second-level cache.</summary>
     private const int BlockRows = 96;
 
-    /// <summary>Columns per task when the results pass through scratch memory.</summary>
-    private const int BlockColumns = 256;
+    /// <summary>Scratch memory for products of any shape.</summary>
+    public static long WorkspaceBytes(int threads) => Math.Max(threads * CopyBytes, PipelinedProduct.WorkspaceBytes(threads));
 
-    private const int TileBytes = BlockRows * BlockColumns * sizeof(float);
+    private static long CopyBytes => LeftOperand.Elements(BlockRows) * sizeof(float);
 
-    /// <summary>Scratch memory of one thread: a tile of results, a block of A.</summary>
-    public static int ThreadWorkspaceBytes => TileBytes + LeftOperand.Elements(BlockRows) * sizeof(float);
-
-    /// <param name="panels">B as <see cref="PackedMatrix"/> lays it out.</param>
-    /// <param name="initial">Address of element (0, 0), null for none; may be <paramref name="output"/>. F32.</param>
-    /// <param name="output">Address of element (0, 0).</param>
-    /// <param name="stride">Elements per row of both.</param>
-    /// <param name="outputType">F32, or BF16: the product is then formed in F32 and added or converted once.</param>
-    /// <param name="accumulate">For BF16: add to the output.</param>
-    public static void Run(
-        CpuContext context, in LeftMatrix a, float* panels, int columns,
-        float* initial, void* output, nint stride, DType outputType, bool accumulate, byte* threadWorkspace)
+    /// <param name="initial">Absent for none; F32, may be <paramref name="output"/>.</param>
+    /// <param name="output">F32; BF16 unless B is packed: the product is then formed in F32, and added or converted once.</param>
+    public static void Run(CpuContext context, in LeftMatrix a, in RightOperand b, Tensor initial, Tensor output)
     {
-        int width = context.Kernel.Columns;
-        int rowBlocks = (a.Rows + BlockRows - 1) / BlockRows;
-        int blockColumns = PackedMatrix.Round(columns, width);
-        if (outputType != DType.F32)
+        if (b.Packed.IsAbsent)
         {
-            blockColumns = BlockColumns;
-        }
-        else
-        {
-            int wantedTasks = context.Pool.Threads == 1 ? 1 : 4 * context.Pool.Threads;
-            int parts = Math.Max(1, wantedTasks / rowBlocks);
-            blockColumns = PackedMatrix.Round(Math.Max((columns + parts - 1) / parts, 1), width);
+            PipelinedProduct.Run(context, a, b, initial, output);
+            return;
         }
 
         var job = new Job
         {
             Kernel = context.Kernel,
             A = a,
-            Panels = panels,
-            Columns = columns,
-            Initial = initial,
-            Output = output,
-            Stride = stride,
-            OutputType = outputType,
-            Accumulate = accumulate,
-            Workspace = threadWorkspace,
-            ColumnBlocks = (columns + blockColumns - 1) / blockColumns,
-            BlockColumnCount = blockColumns,
+            Depth = b.Depth,
+            Panels = (float*)b.Packed.Address,
+            Initial = (float*)initial.Address,
+            Output = (float*)output.Address,
+            Stride = output.Columns,
+            Workspace = (byte*)context.Workspace.Address,
+            Grid = new TaskGrid(context, output.Rows, output.Columns, Cut.Units(output.Rows, BlockRows)),
         };
-        context.Pool.Run(job, rowBlocks * job.ColumnBlocks);
+        context.Pool.Run(job, job.Grid.Tasks);
     }
 
-    /// <summary>Task: a block of results.</summary>
+    /// <summary>Task: a part of the results.</summary>
     private struct Job : IJob
     {
         public Microkernel Kernel;
         public LeftMatrix A;
+        public int Depth;
         public float* Panels;
-        public int Columns;
         public float* Initial;
-        public void* Output;
-        public nint Stride;
-        public DType OutputType;
-        public bool Accumulate;
+        public float* Output;
+        public int Stride;
         public byte* Workspace;
-        public int ColumnBlocks;
-        public int BlockColumnCount;
+        public TaskGrid Grid;
 
         public readonly void Run(int task, int worker)
         {
-            int row = task / ColumnBlocks * BlockRows;
-            int column = task % ColumnBlocks * BlockColumnCount;
-            int rows = Math.Min(BlockRows, A.Rows - row);
-            int columns = Math.Min(BlockColumnCount, Columns - column);
-            int depth = A.Depth;
-            int paddedColumns = PackedMatrix.Round(Columns, Kernel.Columns);
-            nint offset = row * Stride + column;
-            byte* workspace = Workspace + (nint)worker * ThreadWorkspaceBytes;
-            float* copy = (float*)(workspace + TileBytes);
-            float* tile = (float*)workspace;
-            bool direct = OutputType == DType.F32;
-            float* c = direct ? (float*)Output + offset : tile;
-            nint cRow = direct ? Stride : columns;
+            int rowPart = task / Grid.Columns.Parts;
+            int columnPart = task % Grid.Columns.Parts;
+            int row = Grid.Rows.Start(rowPart);
+            int rows = Grid.Rows.Length(rowPart);
+            int column = Grid.Columns.Start(columnPart);
+            int columns = Grid.Columns.Length(columnPart);
+            int paddedColumns = PackedMatrix.Round(Stride, Kernel.Columns);
+            float* copy = (float*)(Workspace + worker * CopyBytes);
+            nint offset = (nint)row * Stride + column;
+            float* c = Output + offset;
             float* initial = Initial == null ? null : Initial + offset;
-            nint initialRow = Stride;
-            int passDepth = A.PassDepth;
-            for (int k = 0; k < depth; k += passDepth)
+            int passDepth = BlockProduct.PassDepth(Depth);
+            for (int k = 0; k < Depth; k += passDepth)
             {
-                int steps = Math.Min(passDepth, depth - k);
+                int steps = Math.Min(passDepth, Depth - k);
                 LeftBlock left = LeftOperand.Copy(A, row, rows, k, steps, Kernel.Rows, copy);
                 float* panels = Panels + (nint)k * paddedColumns + (nint)column * steps;
                 BlockProduct.RunPass(
-                    Kernel, left, panels, (nint)steps * Kernel.Columns, rows, columns, steps, initial, initialRow, c, cRow);
+                    Kernel, left, panels, (nint)steps * Kernel.Columns, rows, columns, steps, initial, Stride, c, Stride);
                 initial = c;
-                initialRow = cRow;
-            }
-
-            if (direct)
-            {
-                return;
-            }
-
-            float* old = stackalloc float[BlockColumns];
-            for (int i = 0; i < rows; i++)
-            {
-                ushort* to = (ushort*)Output + offset + i * Stride;
-                float* from = tile + i * columns;
-                if (Accumulate)
-                {
-                    Elements.FromBFloat(to, old, columns);
-                    VectorMath.AddScaled(from, 1f, old, columns);
-                }
-
-                Elements.ToBFloat(from, to, columns);
             }
         }
     }

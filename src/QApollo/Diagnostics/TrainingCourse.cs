@@ -14,7 +14,7 @@ internal sealed record TrainingCourse(IReadOnlyList<double> Losses, IReadOnlyLis
 
     /// <summary>What the CPU device gave when the program was written, for machines whose only device it is.</summary>
     public static TrainingCourse Known { get; } = new(
-        [4.886118, 4.743651, 4.392702, 4.390273, 4.153491, 4.039173], [2.109320, 4.238786, 2.049404, 2.106012, 5.851130, 1.892697]);
+        [4.945416, 4.800198, 4.607219, 4.441641, 4.252032, 4.131587], [1.815878, 2.639791, 2.311662, 2.415796, 2.212682, 2.927634]);
 
     private static TrainingOptions Options { get; } = new()
     {
@@ -33,7 +33,9 @@ internal sealed record TrainingCourse(IReadOnlyList<double> Losses, IReadOnlyLis
         Shape = new StepShape(BatchSize: 2, SequenceLength: 24, GradAccum: 2),
         Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.002, 100),
         Memory = new MemoryOptions { Boundaries = MemorySpace.PinnedHost, Weights = new WeightFormats(GroupSize: 32) },
-        Seed = 3,
+
+        // A course on which no weight stands so close to the edge of a rounding that the last bit of a sum decides it.
+        Seed = 8,
     };
 
     /// <exception cref="RunFailedException">A loss or a gradient is not finite.</exception>

@@ -7,30 +7,57 @@ namespace QApollo.Cpu.Tests.Operations;
 
 public sealed class LinearTests
 {
-    /// <summary>A weight as deep as a vocabulary does not fit the workspace at once.</summary>
+    /// <summary>A weight that was not expanded is packed pass by pass of the depth, by several threads that wait for each other.</summary>
     [Theory]
     [InlineData(WeightForm.F32, 4)]
     [InlineData(WeightForm.F32, 6)]
     [InlineData(WeightForm.F32, 12)]
     [InlineData(WeightForm.Int8By128, 12)]
-    public void An_input_gradient_in_slices_of_the_depth_has_the_bytes_of_one_in_one_piece(WeightForm form, int kernelRows)
+    public void An_input_gradient_has_the_same_bytes_whether_the_weight_was_expanded_or_not(WeightForm form, int kernelRows)
     {
         const int N = 5, C = 300, O = 7001;
-        Microkernel[] kernels = [Microkernel.Portable, Microkernel.Avx2, Microkernel.Avx512];
-        using var device = new CpuDevice(2, kernels.Single(kernel => kernel.Rows == kernelRows));
+        using var device = new CpuDevice(2, Kernel(kernelRows));
         using var memory = new DeviceMemory(device);
         var samples = new Samples(1);
         memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, N, N, 1, 1, 2), C, C));
         WeightMatrix weight = memory.Weight(samples.Normals(O * C), O, C, form);
         Tensor dy = memory.Activation(samples.Normals(N * O), N, O).Tensor;
-        Tensor sliced = memory.Activation(N, C), whole = memory.Activation(N, C);
+        Tensor packing = memory.Activation(N, C), expanded = memory.Activation(N, C);
         Tensor expansion = memory.Zeros(DType.U8, 1, (int)device.Profile.ExpandedWeightBytes(O, C, WeightUse.InputGradient));
         device.ExpandWeight(weight, WeightUse.InputGradient, expansion);
         foreach (bool accumulate in (bool[])[false, true])
         {
-            device.LinearInputGradient(dy, weight, sliced, accumulate);
-            device.LinearInputGradient(dy, weight with { InputGradientExpansion = expansion }, whole, accumulate);
-            Assert.Equal(memory.Bytes(whole), memory.Bytes(sliced));
+            device.LinearInputGradient(dy, weight, packing, accumulate);
+            device.LinearInputGradient(dy, weight with { InputGradientExpansion = expansion }, expanded, accumulate);
+            Assert.Equal(memory.Bytes(expanded), memory.Bytes(packing));
         }
     }
+
+    /// <summary>More rows, columns and passes than a block of results has, none of them a multiple of anything.</summary>
+    [Theory]
+    [InlineData(DType.F32, 4)]
+    [InlineData(DType.F32, 6)]
+    [InlineData(DType.F32, 12)]
+    [InlineData(DType.BF16, 12)]
+    public void A_weight_gradient_has_the_same_bytes_for_any_number_of_threads(DType type, int kernelRows)
+    {
+        const int N = 601, C = 1411, O = 1003;
+        byte[][] results = [.. ((int[])[1, 2, 3, 8]).Select(threads =>
+        {
+            using var device = new CpuDevice(threads, Kernel(kernelRows));
+            using var memory = new DeviceMemory(device);
+            var samples = new Samples(1);
+            memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, N, N, 1, 1, 2), C, C));
+            Tensor dy = memory.Activation(samples.Normals(N * O), N, O).Tensor, x = memory.Activation(samples.Normals(N * C), N, C).Tensor;
+            Tensor gradient = memory.Zeros(type, O, C);
+            device.LinearWeightGradient(dy, x, gradient, accumulate: false);
+            device.LinearWeightGradient(dy, x, gradient, accumulate: true);
+            return memory.Bytes(gradient);
+        })];
+        Assert.All(results, result => Assert.Equal(results[0], result));
+        Assert.Contains(results[0], value => value != 0);
+    }
+
+    private static Microkernel Kernel(int rows) =>
+        ((Microkernel[])[Microkernel.Portable, Microkernel.Avx2, Microkernel.Avx512]).Single(kernel => kernel.Rows == rows);
 }

@@ -52,7 +52,7 @@ public class SelfTestTests
         {
             if (operation == spoiled)
             {
-                device.Fill(accesses[0].Tensor, 0.01f);
+                device.Fill(accesses[0].Tensor, 1f);
             }
         }
     }
