@@ -14,8 +14,7 @@ internal static unsafe class BlockProduct
     /// <summary>The depth of each pass but the last, which is at most as deep: passes of about equal length.</summary>
     public static int PassDepth(int depth)
     {
-        int passes = Math.Max(1, (depth + MaxDepth - 1) / MaxDepth);
-        return (depth + passes - 1) / passes;
+        return Cut.Units(depth, Math.Max(1, Cut.Units(depth, MaxDepth)));
     }
 
     /// <summary>All passes.</summary>

@@ -7,9 +7,6 @@ internal readonly struct Cut(int length, int unit, int parts)
 
     public int Parts => parts;
 
-    /// <summary>Of the longest part.</summary>
-    public int MaxPart => Units(_units, parts) * unit;
-
     public static int Units(int length, int unit) => (length + unit - 1) / unit;
 
     public int Start(int part) => Math.Min((int)((long)part * _units / parts) * unit, length);

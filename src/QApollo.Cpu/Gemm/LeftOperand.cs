@@ -13,29 +13,24 @@ internal static unsafe class LeftOperand
     /// <summary>Elements between the rows of a copied row-major block: an odd number of cache lines.</summary>
     private const int RowStride = BlockProduct.MaxDepth + 16;
 
-    /// <summary>Elements of the largest copy.</summary>
-    public static int Elements(int rows) => rows * RowStride;
+    /// <summary>Rows that are copied at a time: a multiple of every kernel's tile; with the pass depth, they stay in the second-level cache.</summary>
+    public const int MaxRows = 96;
+
+    /// <summary>Scratch memory of the largest copy.</summary>
+    public const int Bytes = MaxRows * RowStride * sizeof(float);
 
     /// <summary>Copies rows row .. + rows, steps step .. + steps of the matrix.</summary>
     /// <param name="height">Rows of a tile.</param>
     public static LeftBlock Copy(in LeftMatrix a, int row, int rows, int step, int steps, int height, float* buffer)
     {
-        CopyPart(a, row, rows, step, steps, height, buffer, 0, a.Transposed ? steps : rows);
-        return Block(a.Transposed, steps, height, buffer);
-    }
-
-    /// <summary>The same copy, of steps or, unless the matrix is transposed, rows first .. + count only.</summary>
-    public static void CopyPart(
-        in LeftMatrix a, int row, int rows, int step, int steps, int height, float* buffer, int first, int count)
-    {
         if (a.Transposed)
         {
-            float* start = (float*)a.Values.Address + (nint)(step + first) * a.Values.Columns + row;
-            CopyTransposed(start, a.Values.Columns, rows, count, height, buffer + first * height, (nint)steps * height);
-            return;
+            float* start = (float*)a.Values.Address + (nint)step * a.Values.Columns + row;
+            CopyTransposed(start, a.Values.Columns, rows, steps, height, buffer);
+            return new LeftBlock(buffer, 1, height, steps * height);
         }
 
-        for (int i = first; i < first + count; i++)
+        for (int i = 0; i < rows; i++)
         {
             float* to = buffer + i * RowStride;
             float* from = Numerics.Elements.Read(a.Values, (nint)(row + i) * a.Values.Columns + step, steps, to);
@@ -44,17 +39,15 @@ internal static unsafe class LeftOperand
                 new ReadOnlySpan<float>(from, steps).CopyTo(new Span<float>(to, steps));
             }
         }
+
+        return new LeftBlock(buffer, RowStride, 1, height * RowStride);
     }
 
-    /// <summary>What <see cref="Copy"/> made.</summary>
-    public static LeftBlock Block(bool transposed, int steps, int height, float* buffer) => transposed
-        ? new LeftBlock(buffer, 1, height, steps * height)
-        : new LeftBlock(buffer, RowStride, 1, height * RowStride);
-
-    /// <summary>Tiles [steps, height], <paramref name="tile"/> elements apart.</summary>
+    /// <summary>Tiles [steps, height], one after another.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyTransposed(float* a, nint aStep, int rows, int steps, int height, float* buffer, nint tile)
+    private static void CopyTransposed(float* a, nint aStep, int rows, int steps, int height, float* buffer)
     {
+        nint tile = (nint)steps * height;
         for (int k = 0; k < steps; k++, a += aStep, buffer += height)
         {
             float* to = buffer;

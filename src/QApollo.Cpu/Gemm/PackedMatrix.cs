@@ -18,7 +18,7 @@ internal static unsafe class PackedMatrix
     public static long Bytes(int depth, int columns) =>
         (long)Round(columns, Microkernel.MaxColumns) * depth * sizeof(float);
 
-    public static int Round(int value, int unit) => (value + unit - 1) / unit * unit;
+    public static int Round(int value, int unit) => Cut.Units(value, unit) * unit;
 
     /// <summary>B(k, n) = rows[n][k]: packs one panel from <paramref name="count"/> rows, already at their first element.</summary>
     /// <param name="panel">First element to write: step 0 of the panel or a later one.</param>
@@ -167,12 +167,12 @@ internal static unsafe class PackedMatrix
         if (use == WeightUse.Forward)
         {
             var job = new PanelsJob { Weight = weight, Destination = destination, Width = width };
-            context.Pool.Run(job, Round(weight.OutFeatures, width) / width);
+            context.Pool.Run(job, Cut.Units(weight.OutFeatures, width));
         }
         else
         {
             var job = new RowsJob { Weight = weight, Destination = destination, Width = width };
-            context.Pool.Run(job, Round(weight.OutFeatures, RowsJob.Rows) / RowsJob.Rows);
+            context.Pool.Run(job, Cut.Units(weight.OutFeatures, RowsJob.Rows));
         }
     }
 

@@ -18,9 +18,6 @@ internal static unsafe class PipelinedProduct
 
     private const int MaxBlockColumns = 704;
 
-    /// <summary>Rows of A that are copied at a time: a multiple of every kernel's tile; with the pass depth, they stay in the second-level cache.</summary>
-    private const int MaxPartRows = 96;
-
     /// <summary>Fewer would not use what is in the first-level cache often enough.</summary>
     private const int MinPartRows = 48;
 
@@ -42,7 +39,7 @@ internal static unsafe class PipelinedProduct
 
     private const int PanelBytes = BlockProduct.MaxDepth * MaxBlockColumns * sizeof(float);
 
-    private static int ThreadBytes => PanelBytes + LeftOperand.Elements(MaxPartRows) * sizeof(float);
+    private const int ThreadBytes = PanelBytes + LeftOperand.Bytes;
 
     public static long WorkspaceBytes(int threads) => CountersBytes + ResultBytes + (long)threads * ThreadBytes;
 
@@ -60,9 +57,8 @@ internal static unsafe class PipelinedProduct
         int strips = (int)Math.Round(Math.Sqrt((double)threads * blockColumns / blockRows));
         strips = Math.Clamp(strips, 1, Math.Min(threads, Math.Max(1, blockColumns / MinStripColumns)));
 
-        // Several parts for each thread at the strip: one that is held up leaves its share to the others.
-        int minParts = Cut.Units(blockRows, MaxPartRows);
-        int parts = Math.Clamp(4 * threads / strips, minParts, Math.Max(minParts, blockRows / MinPartRows));
+        int minParts = Cut.Units(blockRows, LeftOperand.MaxRows);
+        int parts = Math.Clamp(TaskGrid.TasksPerThread * threads / strips, minParts, Math.Max(minParts, blockRows / MinPartRows));
         var job = new Job
         {
             Kernel = context.Kernel,

@@ -9,13 +9,8 @@ namespace QApollo.Cpu.Gemm;
 /// </summary>
 internal static unsafe class Product
 {
-    /// <summary>Rows of A that are copied at a time: a multiple of every kernel's tile; with the pass depth, they stay in the second-level cache.</summary>
-    private const int BlockRows = 96;
-
     /// <summary>Scratch memory for products of any shape.</summary>
-    public static long WorkspaceBytes(int threads) => Math.Max(threads * CopyBytes, PipelinedProduct.WorkspaceBytes(threads));
-
-    private static long CopyBytes => LeftOperand.Elements(BlockRows) * sizeof(float);
+    public static long WorkspaceBytes(int threads) => Math.Max((long)threads * LeftOperand.Bytes, PipelinedProduct.WorkspaceBytes(threads));
 
     /// <param name="initial">Absent for none; F32, may be <paramref name="output"/>.</param>
     /// <param name="output">F32; BF16 unless B is packed: the product is then formed in F32, and added or converted once.</param>
@@ -37,7 +32,7 @@ internal static unsafe class Product
             Output = (float*)output.Address,
             Stride = output.Columns,
             Workspace = (byte*)context.Workspace.Address,
-            Grid = new TaskGrid(context, output.Rows, output.Columns, Cut.Units(output.Rows, BlockRows)),
+            Grid = new TaskGrid(context, output.Rows, output.Columns, Cut.Units(output.Rows, LeftOperand.MaxRows)),
         };
         context.Pool.Run(job, job.Grid.Tasks);
     }
@@ -64,7 +59,7 @@ internal static unsafe class Product
             int column = Grid.Columns.Start(columnPart);
             int columns = Grid.Columns.Length(columnPart);
             int paddedColumns = PackedMatrix.Round(Stride, Kernel.Columns);
-            float* copy = (float*)(Workspace + worker * CopyBytes);
+            float* copy = (float*)(Workspace + (nint)worker * LeftOperand.Bytes);
             nint offset = (nint)row * Stride + column;
             float* c = Output + offset;
             float* initial = Initial == null ? null : Initial + offset;

@@ -7,10 +7,10 @@ internal readonly struct TaskGrid
     private const int MinPart = 48;
 
     /// <summary>Several per thread: one that is held up, or sits on a slower core, leaves its share to the others.</summary>
-    private const int TasksPerThread = 4;
+    public const int TasksPerThread = 4;
 
     /// <param name="rows">Rows of the results, in at least <paramref name="rowParts"/> parts; tiles are not cut.</param>
-    public TaskGrid(CpuContext context, int rows, int columns, int rowParts = 1)
+    public TaskGrid(CpuContext context, int rows, int columns, int rowParts)
     {
         Microkernel kernel = context.Kernel;
         int columnParts = 1;
