@@ -164,6 +164,11 @@ internal static unsafe class PipelinedProduct
                     Store(c, piece.Rows, piece.Columns, (ushort*)Output.Address + offset);
                 }
             }
+            else
+            {
+                // The last blocks have parts without results; their turn comes after the stage before all the same.
+                Await(stagesDone, piece.Stage);
+            }
 
             Volatile.Write(ref *stagesDone, piece.Stage + 1);
         }

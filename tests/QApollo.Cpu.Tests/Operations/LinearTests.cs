@@ -58,6 +58,25 @@ public sealed class LinearTests
         Assert.Contains(results[0], value => value != 0);
     }
 
+    /// <summary>So many blocks of columns that the last one lacks a strip, and further blocks of rows after it.</summary>
+    [Fact]
+    public void A_forward_product_with_empty_strips_has_the_bytes_of_one_with_an_expanded_weight()
+    {
+        const int N = 1000, C = 8, O = 11000;
+        using var device = new CpuDevice(8, Microkernel.Best);
+        using var memory = new DeviceMemory(device);
+        var samples = new Samples(1);
+        memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, N, N, 1, 1, 2), C, O));
+        WeightMatrix weight = memory.Weight(samples.Normals(O * C), O, C, WeightForm.F32);
+        Tensor x = memory.Activation(samples.Normals(N * C), N, C).Tensor;
+        Tensor packing = memory.Activation(N, O), expanded = memory.Activation(N, O);
+        Tensor expansion = memory.Zeros(DType.U8, 1, (int)device.Profile.ExpandedWeightBytes(O, C, WeightUse.Forward));
+        device.ExpandWeight(weight, WeightUse.Forward, expansion);
+        device.LinearForward(x, weight, packing);
+        device.LinearForward(x, weight with { ForwardExpansion = expansion }, expanded);
+        Assert.True(memory.Bytes(expanded).AsSpan().SequenceEqual(memory.Bytes(packing)));
+    }
+
     private static Microkernel Kernel(int rows) =>
         ((Microkernel[])[Microkernel.Portable, Microkernel.Avx2, Microkernel.Avx512]).Single(kernel => kernel.Rows == rows);
 }
