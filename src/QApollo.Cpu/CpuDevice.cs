@@ -123,9 +123,9 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
 
     public void ApolloScale(
         Tensor projected, Tensor channelSquares, ChannelAxis axis, in ApolloScalars scalars,
-        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares) =>
+        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited) =>
         ApolloScaling.Scale(
-            _context, projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares);
+            _context, projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
 
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares) =>
         Adam.Direction(_context, gradient, moment1, moment2, scalars, gradientSquares);
@@ -135,8 +135,8 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
         Adam8Bit.Direction(_context, gradient, moment1, moment2, scale1, scale2, scalars, gradientSquares);
 
     public void ApplyUpdate(
-        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor changed) =>
-        WeightUpdate.Apply(_context, weight, gradient, coefficients, axis, scalars, changed);
+        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor counts) =>
+        WeightUpdate.Apply(_context, weight, gradient, coefficients, axis, scalars, counts);
 
     public void Quantize(Tensor source, in WeightMatrix destination) => Quantizer.Quantize(_context, source, destination);
 

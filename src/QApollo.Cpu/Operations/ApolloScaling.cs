@@ -9,7 +9,7 @@ internal static unsafe class ApolloScaling
 {
     public static void Scale(
         CpuContext context, Tensor projected, Tensor channelSquares, ChannelAxis axis, in ApolloScalars scalars,
-        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares)
+        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited)
     {
         int channels = (int)channelSquares.Elements;
         float* squares = (float*)channelSquares.Address;
@@ -62,6 +62,7 @@ internal static unsafe class ApolloScaling
         }
 
         float limit = Limit((float)(scalars.ScaleFront ? norm * scalars.ScaleRoot : norm), scalars, (float*)limiterNorm.Address);
+        *(long*)limited.Address += limit > 1f ? 1 : 0;
         float step = scalars.StepSize * scalars.ScaleRoot / limit;
         for (int i = 0; i < factors.Length; i++)
         {

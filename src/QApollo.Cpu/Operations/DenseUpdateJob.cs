@@ -17,7 +17,7 @@ internal unsafe struct DenseUpdateJob : IJob
     public float* Coefficients;
     public ChannelAxis Axis;
     public UpdateScalars Scalars;
-    public int* Changed;
+    public long* Changed;
     public int RowsPerTask;
 
     [SkipLocalsInit]

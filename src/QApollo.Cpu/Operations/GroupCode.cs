@@ -40,30 +40,29 @@ internal static unsafe class GroupCode
         }
     }
 
-    /// <summary>Codes nearest to x, half to even.</summary>
-    public static void RoundNearest(float* x, byte* codes, int count)
+    /// <summary>
+    /// x rounded to multiples of 2^-bits, limited to 0..255: the nearest code (half up), and what is left of it in units of
+    /// 2^-bits, as signed bytes.
+    /// </summary>
+    /// <param name="words">Random words: floor + (u &lt; frac), u the upper 24 bits of word + offset. Null: to nearest, half to even.</param>
+    /// <param name="residuals">Zeros for 0 bits.</param>
+    /// <returns>The sum of squares of rounded minus exact values, in codes.</returns>
+    public static float Round(float* x, uint* words, uint offset, int bits, byte* codes, byte* residuals, int count)
     {
         int width = Vector<float>.Count;
+        var rounder = new Rounder(bits, offset);
         for (int i = 0; i < count; i += 4 * width)
         {
-            Narrow(
-                Vector.Round(Vector.Load(x + i)), Vector.Round(Vector.Load(x + i + width)),
-                Vector.Round(Vector.Load(x + i + 2 * width)), Vector.Round(Vector.Load(x + i + 3 * width))).Store(codes + i);
+            Vector<int> f0 = rounder.Round(x, words, i);
+            Vector<int> f1 = rounder.Round(x, words, i + width);
+            Vector<int> f2 = rounder.Round(x, words, i + 2 * width);
+            Vector<int> f3 = rounder.Round(x, words, i + 3 * width);
+            Vector<int> q0 = rounder.Code(f0), q1 = rounder.Code(f1), q2 = rounder.Code(f2), q3 = rounder.Code(f3);
+            Narrow(q0, q1, q2, q3).Store(codes + i);
+            Narrow(f0 - (q0 << bits), f1 - (q1 << bits), f2 - (q2 << bits), f3 - (q3 << bits)).Store(residuals + i);
         }
-    }
 
-    /// <summary>floor(x) + (u &lt; frac(x)), u the upper 24 bits of word + offset.</summary>
-    public static void RoundStochastic(float* x, uint* words, uint offset, byte* codes, int count)
-    {
-        int width = Vector<float>.Count;
-        Vector<uint> offsets = Vector.Create(offset);
-        for (int i = 0; i < count; i += 4 * width)
-        {
-            Narrow(
-                RoundStochastic(x + i, words + i, offsets), RoundStochastic(x + i + width, words + i + width, offsets),
-                RoundStochastic(x + i + 2 * width, words + i + 2 * width, offsets),
-                RoundStochastic(x + i + 3 * width, words + i + 3 * width, offsets)).Store(codes + i);
-        }
+        return Vector.Sum(rounder.Noise);
     }
 
     /// <summary>The smallest lane; NaN if there is one.</summary>
@@ -89,43 +88,85 @@ internal static unsafe class GroupCode
     /// <summary>The largest lane; NaN if there is one.</summary>
     public static float Max(Vector<float> lanes) => -Min(-lanes);
 
-    /// <summary>Stores the new codes over the old ones; returns how many differ.</summary>
-    public static int Replace(byte* old, byte* codes, int count)
+    /// <summary>How many of the bytes differ.</summary>
+    public static int Differences(byte* a, byte* b, int count)
     {
         int same = 0;
         int i = 0;
         for (; i <= count - Vector256<byte>.Count; i += Vector256<byte>.Count)
         {
-            Vector256<byte> code = Vector256.Load(codes + i);
-            same += BitOperations.PopCount(Vector256.Equals(code, Vector256.Load(old + i)).ExtractMostSignificantBits());
-            code.Store(old + i);
+            same += BitOperations.PopCount(Vector256.Equals(Vector256.Load(a + i), Vector256.Load(b + i)).ExtractMostSignificantBits());
         }
 
         for (; i < count; i++)
         {
-            same += codes[i] == old[i] ? 1 : 0;
-            old[i] = codes[i];
+            same += a[i] == b[i] ? 1 : 0;
         }
 
         return count - same;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<float> RoundStochastic(float* x, uint* words, Vector<uint> offset)
+    /// <summary>In how many places either the first two or the last two differ.</summary>
+    public static int Differences(byte* a, byte* b, byte* c, byte* d, int count)
     {
-        Vector<float> value = Vector.Load(x);
-        Vector<float> floor = Vector.Floor(value);
-        Vector<int> word = Vector.AsVectorInt32((Vector.Load(words) + offset) >> 8);
-        Vector<float> uniform = Vector.ConvertToSingle(word) * Vector.Create(1f / 16777216f);
-        return Vector.ConditionalSelect(Vector.LessThan(uniform, value - floor), floor + Vector<float>.One, floor);
+        int same = 0;
+        int i = 0;
+        for (; i <= count - Vector256<byte>.Count; i += Vector256<byte>.Count)
+        {
+            Vector256<byte> both = Vector256.Equals(Vector256.Load(a + i), Vector256.Load(b + i))
+                & Vector256.Equals(Vector256.Load(c + i), Vector256.Load(d + i));
+            same += BitOperations.PopCount(both.ExtractMostSignificantBits());
+        }
+
+        for (; i < count; i++)
+        {
+            same += a[i] == b[i] && c[i] == d[i] ? 1 : 0;
+        }
+
+        return count - same;
     }
 
-    /// <summary>Whole numbers to bytes, limited to 0..255.</summary>
+    /// <summary>The low bytes of whole numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<byte> Narrow(Vector<float> x0, Vector<float> x1, Vector<float> x2, Vector<float> x3) =>
-        Vector.Narrow(Vector.Narrow(ToCode(x0), ToCode(x1)), Vector.Narrow(ToCode(x2), ToCode(x3)));
+    private static Vector<byte> Narrow(Vector<int> f0, Vector<int> f1, Vector<int> f2, Vector<int> f3) => Vector.Narrow(
+        Vector.Narrow(Vector.AsVectorUInt32(f0), Vector.AsVectorUInt32(f1)), Vector.Narrow(Vector.AsVectorUInt32(f2), Vector.AsVectorUInt32(f3)));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<uint> ToCode(Vector<float> x) => Vector.AsVectorUInt32(
-        Vector.ConvertToInt32Native(Vector.MinNative(Vector.MaxNative(x, Vector<float>.Zero), Vector.Create(255f))));
+    /// <summary>Rounding of one register of <see cref="GroupCode.Round"/>.</summary>
+    private struct Rounder(int bits, uint offset)
+    {
+        private readonly int _bits = bits;
+        private readonly Vector<uint> _offset = Vector.Create(offset);
+        private readonly Vector<float> _fine = Vector.Create((float)(1 << bits));
+        private readonly Vector<float> _unit = Vector.Create(1f / (1 << bits));
+        private readonly Vector<float> _most = Vector.Create((float)(255 << bits));
+        private readonly Vector<int> _half = Vector.Create((1 << bits) / 2);
+
+        public Vector<float> Noise = Vector<float>.Zero;
+
+        /// <summary>The nearest code, half up.</summary>
+        public readonly Vector<int> Code(Vector<int> fine) => (fine + _half) >> _bits;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector<int> Round(float* x, uint* words, int i)
+        {
+            Vector<float> value = Vector.Load(x + i) * _fine;
+            Vector<float> rounded;
+            if (words == null)
+            {
+                rounded = Vector.Round(value);
+            }
+            else
+            {
+                Vector<float> floor = Vector.Floor(value);
+                Vector<int> word = Vector.AsVectorInt32((Vector.Load(words + i) + _offset) >> 8);
+                Vector<float> uniform = Vector.ConvertToSingle(word) * Vector.Create(1f / 16777216f);
+                rounded = Vector.ConditionalSelect(Vector.LessThan(uniform, value - floor), floor + Vector<float>.One, floor);
+            }
+
+            rounded = Vector.MinNative(Vector.MaxNative(rounded, Vector<float>.Zero), _most);
+            Vector<float> error = (rounded - value) * _unit;
+            Noise += error * error;
+            return Vector.ConvertToInt32Native(rounded);
+        }
+    }
 }

@@ -17,7 +17,7 @@ internal unsafe struct GroupUpdateJob : IJob
     public float* Coefficients;
     public ChannelAxis Axis;
     public UpdateScalars Scalars;
-    public int* Changed;
+    public long* Counts;
     public int RowsPerTask;
 
     [SkipLocalsInit]
@@ -29,9 +29,12 @@ internal unsafe struct GroupUpdateJob : IJob
         float* x = stackalloc float[Max];
         byte* codes = stackalloc byte[Max];
         byte* newCodes = stackalloc byte[Max];
+        byte* residuals = stackalloc byte[Max];
+        byte* newResiduals = stackalloc byte[Max];
         uint* words = stackalloc uint[Max + PhiloxWords.Slack];
         int columns = Weight.InFeatures;
-        int changed = 0;
+        int bits = Weight.ResidualBits;
+        var counts = new GroupCounts();
         int end = Math.Min((task + 1) * RowsPerTask, Weight.OutFeatures);
         for (int row = task * RowsPerTask; row < end; row++)
         {
@@ -54,6 +57,7 @@ internal unsafe struct GroupUpdateJob : IJob
                 byte* stored = (byte*)Weight.Values.Address + first;
                 byte zero = ((byte*)Weight.ZeroPoints.Address)[group];
                 byte* old = stored;
+                byte* storedResiduals = ResidualCode.At(Weight, first);
                 float* c = Axis == ChannelAxis.Columns ? Coefficients + column : coefficients;
                 float* g = Elements.Read(Gradient, first, count, gradient);
                 if (count % (4 * Vector<float>.Count) != 0)
@@ -63,9 +67,14 @@ internal unsafe struct GroupUpdateJob : IJob
                     c = Axis == ChannelAxis.Columns ? Padded(c, coefficients, count) : c;
                 }
 
+                if (bits != 0)
+                {
+                    ResidualCode.Unpack(storedResiduals, bits, residuals, count);
+                }
+
                 ushort* scale = (ushort*)Weight.Scales.Address + group;
                 GroupGrid grid = new(BFloat.ToSingle(*scale), zero);
-                Outcome outcome = Move(old, g, c, grid, v, x, count);
+                Outcome outcome = Move(old, bits == 0 ? null : residuals, g, c, grid, v, x, count, out int moved, out float moveSquares);
                 if (outcome == Outcome.Unchanged)
                 {
                     continue;
@@ -85,26 +94,37 @@ internal unsafe struct GroupUpdateJob : IJob
                     ((byte*)Weight.ZeroPoints.Address)[group] = newGrid.ZeroPoint;
                 }
 
-                if (Scalars.Rounding == RoundingMode.Nearest)
-                {
-                    GroupCode.RoundNearest(x, newCodes, count);
-                }
-                else
+                uint* drawn = null;
+                if (Scalars.Rounding != RoundingMode.Nearest)
                 {
                     ulong element = ((ulong)Scalars.FirstRow + (ulong)row) * (ulong)columns + (ulong)column;
-                    uint* drawn = PhiloxWords.Fill(Scalars.RoundingStream, element, count, words);
-                    GroupCode.RoundStochastic(x, drawn, Scalars.RoundingOffset, newCodes, count);
+                    drawn = PhiloxWords.Fill(Scalars.RoundingStream, element, count, words);
                 }
 
-                int differences = GroupCode.Replace(stored, newCodes, count);
-                changed += outcome == Outcome.Regrid ? count : differences;
+                float noiseSquares = GroupCode.Round(x, drawn, Scalars.RoundingOffset, bits, newCodes, newResiduals, count);
+                int codeDifferences = GroupCode.Differences(stored, newCodes, count);
+                int differences = bits == 0 ? codeDifferences : GroupCode.Differences(stored, newCodes, residuals, newResiduals, count);
+                new ReadOnlySpan<byte>(newCodes, count).CopyTo(new Span<byte>(stored, count));
+                if (bits != 0)
+                {
+                    ResidualCode.Pack(newResiduals, bits, storedResiduals, count);
+                }
+
+                bool regridded = outcome == Outcome.Regrid;
+                counts.Add(new GroupCounts
+                {
+                    Changed = regridded ? count : differences,
+                    Codes = codeDifferences,
+                    Moved = moved,
+                    Lost = regridded ? 0 : moved - differences,
+                    Regridded = regridded ? 1 : 0,
+                    NoiseSquares = noiseSquares,
+                    MoveSquares = moveSquares,
+                });
             }
         }
 
-        if (changed != 0)
-        {
-            Interlocked.Add(ref *Changed, changed);
-        }
+        counts.AddTo(Counts);
     }
 
     private enum Outcome
@@ -114,8 +134,11 @@ internal unsafe struct GroupUpdateJob : IJob
         Regrid,
     }
 
-    /// <summary>v = q - zero, x = fma(-c G, 1 / scale, v) * decay + zero, and what becomes of the grid.</summary>
-    private readonly Outcome Move(byte* codes, float* gradient, float* coefficients, GroupGrid grid, float* v, float* x, int count)
+    /// <summary>v = q - zero + r / 2^bits, x = fma(-c G, 1 / scale, v) * decay + zero, and what becomes of the grid.</summary>
+    /// <param name="residuals">Null for a weight without.</param>
+    private readonly Outcome Move(
+        byte* codes, byte* residuals, float* gradient, float* coefficients, GroupGrid grid, float* v, float* x, int count, out int moved,
+        out float squares)
     {
         Vector<float> zero = Vector.Create((float)grid.ZeroPoint);
         var move = new Mover
@@ -128,19 +151,33 @@ internal unsafe struct GroupUpdateJob : IJob
             Max = zero,
         };
         int width = Vector<float>.Count;
+        Vector<float> unit = Vector.Create(1f / (1 << Weight.ResidualBits));
         for (int i = 0; i < count; i += 4 * width)
         {
             Vector.Widen(Vector.Load(codes + i), out Vector<ushort> low, out Vector<ushort> high);
-            Vector.Widen(low, out Vector<uint> q0, out Vector<uint> q1);
-            Vector.Widen(high, out Vector<uint> q2, out Vector<uint> q3);
+            Vector.Widen(low, out Vector<uint> c0, out Vector<uint> c1);
+            Vector.Widen(high, out Vector<uint> c2, out Vector<uint> c3);
+            Vector<float> q0 = ToSingle(c0), q1 = ToSingle(c1), q2 = ToSingle(c2), q3 = ToSingle(c3);
+            if (residuals != null)
+            {
+                Vector.Widen(Vector.Load((sbyte*)residuals + i), out Vector<short> lower, out Vector<short> upper);
+                Vector.Widen(lower, out Vector<int> r0, out Vector<int> r1);
+                Vector.Widen(upper, out Vector<int> r2, out Vector<int> r3);
+                q0 += Vector.ConvertToSingle(r0) * unit;
+                q1 += Vector.ConvertToSingle(r1) * unit;
+                q2 += Vector.ConvertToSingle(r2) * unit;
+                q3 += Vector.ConvertToSingle(r3) * unit;
+            }
+
             move.Step(q0, gradient + i, coefficients + i, v + i, x + i);
             move.Step(q1, gradient + i + width, coefficients + i + width, v + i + width, x + i + width);
             move.Step(q2, gradient + i + 2 * width, coefficients + i + 2 * width, v + i + 2 * width, x + i + 2 * width);
             move.Step(q3, gradient + i + 3 * width, coefficients + i + 3 * width, v + i + 3 * width, x + i + 3 * width);
         }
 
-        // Without the sign bit: the difference of equal values can be -0.
-        if (Vector.EqualsAll(move.Differences << 1, Vector<int>.Zero))
+        moved = Vector.Sum(move.Moved);
+        squares = Vector.Sum(move.Squares);
+        if (moved == 0)
         {
             return Outcome.Unchanged;
         }
@@ -153,6 +190,9 @@ internal unsafe struct GroupUpdateJob : IJob
         return keep ? Outcome.Keep : Outcome.Regrid;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<float> ToSingle(Vector<uint> code) => Vector.ConvertToSingle(Vector.AsVectorInt32(code));
+
     /// <summary>One register of <see cref="Move"/>.</summary>
     private struct Mover
     {
@@ -162,22 +202,25 @@ internal unsafe struct GroupUpdateJob : IJob
         public bool DecayFirst;
         public Vector<float> Min;
         public Vector<float> Max;
-        public Vector<int> Differences;
+        public Vector<int> Moved;
+        public Vector<float> Squares;
 
         /// <summary>Shows what is not finite: the minimum and the maximum may lose it.</summary>
         public Vector<float> Sum;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Step(Vector<uint> code, float* gradient, float* coefficients, float* v, float* x)
+        public void Step(Vector<float> code, float* gradient, float* coefficients, float* v, float* x)
         {
-            Vector<float> old = Vector.ConvertToSingle(Vector.AsVectorInt32(code)) - Zero;
+            Vector<float> old = code - Zero;
             Vector<float> c = Vector.Load(coefficients);
             Vector<float> change = -(c * Vector.Load(gradient));
             Vector<float> moved = DecayFirst
                 ? Vector.FusedMultiplyAdd(change, InverseScale, old * Decay)
                 : Vector.FusedMultiplyAdd(change, InverseScale, old) * Decay;
             moved = Vector.ConditionalSelect(Vector.Equals(c, Vector<float>.Zero), old, moved);
-            Differences |= Vector.AsVectorInt32(moved - old);
+            Vector<float> difference = moved - old;
+            Moved += Vector<int>.One + Vector.Equals(moved, old);
+            Squares += difference * difference;
             Vector<float> result = moved + Zero;
             Min = Vector.MinNative(Min, result);
             Max = Vector.MaxNative(Max, result);

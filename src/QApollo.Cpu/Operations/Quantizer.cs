@@ -47,6 +47,8 @@ internal static unsafe class Quantizer
         {
             float* values = stackalloc float[GroupCode.MaxGroup];
             byte* codes = stackalloc byte[GroupCode.MaxGroup];
+            byte* residuals = stackalloc byte[GroupCode.MaxGroup];
+            int bits = Weight.ResidualBits;
             int columns = Weight.InFeatures;
             int end = Math.Min((task + 1) * RowsPerTask, Weight.OutFeatures);
             for (int row = task * RowsPerTask; row < end; row++)
@@ -60,8 +62,13 @@ internal static unsafe class Quantizer
                     new Span<float>(values + count, GroupCode.MaxGroup - count).Clear();
                     GroupGrid grid = GroupCode.Range(values, count);
                     GroupCode.ToGrid(values, grid, count);
-                    GroupCode.RoundNearest(values, codes, count);
+                    GroupCode.Round(values, words: null, offset: 0, bits, codes, residuals, count);
                     new ReadOnlySpan<byte>(codes, count).CopyTo(new Span<byte>((byte*)Weight.Values.Address + first, count));
+                    if (bits != 0)
+                    {
+                        ResidualCode.Pack(residuals, bits, ResidualCode.At(Weight, first), count);
+                    }
+
                     ((ushort*)Weight.Scales.Address)[group] = BFloat.FromSingle(grid.Scale);
                     ((byte*)Weight.ZeroPoints.Address)[group] = grid.ZeroPoint;
                 }
@@ -81,7 +88,38 @@ internal static unsafe class Quantizer
             int end = Math.Min((task + 1) * RowsPerTask, Weight.OutFeatures);
             for (int row = task * RowsPerTask; row < end; row++)
             {
-                WeightRows.Read(Weight, row, 0, columns, Destination + (long)row * columns);
+                float* values = Destination + (long)row * columns;
+                if (Weight.ResidualBits == 0)
+                {
+                    WeightRows.Read(Weight, row, 0, columns, values);
+                }
+                else
+                {
+                    ReadFine(row, values);
+                }
+            }
+        }
+
+        /// <summary>(q - z + r / 2^bits) * s.</summary>
+        private readonly void ReadFine(int row, float* values)
+        {
+            byte* residuals = stackalloc byte[GroupCode.MaxGroup];
+            int columns = Weight.InFeatures;
+            int bits = Weight.ResidualBits;
+            float unit = 1f / (1 << bits);
+            long group = (long)row * Weight.Scales.Columns;
+            for (int column = 0; column < columns; column += Weight.GroupSize, group++)
+            {
+                int count = Math.Min(Weight.GroupSize, columns - column);
+                long first = (long)row * columns + column;
+                ResidualCode.Unpack(ResidualCode.At(Weight, first), bits, residuals, count);
+                byte* codes = (byte*)Weight.Values.Address + first;
+                float scale = BFloat.ToSingle(((ushort*)Weight.Scales.Address)[group]);
+                byte zero = ((byte*)Weight.ZeroPoints.Address)[group];
+                for (int i = 0; i < count; i++)
+                {
+                    values[column + i] = (codes[i] - zero + (sbyte)residuals[i] * unit) * scale;
+                }
             }
         }
     }

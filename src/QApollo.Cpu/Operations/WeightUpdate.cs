@@ -7,7 +7,7 @@ internal static unsafe class WeightUpdate
 {
     public static void Apply(
         CpuContext context, in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars,
-        Tensor changed)
+        Tensor counts)
     {
         int rows = Math.Max(1, 16384 / weight.InFeatures);
         int tasks = (weight.OutFeatures + rows - 1) / rows;
@@ -20,7 +20,7 @@ internal static unsafe class WeightUpdate
                 Coefficients = (float*)coefficients.Address,
                 Axis = axis,
                 Scalars = scalars,
-                Changed = (int*)changed.Address,
+                Counts = (long*)counts.Address,
                 RowsPerTask = rows,
             };
             context.Pool.Run(job, tasks);
@@ -34,7 +34,7 @@ internal static unsafe class WeightUpdate
                 Coefficients = (float*)coefficients.Address,
                 Axis = axis,
                 Scalars = scalars,
-                Changed = (int*)changed.Address,
+                Changed = (long*)counts.Address + (int)UpdateCount.Changed,
                 RowsPerTask = rows,
             };
             context.Pool.Run(job, tasks);

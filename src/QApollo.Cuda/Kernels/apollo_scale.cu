@@ -3,7 +3,7 @@
 //   apollo_moments_*: Adam moments and direction D of R per channel; factor s_j = |D_j| / (|R_j| + 1e-8) into coefficients
 //     (channel-wise; null for tensor-wise). Each block leaves partial sums sums[4 + 3 b ..]: D², R², s_j² squares_j.
 //   apollo_coefficients: one block; factor s = |D| / (|R| + 1e-8) where tensor-wise, norm c = |s G|, the norm-growth limiter
-//     L = max(c / (stored + 1e-8), growth) / growth, stored = c / L, coefficients = step s / L (step = lr sqrt(scale)).
+//     L = max(c / (stored + 1e-8), growth) / growth, stored = c / L, coefficients = step s / L (step = lr sqrt(scale)); limited += 1 where L > 1.
 // A gradient whose sum of squares is not finite changes nothing but gradient_squares; its coefficients are 0.
 // R, M, V: [channels, r] (rows) or [r, channels] (columns), as strides say. Lanes = 32: a warp per channel (rows with
 // r > 1, where a channel is contiguous); Lanes = 1: a thread per channel. 256 threads; 1024 in the one-block kernels.
@@ -72,7 +72,7 @@ APOLLO_MOMENTS(apollo_moments_warp, 32)
 
 KERNEL(apollo_coefficients, 1024, 1)
 (const float* sums, int blocks, float* coefficients, int channels, int tensor_wise, float step, float front_scale, int use_limiter,
- int store_only, int keep_zero_norm, float growth, float* limiter_norm) {
+ int store_only, int keep_zero_norm, float growth, float* limiter_norm, u64* limited) {
     SHARED(float, partial, 32);
     SHARED(float, factor, 1);
     float directions = 0, projections = 0, weighted = 0;
@@ -92,6 +92,7 @@ KERNEL(apollo_coefficients, 1024, 1)
             float stored = *limiter_norm;
             if (!store_only && (stored != 0.0f || keep_zero_norm)) limit = fmaxf(norm / (stored + 1e-8f), growth) / growth;
             *limiter_norm = norm / limit;
+            if (limit > 1.0f) *limited += 1;
         }
         factor[0] = tensor_wise ? step / limit * scale : step / limit;
     }

@@ -1,4 +1,4 @@
-// INT8 groups: w = (code - zero) * scale, groups of 32, 64, 128 or 256 along a row, the last one of a row shorter.
+// INT8 groups: w = (code - zero + residual / 2^bits) * scale, groups of 32, 64, 128 or 256 along a row, the last one of a row shorter.
 // A group belongs to Lanes = group / 8 neighbouring lanes of a warp, 8 values each. Mirrors QApollo.Quantization.GroupGrid
 // operation by operation: results are equal bit for bit.
 #pragma once
@@ -18,6 +18,72 @@ DEVICE Grid grid_from_range(float least, float most) {
 }
 
 DEVICE bf16 scale_bits(float scale) { return bf16(__float_as_uint(scale) >> 16); }
+
+/// Code i of 8, as load_codes8 packs them.
+DEVICE u32 code_of(uint2 codes, int i) { return (i < 4 ? codes.x : codes.y) >> (i % 4 * 8) & 255; }
+
+// Residuals: two's complement, 0, 4 or 8 bits; [rows, columns] bytes for 8, [rows, columns / 2] for 4, the value in the even column
+// in the low half of a byte. Packed for 8 values: like codes, or 4 bits each in x.
+
+/// Those of elements at .. at + count - 1 of the matrix; `vector` as for codes. With 4 bits at and count are even.
+DEVICE uint2 load_residuals8(const u8* source, i64 at, int count, int bits, bool vector) {
+    if (bits == 8) return load_codes8(source + at, count, vector);
+    u32 word = 0;
+    if (bits == 4) {
+        if (vector && count >= 8) {
+            word = *reinterpret_cast<const u32*>(source + at / 2);
+        } else {
+#pragma unroll
+            for (int i = 0; i < 4; i++) if (2 * i < count) word |= u32(source[at / 2 + i]) << (8 * i);
+        }
+    }
+    return make_uint2(word, 0);
+}
+
+DEVICE void store_residuals8(u8* target, i64 at, int count, int bits, bool vector, uint2 residuals) {
+    if (bits == 8) {
+        store_codes8(target + at, count, vector, residuals);
+    } else if (bits == 4) {
+        if (vector && count >= 8) {
+            *reinterpret_cast<u32*>(target + at / 2) = residuals.x;
+        } else {
+#pragma unroll
+            for (int i = 0; i < 4; i++) if (2 * i < count) target[at / 2 + i] = u8(residuals.x >> (8 * i));
+        }
+    }
+}
+
+DEVICE int residual_of(uint2 residuals, int i, int bits) {
+    return bits == 4 ? int(residuals.x << (28 - 4 * i)) >> 28 : int(code_of(residuals, i) << 24) >> 24;
+}
+
+/// A value in units of 2^-bits of a code, cut into the nearest code (half up) and the rest.
+struct FineCode {
+    float value;
+    u32 code;
+    int residual;
+
+    DEVICE_MEMBER static FineCode of(float rounded, int bits) {
+        FineCode f;
+        f.value = fminf(fmaxf(rounded, 0.0f), float(255 << bits));
+        u32 fine = u32(f.value);
+        f.code = (fine + (1u << bits >> 1)) >> bits;
+        f.residual = int(fine) - int(f.code << bits);
+        return f;
+    }
+
+    DEVICE_MEMBER void put(int i, int bits, uint2& codes, uint2& residuals) const {
+        u32 rest = bits == 4 ? (u32(residual) & 15) << (4 * i) : (u32(residual) & 255) << (i % 4 * 8);
+        if (i < 4) {
+            codes.x |= code << (i % 4 * 8);
+            residuals.x |= rest;
+        } else {
+            codes.y |= code << (i % 4 * 8);
+            if (bits == 4) residuals.x |= rest;
+            else residuals.y |= rest;
+        }
+    }
+};
 
 /// Which 8 values of which group a thread has.
 struct GroupPosition {

@@ -1,16 +1,18 @@
 // Rewrites a weight in place from its gradient G and coefficients c: W' = (W - c G) decay, or W decay - c G (decay_first).
 //
 // update_codes_*: INT8 groups, in the code domain and in binary32, with explicit operations so that every device gets the
-//   same bytes: v = q - zero; v' = fma(-c G, 1 / scale, v) decay; x = v' + zero. The grid is kept if all x are inside
-//   [0, 255] and, unless regridding is forced, max(x, zero) - min(x, zero) >= 0.75 * 254, or if no value changed; else a new
-//   grid over ((q - zero) scale - c G) decay; a group of which that is not finite stays as it is. q' = round(x).
-//   group / 8 lanes per group, grid stride over groups.
+//   same bytes: v = q - zero + r / 2^bits (r, bits: residuals, group_grid.h); v' = fma(-c G, 1 / scale, v) decay; x = v' + zero.
+//   The grid is kept if all x are inside [0, 255] and, unless regridding is forced, max(x, zero) - min(x, zero) >= 0.75 * 254,
+//   or if no value changed; else a new grid over (v scale - c G) decay; a group of which that is not finite stays as it is.
+//   round(x 2^bits) is then cut into code and residual. group / 8 lanes per group, grid stride over groups.
 // update_dense_*_*: weight float or bf16 (rounded on the bf16 grid: low 16 bits + (word >> 16) carry); 8 values per thread.
 // Rounding: 0 nearest (half to even); otherwise floor(x) + (u < frac(x)), u the upper 24 bits of the element's random word.
 // Words: element e of the parameter takes word e % 4 of stream block e / 4, plus `offset` modulo 2^32. first_row: number
 //   of the weight's first row in the parameter.
 // Values with a coefficient of 0 stay as they are, decay and what G holds aside. axis: 0 one coefficient, 1 one per row, 2 one per column.
-// changed += number of codes (values) that changed, all of a regridded group: integer sums, so atomics keep determinism.
+// counts[i64 8], as QApollo.Devices.UpdateCount names them: 0 += stored values that changed, all of a regridded group; of groups
+//   also 1 codes that changed, 2 values moved by the update, 3 of those what is stored as before on a grid that stayed, 4 groups
+//   regridded, 5 and 6 squares of rounding and of moves in codes, times 2^24. Integer sums: atomics keep determinism.
 #include "group_grid.h"
 
 struct UpdateRule { int axis, decay_first, rounding, regrid_always, first_row; float decay; Stream stream; u32 offset; };
@@ -53,37 +55,47 @@ DEVICE float round_code(const UpdateRule& rule, float x, u32 word) {
     return below + (float(word >> 8) * (1.0f / 16777216.0f) < x - below ? 1.0f : 0.0f);
 }
 
-/// Adds the block's count of changes to the total: one atomic per block.
-DEVICE void add_changes(int changes, int* changed) {
-    SHARED(float, partial, 32);
-    int total = int(block_sum(float(changes), partial));
-    if (threadIdx.x == 0 && total) atomicAdd(changed, total);
+/// Adds the block's count to a total: one atomic per block.
+DEVICE void add_count(int count, u64* total, float* partial) {
+    int sum = int(block_sum(float(count), partial));
+    if (threadIdx.x == 0 && sum) atomicAdd(total, u64(sum));
+}
+
+/// Adds the block's sum of squares to a total, in units of 2^-24; a block counts at most as 2^25.
+DEVICE void add_squares(float squares, u64* total, float* partial) {
+    float sum = fminf(block_sum(squares, partial), 33554432.0f);
+    if (threadIdx.x == 0 && sum > 0.0f) atomicAdd(total, u64(double(sum) * 16777216.0));
 }
 
 enum GroupState { Unchanged = 0, Moved = 1, Outside = 2 };
 
 template <class T>
-DEVICE void update_codes(u8* codes, bf16* scales, u8* zeros, const T* g, const float* c, int* changed, int rows, int columns,
-                         int group_size, int groups_per_row, int vector, const UpdateRule& rule) {
-    int lanes = group_size / 8, lane = threadIdx.x % lanes, per_block = blockDim.x / lanes, changes = 0;
+DEVICE void update_codes(u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, const T* g, const float* c, u64* counts, int rows,
+                         int columns, int group_size, int groups_per_row, int vector, const UpdateRule& rule) {
+    int lanes = group_size / 8, lane = threadIdx.x % lanes, per_block = blockDim.x / lanes;
+    int changed = 0, changed_codes = 0, moved_values = 0, lost = 0, regridded = 0;
+    float noise = 0.0f, moves = 0.0f, fine = float(1 << bits), unit = 1.0f / fine;
     int groups = rows * groups_per_row;
     for (int first = blockIdx.x * per_block; first < groups; first += gridDim.x * per_block) {
         GroupPosition p = GroupPosition::of(first + threadIdx.x / lanes, lane, group_size, groups_per_row, rows, columns);
         i64 at = i64(p.row) * columns + p.column, group = i64(p.row) * groups_per_row + p.group;
         bool inside = p.row < rows;
         Grid grid = {inside ? to_float(scales[group]) : 1.0f, inside ? float(zeros[group]) : 0.0f};
-        uint2 old = load_codes8(codes + at, p.count, vector);
+        uint2 old = load_codes8(codes + at, p.count, vector), rest = load_residuals8(residuals, at, p.count, bits, vector);
         float coefficients[8], updates[8], x[8];
         negative_updates(g, c, rule.axis, p.row, p.column, at, p.count, vector, coefficients, updates);
 
         float inverse = 1.0f / grid.scale, least = grid.zero, most = grid.zero;
-        int state = Unchanged;
+        int state = Unchanged, group_moved = 0;
+        float group_moves = 0.0f;
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= p.count) continue;
-            float v = float((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255) - grid.zero;
+            float v = float(code_of(old, i)) - grid.zero + float(residual_of(rest, i, bits)) * unit;
             float moved = rule.decay_first ? __fmaf_rn(updates[i], inverse, v * rule.decay) : __fmaf_rn(updates[i], inverse, v) * rule.decay;
             if (coefficients[i] == 0.0f) moved = v;
+            group_moved += moved != v;
+            group_moves += (moved - v) * (moved - v);
             x[i] = moved + grid.zero;
             least = fminf(least, x[i]);
             most = fmaxf(most, x[i]);
@@ -103,7 +115,7 @@ DEVICE void update_codes(u8* codes, bf16* scales, u8* zeros, const T* g, const f
 #pragma unroll
             for (int i = 0; i < 8; i++) {
                 if (i >= p.count || !regrid) continue;
-                float w = (float((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255) - grid.zero) * grid.scale;
+                float w = (float(code_of(old, i)) - grid.zero + float(residual_of(rest, i, bits)) * unit) * grid.scale;
                 x[i] = coefficients[i] == 0.0f ? w : rule.decay_first ? w * rule.decay + updates[i] : (w + updates[i]) * rule.decay;
                 least = fminf(least, x[i]);
                 most = fmaxf(most, x[i]);
@@ -129,18 +141,37 @@ DEVICE void update_codes(u8* codes, bf16* scales, u8* zeros, const T* g, const f
         }
         if (p.count == 0 || state == Unchanged) continue;
 
-        u32 words[8] = {0, 0, 0, 0, 0, 0, 0, 0}, fresh_codes[2] = {0, 0};
+        u32 words[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+        uint2 fresh_codes = make_uint2(0, 0), fresh_rest = make_uint2(0, 0);
+        int same = 0, same_codes = 0;
         if (rule.rounding != 0) random_words(rule, u64(rule.first_row + p.row) * columns + p.column, words);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= p.count) continue;
-            u32 code = u32(fminf(fmaxf(round_code(rule, x[i], words[i]), 0.0f), 255.0f));
-            fresh_codes[i / 4] |= code << (i % 4 * 8);
-            changes += regrid || code != ((i < 4 ? old.x : old.y) >> (i % 4 * 8) & 255);
+            FineCode code = FineCode::of(round_code(rule, x[i] * fine, words[i]), bits);
+            float error = (code.value - x[i] * fine) * unit;
+            noise += error * error;
+            same_codes += code.code == code_of(old, i);
+            same += code.code == code_of(old, i) && code.residual == residual_of(rest, i, bits);
+            code.put(i, bits, fresh_codes, fresh_rest);
         }
-        store_codes8(codes + at, p.count, vector, make_uint2(fresh_codes[0], fresh_codes[1]));
+        changed += regrid ? p.count : p.count - same;
+        changed_codes += p.count - same_codes;
+        moved_values += group_moved;
+        moves += group_moves;
+        lost += regrid ? 0 : group_moved - (p.count - same);
+        regridded += regrid && lane == 0;
+        store_codes8(codes + at, p.count, vector, fresh_codes);
+        store_residuals8(residuals, at, p.count, bits, vector, fresh_rest);
     }
-    add_changes(changes, changed);
+    SHARED(float, partial, 32);
+    add_count(changed, counts, partial);
+    add_count(changed_codes, counts + 1, partial);
+    add_count(moved_values, counts + 2, partial);
+    add_count(lost, counts + 3, partial);
+    add_count(regridded, counts + 4, partial);
+    add_squares(noise, counts + 5, partial);
+    add_squares(moves, counts + 6, partial);
 }
 
 DEVICE float round_value(const UpdateRule&, float value, u32, float) { return value; }
@@ -152,7 +183,7 @@ DEVICE u32 bits_of(float value) { return __float_as_uint(value); }
 DEVICE u32 bits_of(bf16 value) { return value; }
 
 template <class W, class T>
-DEVICE void update_dense(W* weight, const T* g, const float* c, int* changed, i64 items, int columns, int chunks, int vector, const UpdateRule& rule) {
+DEVICE void update_dense(W* weight, const T* g, const float* c, u64* counts, i64 items, int columns, int chunks, int vector, const UpdateRule& rule) {
     int changes = 0;
     for (i64 item = i64(blockIdx.x) * blockDim.x + threadIdx.x; item < items; item += i64(gridDim.x) * blockDim.x) {
         int row = int(item / chunks), column = int(item % chunks) * 8, count = min(8, columns - column);
@@ -172,7 +203,8 @@ DEVICE void update_dense(W* weight, const T* g, const float* c, int* changed, i6
         }
         store8(weight + at, count, vector, values);
     }
-    add_changes(changes, changed);
+    SHARED(float, partial, 32);
+    add_count(changes, counts, partial);
 }
 
 #define RULE_PARAMETERS                                                                                              \
@@ -181,15 +213,15 @@ DEVICE void update_dense(W* weight, const T* g, const float* c, int* changed, i6
 #define RULE UpdateRule{axis, decay_first, rounding, regrid_always, first_row, decay, Stream{k0, k1, purpose, parameter, step}, offset}
 
 #define UPDATE_CODES(name, T)                                                                                        \
-    KERNEL(name, 256, 2)(u8* codes, bf16* scales, u8* zeros, const T* g, const float* c, int* changed, int rows, int columns, \
-                         int group_size, int groups_per_row, int vector, RULE_PARAMETERS) {                          \
-        update_codes(codes, scales, zeros, g, c, changed, rows, columns, group_size, groups_per_row, vector, RULE);  \
+    KERNEL(name, 256, 2)(u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, const T* g, const float* c, u64* counts, \
+                         int rows, int columns, int group_size, int groups_per_row, int vector, RULE_PARAMETERS) {   \
+        update_codes(codes, residuals, bits, scales, zeros, g, c, counts, rows, columns, group_size, groups_per_row, vector, RULE); \
     }                                                                                                                \
     EXPORT_KERNEL(name)
 
 #define UPDATE_DENSE(name, W, T)                                                                                     \
-    KERNEL(name, 256, 2)(W* weight, const T* g, const float* c, int* changed, i64 items, int columns, int chunks, int vector, RULE_PARAMETERS) { \
-        update_dense(weight, g, c, changed, items, columns, chunks, vector, RULE);                                   \
+    KERNEL(name, 256, 2)(W* weight, const T* g, const float* c, u64* counts, i64 items, int columns, int chunks, int vector, RULE_PARAMETERS) { \
+        update_dense(weight, g, c, counts, items, columns, chunks, vector, RULE);                                   \
     }                                                                                                                \
     EXPORT_KERNEL(name)
 

@@ -22,7 +22,7 @@ public sealed unsafe partial class CudaDevice
     private static readonly Kernel ApolloTotal = new("apollo_scale", "apollo_total", 1024, 4);
     private static readonly Kernel ApolloMomentsThread = new("apollo_scale", "apollo_moments_thread", 256, 16);
     private static readonly Kernel ApolloMomentsWarp = new("apollo_scale", "apollo_moments_warp", 256, 16);
-    private static readonly Kernel ApolloCoefficients = new("apollo_scale", "apollo_coefficients", 1024, 12);
+    private static readonly Kernel ApolloCoefficients = new("apollo_scale", "apollo_coefficients", 1024, 13);
 
     public void ApolloProject(Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares)
     {
@@ -67,7 +67,7 @@ public sealed unsafe partial class CudaDevice
 
     public void ApolloScale(
         Tensor projected, Tensor channelSquares, ChannelAxis axis, in ApolloScalars scalars,
-        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares)
+        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited)
     {
         int channels = (int)channelSquares.Elements;
         int rank = (int)(projected.Elements / channels);
@@ -83,7 +83,7 @@ public sealed unsafe partial class CudaDevice
         Launch(
             ApolloCoefficients, 1, _workspace, blocks, coefficients, channels, scalars.TensorWise, scalars.StepSize * scalars.ScaleRoot,
             scalars.ScaleFront ? scalars.ScaleRoot : 1f, scalars.UseLimiter, scalars.StoreOnly, scalars.KeepZeroNorm,
-            ApolloScalars.LimiterGrowth, limiterNorm);
+            ApolloScalars.LimiterGrowth, limiterNorm, limited);
     }
 
     /// <summary>The factors a and e of D = a M / (sqrt(V) + e).</summary>

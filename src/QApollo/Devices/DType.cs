@@ -14,6 +14,9 @@ public enum DType
 
     /// <summary>Signed 32-bit integer: token ids, labels, counters.</summary>
     I32 = 3,
+
+    /// <summary>Signed 64-bit integer: sums of many counters.</summary>
+    I64 = 4,
 }
 
 public static class DTypeExtensions
@@ -22,6 +25,7 @@ public static class DTypeExtensions
     public static int Size(this DType dtype) => dtype switch
     {
         DType.F32 or DType.I32 => 4,
+        DType.I64 => 8,
         DType.BF16 => 2,
         DType.U8 => 1,
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "unknown element type"),

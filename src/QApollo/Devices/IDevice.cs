@@ -238,9 +238,10 @@ public interface IDevice : IDisposable
     /// <param name="limiterNorm">[1, 1] F32: the stored norm.</param>
     /// <param name="coefficients">[1, channels] F32, or [1, 1] when tensor-wise.</param>
     /// <param name="gradientSquares">[1, 1] F32: the sum over the channels is added.</param>
+    /// <param name="limited">[1, 1] I64: 1 is added where L &gt; 1.</param>
     void ApolloScale(
         Tensor projected, Tensor channelSquares, ChannelAxis axis, in ApolloScalars scalars,
-        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares);
+        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited);
 
     /// <summary>
     /// Adam in place: the gradient becomes the direction D of <see cref="AdamScalars.BiasCorrection"/>. gradientSquares +=
@@ -266,25 +267,31 @@ public interface IDevice : IDisposable
     /// <summary>
     /// Rewrites a weight in place: W' = (W - c G) * decay, or W * decay - c G with DecayFirst. Dense values are computed
     /// in F32 and stored in their dtype (BF16: rounded as Rounding says, on the BF16 grid: low 16 bits + (u >> 16) carry).
-    /// An INT8 group is updated in the code domain, in F32: v = q - zero; v' = fma(-c G, 1 / scale, v) * decay;
-    /// x = v' + zero; the grid is kept if every x is in [0, 255] and, unless Regrid is Always, max(x, zero) - min(x, zero)
+    /// An INT8 group is updated in the code domain, in F32: v = q - zero + r / 2^bits (r, bits: the residual; 0 without
+    /// residuals); v' = fma(-c G, 1 / scale, v) * decay; x = v' + zero; the grid is kept if every x is in [0, 255] and, unless Regrid is Always, max(x, zero) - min(x, zero)
     /// is at least MinFill * 254 codes or the group's values did not change; else GroupGrid.FromRange over
-    /// w = ((q - zero) * scale - c G) * decay, and x = w / scale + zero on the new grid. Then q' = round(x), limited to
-    /// 0..255. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
+    /// w = (v * scale - c G) * decay, and x = w / scale + zero on the new grid. Then f = round(x * 2^bits), limited to
+    /// 0..255 * 2^bits; q' is the code nearest to f / 2^bits (half up), r' = f - q' * 2^bits. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
     /// of 0 is a zero update whatever G and the decay are, NaN included. A group that would get a scale that is not finite
     /// stays as it was.
     /// </summary>
     /// <param name="gradient">G, F32 or BF16, shape of the weight.</param>
     /// <param name="coefficients">F32: c, [1, 1], [1, rows] or [1, columns] as <paramref name="axis"/> says.</param>
-    /// <param name="changed">[1, 1] I32: the number of stored values (codes, or dense elements) that changed is added; for INT8 a regridded group counts all its codes.</param>
+    /// <param name="counts">[1, <see cref="UpdateCounts.Length"/>] I64: what <see cref="UpdateCount"/> names is added.</param>
     void ApplyUpdate(
-        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor changed);
+        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor counts);
 
-    /// <summary>Builds the groups of an INT8 matrix from F32 values, to nearest (half to even); a dense one is converted.</summary>
+    /// <summary>
+    /// Builds the groups of an INT8 matrix from F32 values, to nearest (half to even) on the grid of codes, or on that of
+    /// residuals where it has them; a dense one is converted.
+    /// </summary>
     /// <param name="source">[O, C] F32.</param>
     void Quantize(Tensor source, in WeightMatrix destination);
 
-    /// <summary>(code - zero) * scale, or the dense values, as F32.</summary>
+    /// <summary>
+    /// (code - zero + residual / 2^bits) * scale, or the dense values, as F32. Give a matrix without its residuals for what
+    /// products read.
+    /// </summary>
     /// <param name="destination">[O, C] F32.</param>
     void Dequantize(in WeightMatrix source, Tensor destination);
 }

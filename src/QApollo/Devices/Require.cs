@@ -78,6 +78,12 @@ internal static class Require
         Shape(operation, weight.Scales, weight.OutFeatures, groups);
         DType(operation, weight.ZeroPoints, Devices.DType.U8);
         Shape(operation, weight.ZeroPoints, weight.OutFeatures, groups);
+        if (!weight.Residuals.IsAbsent)
+        {
+            That(weight.ResidualBits == 8 || weight.InFeatures % 2 == 0, operation, "4 residual bits need an even number of columns");
+            DType(operation, weight.Residuals, Devices.DType.U8);
+            Shape(operation, weight.Residuals, weight.OutFeatures, WeightMatrix.ResidualBytesPerRow(weight.InFeatures, weight.ResidualBits));
+        }
     }
 
     public static void Attention(

@@ -279,7 +279,7 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
 
     public void ApolloScale(
         Tensor projected, Tensor channelSquares, ChannelAxis axis, in ApolloScalars scalars,
-        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares)
+        Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited)
     {
         Require.Shape("apollo scale", moment1, projected.Rows, projected.Columns);
         Require.Shape("apollo scale", moment2, projected.Rows, projected.Columns);
@@ -287,10 +287,12 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         Require.Vector("apollo scale", coefficients, DType.F32, scalars.TensorWise ? 1 : channelSquares.Columns);
         Require.Vector("apollo scale", limiterNorm, DType.F32, 1);
         Require.Vector("apollo scale", gradientSquares, DType.F32, 1);
+        Require.Vector("apollo scale", limited, DType.I64, 1);
         Observe(
             "apollo scale", Read(projected), Read(channelSquares), ReadWrite(moment1), ReadWrite(moment2), ReadWrite(limiterNorm),
-            Write(coefficients), ReadWrite(gradientSquares));
-        inner?.ApolloScale(projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares);
+            Write(coefficients), ReadWrite(gradientSquares), ReadWrite(limited));
+        inner?.ApolloScale(
+            projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
     }
 
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares)
@@ -318,23 +320,25 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
     }
 
     public void ApplyUpdate(
-        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor changed)
+        in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor counts)
     {
         Require.Weight("apply update", weight);
         Require.Gradient("apply update", gradient, weight.OutFeatures, weight.InFeatures);
         Require.Vector("apply update", coefficients, DType.F32, axis switch { ChannelAxis.Rows => gradient.Rows, ChannelAxis.Columns => gradient.Columns, _ => 1 });
-        Require.Vector("apply update", changed, DType.I32, 1);
+        Require.Vector("apply update", counts, DType.I64, UpdateCounts.Length);
         Observe(
             "apply update", Read(gradient), Read(coefficients), ReadWrite(weight.Values), ReadWrite(weight.Scales),
-            ReadWrite(weight.ZeroPoints), ReadWrite(changed));
-        inner?.ApplyUpdate(weight, gradient, coefficients, axis, scalars, changed);
+            ReadWrite(weight.ZeroPoints), ReadWrite(weight.Residuals), ReadWrite(counts));
+        inner?.ApplyUpdate(weight, gradient, coefficients, axis, scalars, counts);
     }
 
     public void Quantize(Tensor source, in WeightMatrix destination)
     {
         Require.Weight("quantize", destination);
         Require.Shape("quantize", source, destination.OutFeatures, destination.InFeatures);
-        Observe("quantize", Read(source), Write(destination.Values), Write(destination.Scales), Write(destination.ZeroPoints));
+        Observe(
+            "quantize", Read(source), Write(destination.Values), Write(destination.Scales), Write(destination.ZeroPoints),
+            Write(destination.Residuals));
         inner?.Quantize(source, destination);
     }
 
@@ -342,7 +346,8 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
     {
         Require.Weight("dequantize", source);
         Require.Shape("dequantize", destination, source.OutFeatures, source.InFeatures);
-        Observe("dequantize", Read(source.Values), Read(source.Scales), Read(source.ZeroPoints), Write(destination));
+        Observe(
+            "dequantize", Read(source.Values), Read(source.Scales), Read(source.ZeroPoints), Read(source.Residuals), Write(destination));
         inner?.Dequantize(source, destination);
     }
 

@@ -114,7 +114,7 @@ internal static class KernelChecks
         memory.Device.Dequantize(weight, before);
         memory.Device.ApplyUpdate(
             weight, memory.Values(DType.F32, O, C, 2), coefficient, ChannelAxis.None,
-            new UpdateScalars(1, false, RoundingMode.LowDiscrepancy, RegridMode.WhenNeeded, 0, 1, 1, 1), memory.Zeros(DType.I32, 1, 1));
+            new UpdateScalars(1, false, RoundingMode.LowDiscrepancy, RegridMode.WhenNeeded, 0, 1, 1, 1), memory.Zeros(DType.I64, 1, UpdateCounts.Length));
         memory.Device.Dequantize(weight, after);
         float[] old = memory.Read(before);
         return [.. memory.Read(after).Select((value, i) => value - old[i])];

@@ -11,6 +11,9 @@ public enum TensorCategory
     /// <summary>Scales and zero points of those matrices.</summary>
     Scales,
 
+    /// <summary>Low bits beside the codes of those matrices.</summary>
+    Residuals,
+
     /// <summary>Token embedding and head, with scales and zero points where they are INT8.</summary>
     EmbeddingAndHead,
 

@@ -24,11 +24,15 @@ public sealed class Weight
             TensorCategory scales = parameter.IsMatrix ? TensorCategory.Scales : category;
             Scales = table.Persistent(parameter.Name + "_scale", DType.BF16, parameter.Rows, groups, scales);
             ZeroPoints = table.Persistent(parameter.Name + "_zero", DType.U8, parameter.Rows, groups, scales);
+            int bits = formats.ResidualBitsOf(parameter);
+            Residuals = bits == 0 ? null : table.Persistent(
+                parameter.Name + "_residual", DType.U8, parameter.Rows, WeightMatrix.ResidualBytesPerRow(parameter.Columns, bits), TensorCategory.Residuals);
         }
     }
 
     private Weight(Weight other) =>
-        (Parameter, Values, Scales, ZeroPoints, _groupSize) = (other.Parameter, other.Values, other.Scales, other.ZeroPoints, other._groupSize);
+        (Parameter, Values, Scales, ZeroPoints, Residuals, _groupSize) =
+        (other.Parameter, other.Values, other.Scales, other.ZeroPoints, other.Residuals, other._groupSize);
 
     public Parameter Parameter { get; }
 
@@ -40,6 +44,9 @@ public sealed class Weight
     /// <summary>Null for a dense weight.</summary>
     public PlannedTensor? ZeroPoints { get; }
 
+    /// <summary>Null for a dense weight, and for one without residual bits.</summary>
+    public PlannedTensor? Residuals { get; }
+
     /// <summary>Scratch that the layer's pass expands the weight into; null where the device multiplies from the stored form.</summary>
     public PlannedTensor? ForwardExpansion { get; internal set; }
 
@@ -50,7 +57,9 @@ public sealed class Weight
     public Weight WithoutExpansions() => new(this);
 
     /// <summary>The weight as it is stored.</summary>
-    public WeightMatrix Stored => Scales is null ? new WeightMatrix(Values) : new WeightMatrix(Values, Scales, ZeroPoints!, _groupSize);
+    public WeightMatrix Stored => Scales is null
+        ? new WeightMatrix(Values)
+        : new WeightMatrix(Values, Scales, ZeroPoints!, _groupSize) { Residuals = Residuals?.View ?? default };
 
     /// <summary>The weight with its expansions, for products within a layer's pass.</summary>
     public WeightMatrix Matrix => Stored with

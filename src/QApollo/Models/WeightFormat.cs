@@ -15,5 +15,38 @@ public enum WeightFormat
 /// <param name="Matrices">Attention and MLP matrices.</param>
 /// <param name="EmbeddingAndHead">Token embedding and head.</param>
 /// <param name="GroupSize">Values per INT8 group: 32, 64, 128 or 256.</param>
+/// <param name="ResidualBits">Low bits beside the codes of INT8 matrices, which updates read and write and products do not: 0, 4 or 8.</param>
+/// <param name="ResidualLayers">Layers whose matrices have them, from the first on; <see cref="AllLayers"/> for all.</param>
 public sealed record WeightFormats(
-    WeightFormat Matrices = WeightFormat.Int8, WeightFormat EmbeddingAndHead = WeightFormat.BF16, int GroupSize = 128);
+    WeightFormat Matrices = WeightFormat.Int8, WeightFormat EmbeddingAndHead = WeightFormat.BF16, int GroupSize = 128,
+    int ResidualBits = 0, int ResidualLayers = WeightFormats.AllLayers)
+{
+    public const int AllLayers = int.MaxValue;
+
+    /// <summary>Residual bits of a parameter: 0 for all but INT8 matrices.</summary>
+    public int ResidualBitsOf(Parameter parameter) =>
+        parameter.IsMatrix && Matrices == WeightFormat.Int8 && parameter.Layer < ResidualLayers ? ResidualBits : 0;
+
+    /// <exception cref="UsageException">Residual bits that the formats or the model's sizes do not allow.</exception>
+    public void Validate(LlamaConfig model)
+    {
+        if (ResidualBits is not (0 or 4 or 8))
+        {
+            throw new UsageException($"--residual-bits: {ResidualBits} is not 0, 4 or 8");
+        }
+
+        if (ResidualBits != 0 && Matrices != WeightFormat.Int8)
+        {
+            throw new UsageException($"--residual-bits {ResidualBits} needs --weights int8: dense weights have no codes that bits could stand beside");
+        }
+
+        foreach (Parameter parameter in ParameterTable.Of(model))
+        {
+            if (ResidualBitsOf(parameter) == 4 && parameter.Columns % 2 != 0)
+            {
+                throw new UsageException(
+                    $"--residual-bits 4 needs an even number of columns, but {parameter.Name} has {parameter.Columns}: use --residual-bits 8 or 0");
+            }
+        }
+    }
+}

@@ -59,15 +59,21 @@ public sealed class WeightStaging
         }
     }
 
-    /// <summary>Reads a weight back as F32.</summary>
+    /// <summary>Reads a weight back as F32: as products see it.</summary>
     /// <param name="write">Receives the first row's number and the rows' values, little-endian F32.</param>
-    public void Read(IDevice device, Weight weight, Action<int, ReadOnlySpan<byte>> write)
+    public void Read(IDevice device, Weight weight, Action<int, ReadOnlySpan<byte>> write) =>
+        Read(device, weight, weight.Stored with { Residuals = default }, write);
+
+    /// <summary>As <see cref="Read(IDevice, Weight, Action{int, ReadOnlySpan{byte}})"/>, with the residual bits that updates add up in.</summary>
+    public void ReadFine(IDevice device, Weight weight, Action<int, ReadOnlySpan<byte>> write) => Read(device, weight, weight.Stored, write);
+
+    private void Read(IDevice device, Weight weight, WeightMatrix stored, Action<int, ReadOnlySpan<byte>> write)
     {
         var host = new byte[SliceRows(weight.Parameter) * weight.Parameter.Columns * sizeof(float)];
         foreach ((int firstRow, Tensor slice) in Slices(weight.Parameter))
         {
             Span<byte> bytes = host.AsSpan(0, (int)slice.Bytes);
-            device.Dequantize(weight.Stored.RowRange(firstRow, slice.Rows), slice);
+            device.Dequantize(stored.RowRange(firstRow, slice.Rows), slice);
             device.Download(slice, bytes);
             write(firstRow, bytes);
         }

@@ -55,7 +55,7 @@ public sealed class ApolloOptimizer : ParameterOptimizer
         device.ApolloProject(gradient, _scratch.Projection, _scratch.Projected, _scratch.ChannelSquares);
         device.ApolloScale(
             _scratch.Projected, _scratch.ChannelSquares, _axis, scalars, _moment1, _moment2, _limiterNorm, _scratch.Coefficients,
-            context.GradientSquares);
+            context.GradientSquares, context.Limited);
         Apply(device, context, gradient, firstRow, _scratch.Coefficients, _tensorWise ? ChannelAxis.None : _axis);
     }
 }

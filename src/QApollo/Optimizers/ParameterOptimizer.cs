@@ -28,7 +28,7 @@ public abstract class ParameterOptimizer(Weight weight, OptimizerOptions options
         var scalars = new UpdateScalars(
             1f - (context.LearningRate * Options.WeightDecay), Options.DecayFirst, context.Rounding, context.Regrid,
             firstRow, context.Seed, (uint)Weight.Parameter.Index, context.Step);
-        device.ApplyUpdate(Weight.Stored.RowRange(firstRow, gradient.Rows), gradient, coefficients, axis, scalars, context.Changed);
+        device.ApplyUpdate(Weight.Stored.RowRange(firstRow, gradient.Rows), gradient, coefficients, axis, scalars, context.Counts);
     }
 
     /// <summary>The Adam scalars of update number <paramref name="step"/>.</summary>

@@ -98,6 +98,7 @@ public sealed record MemoryReport
     {
         TensorCategory.Codes => "attention and MLP weights",
         TensorCategory.Scales => "scales and zero points",
+        TensorCategory.Residuals => "residual bits",
         TensorCategory.EmbeddingAndHead => "embedding and head",
         TensorCategory.Optimizer => "optimizer state",
         TensorCategory.Staging => "staging",

@@ -131,6 +131,7 @@ public readonly record struct OperationWork(string Operation, string Detail, Wor
         DType.U8 => "int8",
         DType.BF16 => "bf16",
         DType.I32 => "i32",
+        DType.I64 => "i64",
         _ => "f32",
     };
 }

@@ -35,7 +35,7 @@ public static class SpeedOfLight
 
     /// <summary>
     /// Bytes that a step must move at least: every stored weight is read by the forward and by the backward pass and
-    /// written by the update; optimizer state is read and written; every gradient is written and read; every layer's
+    /// written by the update; residual bits and optimizer state are read and written; every gradient is written and read; every layer's
     /// input is kept and fetched.
     /// </summary>
     public static double BytesPerStep(TrainingLayout layout)
@@ -49,7 +49,7 @@ public static class SpeedOfLight
                 case TensorCategory.Codes or TensorCategory.Scales or TensorCategory.EmbeddingAndHead:
                     weights += tensor.Bytes;
                     break;
-                case TensorCategory.Optimizer:
+                case TensorCategory.Optimizer or TensorCategory.Residuals:
                     optimizer += tensor.Bytes;
                     break;
                 default:

@@ -53,7 +53,7 @@ public sealed class GradientRelease(
         int parameter = weight.Parameter.Index;
         var context = new UpdateContext(
             _step, _learningRate, seed, quantization.Rounding, quantization.Regrid,
-            statistics.GradientSquares(parameter), statistics.Changed(parameter));
+            statistics.GradientSquares(parameter), statistics.Counts(parameter));
         optimizers[parameter].Update(device, context, gradient, firstRow);
         for (int i = 0; CallsHooks && i < hooks.Count; i++)
         {

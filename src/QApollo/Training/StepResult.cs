@@ -5,6 +5,6 @@ namespace QApollo.Training;
 /// <param name="Loss">Mean over the step's counted tokens, in nats.</param>
 /// <param name="Tokens">Counted tokens.</param>
 /// <param name="GradientNorm">L2 norm of the whole gradient, summed up while it was released.</param>
-/// <param name="ChangedShare">Share of the attention and MLP weights whose stored value changed, 0 to 1.</param>
+/// <param name="ChangedShare">Share of the attention and MLP weights whose stored value (code or residual) changed, 0 to 1.</param>
 public readonly record struct StepResult(
     int Step, double Loss, float LearningRate, int Tokens, double GradientNorm, double ChangedShare);

@@ -113,27 +113,26 @@ public sealed class Trainer : IDisposable
 
     private double ChangedShare(float learningRate)
     {
-        ReadOnlySpan<int> changed = Layout.Statistics.ChangedValues;
         long matrixChanges = 0;
-        for (int i = 0; i < changed.Length; i++)
+        for (int i = 0; i < Layout.Weights.All.Length; i++)
         {
-            matrixChanges += Layout.Weights.All[i].Parameter.IsMatrix ? changed[i] : 0;
+            matrixChanges += Layout.Weights.All[i].Parameter.IsMatrix ? Layout.Statistics.CountValue(i, UpdateCount.Changed) : 0;
         }
 
         if (UnmovedParameters is null && learningRate > 0)
         {
-            UnmovedParameters = FindUnmoved(changed);
+            UnmovedParameters = FindUnmoved();
         }
 
         return matrixChanges / (double)_matrixElements;
     }
 
-    private List<Parameter> FindUnmoved(ReadOnlySpan<int> changed)
+    private List<Parameter> FindUnmoved()
     {
         var unmoved = new List<Parameter>();
-        for (int i = 0; i < changed.Length; i++)
+        for (int i = 0; i < Layout.Weights.All.Length; i++)
         {
-            if (changed[i] == 0)
+            if (Layout.Statistics.CountValue(i, UpdateCount.Changed) == 0)
             {
                 unmoved.Add(Layout.Weights.All[i].Parameter);
             }

@@ -20,6 +20,7 @@ public sealed class TrainingLayout
         TrainingOptions options, DeviceProfile profile, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
     {
         options.Shape.Validate();
+        options.Memory.Weights.Validate(options.Model);
         Options = options with { SampleTokens = Math.Min(options.SampleTokens, options.Shape.SequenceLength) };
         StepShape shape = options.Shape;
         LlamaConfig model = options.Model;

@@ -19,7 +19,7 @@ public sealed class LargeTileSimtTests : DeviceContract
         var samples = new Samples(n + c + o);
         Operand x = Memory.Activation(samples.Normals(n * c), n, c);
         Operand dy = Memory.Activation(samples.Normals(n * o), n, o);
-        foreach (WeightForm form in Enum.GetValues<WeightForm>())
+        foreach (WeightForm form in WeightFormExtensions.OfProducts)
         {
             WeightMatrix weight = Memory.Weight(samples.Normals(o * c), o, c, form);
             double[] w = Memory.Values(weight);

@@ -33,7 +33,7 @@ internal static class KernelTour
         device.RmsNormForward(x, norm, 1e-6f, normed, inverse);
         device.RmsNormBackward(normed, x, norm, inverse, Output(DType.BF16, Tokens, Hidden), false, Output(DType.F32, 1, Hidden), false);
 
-        WeightMatrix weight = memory.Weight(samples.Normals(Wide * Hidden), Wide, Hidden, WeightForm.Int8By32);
+        WeightMatrix weight = memory.Weight(samples.Normals(Wide * Hidden), Wide, Hidden, WeightForm.Int8By32Plus4);
         Tensor y = Output(DType.BF16, Tokens, Wide);
         Tensor dw = Output(DType.F32, Wide, Hidden);
         device.LinearForward(x, weight, y);
@@ -55,10 +55,12 @@ internal static class KernelTour
         var adam = new AdamScalars(0.9f, 0.999f, 0.1f, 0.001f, 1e-6f, 0.1f, 0.03f, BiasCorrection.StepSize);
         var apollo = new ApolloScalars(adam, 0.01f, 11.3f, false, true, true, false, TensorWise: true);
         device.ApolloScale(
-            projected, squares, ChannelAxis.Rows, apollo, Output(DType.F32, Wide, 1), Output(DType.F32, Wide, 1), Output(DType.F32, 1, 1), coefficient, total);
+            projected, squares, ChannelAxis.Rows, apollo, Output(DType.F32, Wide, 1), Output(DType.F32, Wide, 1), Output(DType.F32, 1, 1), coefficient, total,
+            Output(DType.I64, 1, 1));
         var update = new UpdateScalars(0.99f, false, RoundingMode.Stochastic, RegridMode.Always, 0, 1, 2, 3);
-        device.ApplyUpdate(weight, dw, coefficient, ChannelAxis.None, update, Output(DType.I32, 1, 1));
+        device.ApplyUpdate(weight, dw, coefficient, ChannelAxis.None, update, Output(DType.I64, 1, UpdateCounts.Length));
         results.Add(weight.Values);
+        results.Add(weight.Residuals);
 
         int blocks = EightBitMap.Blocks(dw.Elements);
         device.AdamDirection8Bit(

@@ -116,9 +116,11 @@ public abstract class ApolloContract : DeviceContract
         private readonly Tensor _moment1;
         private readonly Tensor _moment2;
         private readonly Tensor _limiterNorm;
+        private readonly Tensor _limited;
         private readonly double[] _expected1;
         private readonly double[] _expected2;
         private double _expectedNorm;
+        private int _expectedLimited;
 
         public State(ApolloContract test, int channels, int rank, bool rows, bool tensorWise)
         {
@@ -131,6 +133,7 @@ public abstract class ApolloContract : DeviceContract
             _limiterNorm = test.Memory.Zeros(DType.F32, 1, 1);
             Coefficients = test.Memory.Zeros(DType.F32, 1, tensorWise ? 1 : channels);
             GradientSquares = test.Memory.Zeros(DType.F32, 1, 1);
+            _limited = test.Memory.Zeros(DType.I64, 1, 1);
             _expected1 = new double[channels * rank];
             _expected2 = new double[channels * rank];
         }
@@ -150,14 +153,16 @@ public abstract class ApolloContract : DeviceContract
         public byte[] Bytes() => [.. _test.Memory.Bytes(_moment1), .. _test.Memory.Bytes(_moment2), .. _test.Memory.Bytes(_limiterNorm)];
 
         public void Run(Operand projected, Operand squares, in ApolloScalars scalars) => _test.Device.ApolloScale(
-            projected.Tensor, squares.Tensor, _axis, scalars, _moment1, _moment2, _limiterNorm, Coefficients, GradientSquares);
+            projected.Tensor, squares.Tensor, _axis, scalars, _moment1, _moment2, _limiterNorm, Coefficients, GradientSquares, _limited);
 
         public void Step(Operand projected, Operand squares, in ApolloScalars scalars)
         {
             double sum = _test.Memory.Floats(GradientSquares)[0] + squares.Values.Sum();
             Run(projected, squares, scalars);
             double[] coefficients = ApolloOracle.Scale(
-                projected.Values, squares.Values, _axis, scalars, _expected1, _expected2, ref _expectedNorm);
+                projected.Values, squares.Values, _axis, scalars, _expected1, _expected2, ref _expectedNorm, out bool limits);
+            _expectedLimited += limits ? 1 : 0;
+            Assert.Equal(_expectedLimited, _test.Memory.Count(_limited, 0));
             Compare.AllClose(_test.Memory.Floats(Coefficients), coefficients, 0, 2e-5, "coefficients");
             Compare.AllClose(_test.Memory.Floats(_moment1), _expected1, 1e-7, 1e-5, "first moment");
             Compare.AllClose(_test.Memory.Floats(_moment2), _expected2, 1e-12, 1e-5, "second moment");

@@ -105,7 +105,11 @@ public sealed class DeviceMemory : IDisposable
 
     public double[] Read(Tensor tensor) => Array.ConvertAll(Floats(tensor), v => (double)v);
 
-    public int Int(Tensor tensor) => MemoryMarshal.Read<int>(Bytes(tensor));
+    /// <summary>A column of what an update counts.</summary>
+    public long Count(Tensor counts, UpdateCount column) => MemoryMarshal.Cast<byte, long>(Bytes(counts))[(int)column];
+
+    /// <summary>Zeroed counts of updates.</summary>
+    public Tensor Counts() => Zeros(DType.I64, 1, UpdateCounts.Length);
 
     /// <summary>A weight holding the values, quantized by the device.</summary>
     public WeightMatrix Weight(double[] values, int rows, int columns, WeightForm form)
@@ -124,7 +128,10 @@ public sealed class DeviceMemory : IDisposable
 
         int groups = WeightMatrix.GroupsPerRow(columns, form.GroupSize());
         return new WeightMatrix(
-            Zeros(DType.U8, rows, columns), Zeros(DType.BF16, rows, groups), Zeros(DType.U8, rows, groups), form.GroupSize());
+            Zeros(DType.U8, rows, columns), Zeros(DType.BF16, rows, groups), Zeros(DType.U8, rows, groups), form.GroupSize())
+        {
+            Residuals = form.ResidualBits() == 0 ? default : Zeros(DType.U8, rows, WeightMatrix.ResidualBytesPerRow(columns, form.ResidualBits())),
+        };
     }
 
     /// <summary>The values that a weight stands for, computed on the host from its bytes.</summary>
@@ -138,14 +145,25 @@ public sealed class DeviceMemory : IDisposable
         byte[] codes = Bytes(weight.Values);
         double[] scales = Read(weight.Scales);
         byte[] zeros = Bytes(weight.ZeroPoints);
+        sbyte[] residuals = Residuals(weight);
         double[] values = new double[codes.Length];
         for (int i = 0; i < values.Length; i++)
         {
             int group = i / weight.InFeatures * weight.Scales.Columns + i % weight.InFeatures / weight.GroupSize;
-            values[i] = (codes[i] - zeros[group]) * scales[group];
+            values[i] = (codes[i] - zeros[group] + residuals[i] / Math.Pow(2, weight.ResidualBits)) * scales[group];
         }
 
         return values;
+    }
+
+    /// <summary>The low bits of every value; zeros for a weight without.</summary>
+    public sbyte[] Residuals(in WeightMatrix weight)
+    {
+        int count = (int)weight.Values.Elements;
+        byte[] stored = weight.Residuals.IsAbsent ? new byte[count] : Bytes(weight.Residuals);
+        return weight.ResidualBits == 4
+            ? [.. Enumerable.Range(0, count).Select(i => (sbyte)((sbyte)(stored[i / 2] << (i % 2 == 0 ? 4 : 0)) >> 4))]
+            : Array.ConvertAll(stored, value => (sbyte)value);
     }
 
     /// <exception cref="InvalidOperationException">An operation wrote beyond the workspace.</exception>
@@ -168,16 +186,35 @@ public enum WeightForm
     Int8By32,
     Int8By128,
     Int8By256,
+
+    /// <summary>With 4 residual bits: an even number of columns.</summary>
+    Int8By32Plus4,
+    Int8By128Plus4,
+    Int8By64Plus8,
 }
 
 public static class WeightFormExtensions
 {
+    /// <summary>Forms that products tell apart: they read no residuals.</summary>
+    public static IReadOnlyList<WeightForm> OfProducts { get; } = [.. Enum.GetValues<WeightForm>().Where(form => form.ResidualBits() == 0)];
+
     /// <summary>0 for a dense weight.</summary>
     public static int GroupSize(this WeightForm form) => form switch
     {
-        WeightForm.Int8By32 => 32,
-        WeightForm.Int8By128 => 128,
+        WeightForm.Int8By32 or WeightForm.Int8By32Plus4 => 32,
+        WeightForm.Int8By64Plus8 => 64,
+        WeightForm.Int8By128 or WeightForm.Int8By128Plus4 => 128,
         WeightForm.Int8By256 => 256,
         _ => 0,
     };
+
+    public static int ResidualBits(this WeightForm form) => form switch
+    {
+        WeightForm.Int8By32Plus4 or WeightForm.Int8By128Plus4 => 4,
+        WeightForm.Int8By64Plus8 => 8,
+        _ => 0,
+    };
+
+    /// <summary>The number of columns, or the next one that the form can have.</summary>
+    public static int Columns(this WeightForm form, int columns) => form.ResidualBits() == 4 ? columns + columns % 2 : columns;
 }

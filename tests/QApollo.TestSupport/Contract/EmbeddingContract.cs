@@ -12,7 +12,7 @@ public abstract class EmbeddingContract : DeviceContract
         get
         {
             var data = new TheoryData<int, int, int, WeightForm>();
-            foreach (WeightForm form in Enum.GetValues<WeightForm>())
+            foreach (WeightForm form in WeightFormExtensions.OfProducts)
             {
                 data.Add(1, 1, 1, form);
                 data.Add(7, 5, 17, form);

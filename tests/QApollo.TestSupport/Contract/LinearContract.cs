@@ -20,7 +20,7 @@ public abstract class LinearContract : DeviceContract
             var data = new TheoryData<int, int, int, WeightForm, bool>();
             foreach (object[] shape in Shapes)
             {
-                foreach (WeightForm form in Enum.GetValues<WeightForm>())
+                foreach (WeightForm form in WeightFormExtensions.OfProducts)
                 {
                     data.Add((int)shape[0], (int)shape[1], (int)shape[2], form, false);
                     data.Add((int)shape[0], (int)shape[1], (int)shape[2], form, true);

@@ -17,7 +17,7 @@ public abstract class QuantizeContract : DeviceContract
             {
                 foreach ((int rows, int columns) in ((int, int)[])[(1, 1), (3, 17), (5, 128), (9, 5461), (64, 300)])
                 {
-                    data.Add(rows, columns, form);
+                    data.Add(rows, form.Columns(columns), form);
                 }
             }
 
@@ -73,7 +73,7 @@ public abstract class QuantizeContract : DeviceContract
             _ => Array.ConvertAll(source, v => v * 1e37f),
         };
         Tensor values = Memory.Upload(Array.ConvertAll(source, v => (double)v), DType.F32, Rows, Columns).Tensor;
-        foreach (WeightForm form in (WeightForm[])[WeightForm.Int8By32, WeightForm.Int8By128, WeightForm.Int8By256])
+        foreach (WeightForm form in (WeightForm[])[WeightForm.Int8By32, WeightForm.Int8By128, WeightForm.Int8By256, WeightForm.Int8By128Plus4, WeightForm.Int8By64Plus8])
         {
             WeightMatrix weight = Memory.EmptyWeight(Rows, Columns, form);
             Device.Quantize(values, weight);
@@ -83,9 +83,39 @@ public abstract class QuantizeContract : DeviceContract
             for (int i = 0; i < source.Length; i++)
             {
                 double scale = scales[i / Columns * weight.Scales.Columns + i % Columns / weight.GroupSize];
-                Assert.True(Math.Abs(stored[i] - source[i]) <= 0.50001 * scale, $"{kind}, {form} [{i}]: {source[i]} became {stored[i]}, scale {scale}");
+                Assert.True(Math.Abs(stored[i] - source[i]) <= 0.50001 * scale / (1 << form.ResidualBits()) + 2e-5 * scale, $"{kind}, {form} [{i}]: {source[i]} became {stored[i]}, scale {scale}");
             }
         }
+    }
+
+    /// <summary>Residuals are for updates: what products and lookups read is the same with other ones.</summary>
+    [Fact]
+    public void Products_read_the_codes_alone()
+    {
+        const int Rows = 70, Columns = 300, Tokens = 5;
+        WeightMatrix weight = Memory.Weight(new Samples(6).Normals(Rows * Columns), Rows, Columns, WeightForm.Int8By128Plus4);
+        Memory.UseWorkspace(new WorkspaceRequest(default, Columns, Columns));
+        Tensor input = Memory.Activation(new Samples(7).Normals(Tokens * Columns), Tokens, Columns).Tensor;
+        Tensor gradient = Memory.Activation(new Samples(8).Normals(Tokens * Rows), Tokens, Rows).Tensor;
+        Tensor output = Memory.Activation(Tokens, Rows), back = Memory.Activation(Tokens, Columns), looked = Memory.Activation(Tokens, Columns);
+        byte[] Products()
+        {
+            Device.LinearForward(input, weight, output);
+            Device.LinearInputGradient(gradient, weight, back, accumulate: false);
+            Device.EmbeddingForward(weight, Memory.Upload([0, 69, 3, 3, 17]), looked);
+            return [.. Memory.Bytes(output), .. Memory.Bytes(back), .. Memory.Bytes(looked)];
+        }
+
+        Tensor coarse = Memory.Zeros(DType.F32, Rows, Columns), fine = Memory.Zeros(DType.F32, Rows, Columns);
+        byte[] before = Products();
+        Device.Dequantize(weight with { Residuals = default }, coarse);
+        Device.Dequantize(weight, fine);
+        Assert.NotEqual(Memory.Floats(coarse), Memory.Floats(fine));
+        byte[] other = [.. Enumerable.Range(0, Rows * Columns / 2).Select(i => (byte)(i * 37))];
+        Device.Upload(other, weight.Residuals);
+        Compare.BitEqual<byte>(Products(), before, "products and lookups");
+        Device.Dequantize(weight with { Residuals = default }, fine);
+        Compare.BitEqual<float>(Memory.Floats(fine), Memory.Floats(coarse), "values of the codes");
     }
 
     private void AssertGroups(float[] source, in WeightMatrix weight)
@@ -93,6 +123,7 @@ public abstract class QuantizeContract : DeviceContract
         byte[] codes = Memory.Bytes(weight.Values);
         ushort[] scales = MemoryMarshal.Cast<byte, ushort>(Memory.Bytes(weight.Scales)).ToArray();
         byte[] zeros = Memory.Bytes(weight.ZeroPoints);
+        sbyte[] residuals = Memory.Residuals(weight);
         for (int row = 0; row < weight.OutFeatures; row++)
         {
             for (int group = 0; group < weight.Scales.Columns; group++)
@@ -104,9 +135,13 @@ public abstract class QuantizeContract : DeviceContract
                 int index = row * weight.Scales.Columns + group;
                 Assert.Equal(BFloat.FromSingle(grid.Scale), scales[index]);
                 Assert.Equal(grid.ZeroPoint, zeros[index]);
-                byte[] expected = Array.ConvertAll(
-                    values, w => (byte)Math.Clamp(MathF.Round(w / grid.Scale + grid.ZeroPoint, MidpointRounding.ToEven), 0f, 255f));
+                int fine = 1 << weight.ResidualBits;
+                int[] rounded = Array.ConvertAll(
+                    values, w => (int)Math.Clamp(MathF.Round((w / grid.Scale + grid.ZeroPoint) * fine, MidpointRounding.ToEven), 0f, 255f * fine));
+                byte[] expected = Array.ConvertAll(rounded, f => (byte)Math.Floor((f + fine / 2) / (double)fine));
                 Compare.BitEqual<byte>(codes.AsSpan(start, end - start), expected, $"codes of row {row}, group {group}");
+                sbyte[] rest = [.. rounded.Select((f, i) => (sbyte)(f - expected[i] * fine))];
+                Compare.BitEqual<sbyte>(residuals.AsSpan(start, end - start), rest, $"residuals of row {row}, group {group}");
             }
         }
     }

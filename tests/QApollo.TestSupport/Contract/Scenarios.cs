@@ -32,7 +32,7 @@ public static class Scenarios
         yield return new Scenario("sum of squares", () => device.AccumulateSumOfSquares(half, total), total);
         yield return new Scenario("transfer", () => device.AwaitTransfer(device.BeginTransfer(x, dx)), dx);
 
-        foreach (WeightForm form in (WeightForm[])[WeightForm.BF16, WeightForm.Int8By32])
+        foreach (WeightForm form in (WeightForm[])[WeightForm.BF16, WeightForm.Int8By32Plus4])
         {
             WeightMatrix weight = memory.Weight(samples.Normals(I * H), I, H, form);
             Tensor dw = Single(I, H).Tensor, bfloat = memory.Zeros(DType.BF16, I, H), wide = memory.Zeros(DType.F32, I, H);
@@ -50,14 +50,14 @@ public static class Scenarios
             }
 
             Tensor weightGradient = memory.Upload(samples.Normals(I * H, 1e-3), DType.BF16, I, H).Tensor;
-            Tensor one = memory.Upload([1.0], DType.F32, 1, 1).Tensor, changed = memory.Zeros(DType.I32, 1, 1);
+            Tensor one = memory.Upload([1.0], DType.F32, 1, 1).Tensor, counts = memory.Counts();
             uint step = 0;
             foreach (RoundingMode rounding in Enum.GetValues<RoundingMode>())
             {
                 yield return new Scenario(
                     $"apply update, {form}, {rounding}",
-                    () => device.ApplyUpdate(weight, weightGradient, one, ChannelAxis.None, new UpdateScalars(0.999f, false, rounding, RegridMode.WhenNeeded, 0, 1, 2, ++step), changed),
-                    weight.IsQuantized ? [weight.Values, weight.Scales, weight.ZeroPoints, changed] : [weight.Values, changed]);
+                    () => device.ApplyUpdate(weight, weightGradient, one, ChannelAxis.None, new UpdateScalars(0.999f, false, rounding, RegridMode.WhenNeeded, 0, 1, 2, ++step), counts),
+                    weight.IsQuantized ? [weight.Values, weight.Scales, weight.ZeroPoints, weight.Residuals, counts] : [weight.Values, counts]);
             }
 
             yield return new Scenario($"quantize, {form}", () => device.Quantize(dw, weight), weight.Values);
@@ -103,12 +103,12 @@ public static class Scenarios
             Tensor projected = memory.Zeros(DType.F32, rows ? m : Rank, rows ? Rank : n), squares = memory.Zeros(DType.F32, 1, I);
             yield return new Scenario($"apollo project [{m}, {n}]", () => device.ApolloProject(gradient, projection, projected, squares), projected, squares);
             Tensor m1 = memory.Zeros(DType.F32, projected.Rows, projected.Columns), m2 = memory.Zeros(DType.F32, projected.Rows, projected.Columns);
-            Tensor norm = memory.Zeros(DType.F32, 1, 1), coefficients = memory.Zeros(DType.F32, 1, I);
+            Tensor norm = memory.Zeros(DType.F32, 1, 1), coefficients = memory.Zeros(DType.F32, 1, I), limited = memory.Zeros(DType.I64, 1, 1);
             var scalars = new ApolloScalars(AdamContract.Scalars(1, BiasCorrection.StepSize), 0.01f, 1, false, true, false, false, false);
             yield return new Scenario(
                 $"apollo scale [{m}, {n}]",
-                () => device.ApolloScale(projected, squares, rows ? ChannelAxis.Rows : ChannelAxis.Columns, scalars, m1, m2, norm, coefficients, total),
-                m1, m2, norm, coefficients, total);
+                () => device.ApolloScale(projected, squares, rows ? ChannelAxis.Rows : ChannelAxis.Columns, scalars, m1, m2, norm, coefficients, total, limited),
+                m1, m2, norm, coefficients, total, limited);
         }
 
         Tensor direction = Single(300, 201).Tensor, first = memory.Zeros(DType.F32, 300, 201), second = memory.Zeros(DType.F32, 300, 201);

@@ -30,10 +30,11 @@ public static class ApolloOracle
     /// <summary>The coefficients; rewrites the moments and the stored norm.</summary>
     public static double[] Scale(
         double[] projected, double[] squares, ChannelAxis axis, in ApolloScalars scalars,
-        double[] moment1, double[] moment2, ref double limiterNorm)
+        double[] moment1, double[] moment2, ref double limiterNorm, out bool isLimited)
     {
         int channels = squares.Length;
         int rank = projected.Length / channels;
+        isLimited = false;
         if (!double.IsFinite(squares.Sum()))
         {
             return new double[scalars.TensorWise ? 1 : channels];
@@ -53,6 +54,7 @@ public static class ApolloOracle
             double growth = norm / (limiterNorm + ApolloScalars.NormEpsilon);
             limit = store ? 1 : Math.Max(growth, ApolloScalars.LimiterGrowth) / ApolloScalars.LimiterGrowth;
             limiterNorm = norm / limit;
+            isLimited = limit > 1;
         }
 
         double step = scalars.StepSize * scalars.ScaleRoot / limit;

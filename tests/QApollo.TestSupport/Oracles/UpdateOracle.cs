@@ -15,30 +15,51 @@ public sealed class UpdateOracle(UpdateScalars scalars)
     /// <summary>Groups that got a new grid so far.</summary>
     public int Regridded { get; private set; }
 
+    /// <summary>Codes that changed so far.</summary>
+    public int Codes { get; private set; }
+
+    /// <summary>Values of groups that the update would have moved so far.</summary>
+    public int Moved { get; private set; }
+
+    /// <summary>Of those, how many stayed as they were, on a grid that stayed.</summary>
+    public int Lost { get; private set; }
+
+    /// <summary>Sum of squares of the rounding of groups so far, in codes.</summary>
+    public double NoiseSquares { get; private set; }
+
+    /// <summary>Sum of squares of the exact changes of groups so far, in codes of the old grid.</summary>
+    public double MoveSquares { get; private set; }
+
     /// <summary>Updates one group.</summary>
+    /// <param name="residuals">Low bits of the values; zeros where there are none.</param>
+    /// <param name="bits">Their number.</param>
     /// <param name="element">Number of the group's first element in the whole parameter.</param>
-    public GroupGrid UpdateGroup(Span<byte> codes, GroupGrid grid, ReadOnlySpan<float> gradient, ReadOnlySpan<float> coefficients, ulong element)
+    public GroupGrid UpdateGroup(
+        Span<byte> codes, Span<sbyte> residuals, int bits, GroupGrid grid, ReadOnlySpan<float> gradient, ReadOnlySpan<float> coefficients, ulong element)
     {
         float zero = grid.ZeroPoint;
         float inverse = 1f / grid.Scale;
+        float fine = 1 << bits;
         float[] x = new float[codes.Length];
-        bool unchanged = true;
+        int movedValues = 0;
+        double moveSquares = 0;
         float min = zero, max = zero;
         for (int i = 0; i < x.Length; i++)
         {
-            float v = codes[i] - zero;
+            float v = codes[i] - zero + residuals[i] / fine;
             float change = -(coefficients[i] * gradient[i]);
             float moved = scalars.DecayFirst
                 ? MathF.FusedMultiplyAdd(change, inverse, v * scalars.Decay)
                 : MathF.FusedMultiplyAdd(change, inverse, v) * scalars.Decay;
             moved = coefficients[i] == 0f ? v : moved;
-            unchanged &= moved == v;
+            movedValues += moved == v ? 0 : 1;
+            moveSquares += (moved - v) * (double)(moved - v);
             x[i] = moved + zero;
             min = MathF.Min(min, x[i]);
             max = MathF.Max(max, x[i]);
         }
 
-        if (unchanged)
+        if (movedValues == 0)
         {
             return grid;
         }
@@ -48,7 +69,7 @@ public sealed class UpdateOracle(UpdateScalars scalars)
         {
             for (int i = 0; i < x.Length; i++)
             {
-                float w = (codes[i] - zero) * grid.Scale;
+                float w = (codes[i] - zero + residuals[i] / fine) * grid.Scale;
                 float change = coefficients[i] * gradient[i];
                 x[i] = coefficients[i] == 0f ? w : scalars.DecayFirst ? w * scalars.Decay - change : (w - change) * scalars.Decay;
             }
@@ -68,12 +89,24 @@ public sealed class UpdateOracle(UpdateScalars scalars)
             Regridded++;
         }
 
+        int kept = 0;
         for (int i = 0; i < x.Length; i++)
         {
-            byte code = (byte)Math.Clamp(Round(x[i], element + (ulong)i), 0f, 255f);
-            Changed += keep && code == codes[i] ? 0 : 1;
-            codes[i] = code;
+            int rounded = (int)Math.Clamp(Round(x[i] * fine, element + (ulong)i), 0f, 255f * fine);
+            byte code = (byte)Math.Floor((rounded + fine / 2) / fine);
+            var residual = (sbyte)(rounded - code * (int)fine);
+            bool same = keep && code == codes[i] && residual == residuals[i];
+            Changed += same ? 0 : 1;
+            kept += same ? 1 : 0;
+            Codes += code == codes[i] ? 0 : 1;
+            NoiseSquares += Math.Pow((rounded / fine) - (double)x[i], 2);
+            (codes[i], residuals[i]) = (code, residual);
         }
+
+        // What was not to move stays on the fine grid, so it is among those that were kept.
+        Moved += movedValues;
+        MoveSquares += moveSquares;
+        Lost += keep ? movedValues - (x.Length - kept) : 0;
 
         return grid;
     }

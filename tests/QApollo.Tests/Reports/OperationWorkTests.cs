@@ -43,7 +43,7 @@ public class OperationWorkTests
     [Fact]
     public void A_pass_counts_what_is_read_and_written()
     {
-        Tensor row = new(8 << 20, DType.F32, 1, C), statistics = new(9 << 20, DType.F32, 1, N), changed = new(10 << 20, DType.I32, 1, 1), one = new(11 << 20, DType.F32, 1, 1);
+        Tensor row = new(8 << 20, DType.F32, 1, C), statistics = new(9 << 20, DType.F32, 1, N), counts = new(10 << 20, DType.I64, 1, UpdateCounts.Length), one = new(11 << 20, DType.F32, 1, 1);
         Tensor gradient = new(12 << 20, DType.F32, O, C);
         const int Matrix = 4 * N * C, Vectors = (4 * C) + (4 * N);
         RequireBytes("rmsnorm forward", "[24, 40] f32", (2 * Matrix) + Vectors, device => device.RmsNormForward(X, row, 0, X, statistics));
@@ -51,8 +51,8 @@ public class OperationWorkTests
             "rmsnorm backward", "[24, 40] f32, added", (4 * Matrix) + Vectors + (4 * C),
             device => device.RmsNormBackward(X, X, row, statistics, X with { Address = 1 << 24 }, true, row, false));
         RequireBytes(
-            "apply update", "[56, 40] f32 int8", (4 * O * C) + 4 + (2 * O * C) + (2 * O * 2 * 2) + (2 * O * 2) + 8,
-            device => device.ApplyUpdate(Codes, gradient, one, ChannelAxis.None, default, changed));
+            "apply update", "[56, 40] f32 int8", (4 * O * C) + 4 + (2 * O * C) + (2 * O * 2 * 2) + (2 * O * 2) + (2 * 64),
+            device => device.ApplyUpdate(Codes, gradient, one, ChannelAxis.None, default, counts));
         RequireBytes("copy", "[24, 40] f32 bf16", 6 * N * C, device => device.Copy(X, X with { DType = DType.BF16 }));
     }
 
