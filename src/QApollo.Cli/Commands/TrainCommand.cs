@@ -83,7 +83,7 @@ internal static class TrainCommand
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
-            if (run.DataChange is { } change)
+            foreach (string change in new[] { run.DataChange, run.ResidualChange }.OfType<string>())
             {
                 notes.WriteLine($"note: {change}");
             }

@@ -20,6 +20,7 @@ internal static class BudgetSettings
         (MemoryChoice.GradientDType, T.GradDType),
         (MemoryChoice.HeadOptimizer, T.HeadOptimizer),
         (MemoryChoice.HeadWeights, T.HeadWeights),
+        (MemoryChoice.ResidualLayers, T.ResidualLayers),
     ];
 
     /// <summary>Whether a budget was given.</summary>
@@ -57,6 +58,7 @@ internal static class BudgetSettings
     private static void Record(OptionValues values, PlannedRun run)
     {
         MemoryOptions memory = run.Options.Memory;
+        values.Set(T.ResidualBits, memory.Weights.ResidualBits);
         foreach (Concession concession in run.GivenUp)
         {
             switch (concession.Choice)
@@ -85,6 +87,9 @@ internal static class BudgetSettings
                     break;
                 case MemoryChoice.HeadWeights:
                     values.Set(T.HeadWeights, memory.Weights.EmbeddingAndHead);
+                    break;
+                case MemoryChoice.ResidualLayers:
+                    values.Set(T.ResidualLayers, memory.Weights.ResidualLayers);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(run), concession.Choice, "unknown choice");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Devices;
@@ -12,6 +13,9 @@ namespace QApollo.Cli.Options;
 /// <summary>The options of `qapollo train`.</summary>
 internal static class TrainOptionTable
 {
+    /// <summary>Residual bits of INT8 matrices, unless told otherwise.</summary>
+    public const int DefaultResidualBits = 0;
+
     private const string ModelGroup = "Model";
     private const string BatchGroup = "Batch and length";
     private const string OptimizerGroup = "Optimizer";
@@ -90,6 +94,17 @@ internal static class TrainOptionTable
         "--group-size", NumbersGroup, "Weights that share a scale and a zero point.", "32, 64, 128 or 256", 128,
         text => (text is "32" or "64" or "128" or "256", int.TryParse(text, out int value) ? value : 0));
 
+    public static OptionSpec<int> ResidualBits { get; } = new(
+        "--residual-bits", NumbersGroup, "Low bits beside each INT8 code of a matrix, which only updates read and write.", "0, 4 or 8", -1,
+        text => (text is "0" or "4" or "8", int.TryParse(text, out int value) ? value : 0),
+        value => value < 0 ? string.Empty : value.ToString(CultureInfo.InvariantCulture))
+    {
+        DefaultNote = $"{DefaultResidualBits}; 0 for dense weights",
+    };
+
+    public static OptionSpec<int> ResidualLayers { get; } = Spec.Int(
+        "--residual-layers", NumbersGroup, "Layers that have residual bits, from the first on; -1 for all, or as many as a budget allows.", -1, -1);
+
     public static OptionSpec<RoundingMode> Rounding { get; } = Spec.Choice(
         "--rounding", NumbersGroup, "How updated weights are rounded.", RoundingMode.LowDiscrepancy,
         ("low-discrepancy", RoundingMode.LowDiscrepancy), ("stochastic", RoundingMode.Stochastic), ("nearest", RoundingMode.Nearest));
@@ -153,6 +168,9 @@ internal static class TrainOptionTable
 
     public static OptionSpec<int> Keep { get; } = Spec.Int("--keep", RunGroup, "Checkpoints to keep, the newest; 0 for all.", 2, 0);
 
+    public static OptionSpec<int> HealthEvery { get; } = Spec.Int(
+        "--health-every", RunGroup, "Steps between lines of quantization health in metrics.jsonl; 0 for none.", 10, 0);
+
     public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
         "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);
 
@@ -185,9 +203,9 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
+        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, Config,
     ];
 

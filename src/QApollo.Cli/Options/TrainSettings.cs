@@ -50,7 +50,7 @@ internal static class TrainSettings
                 ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),
                 VocabularySlice = values.Get(T.VocabularySlice),
-                Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
+                Weights = Formats(values),
             },
             Seed = (ulong)values.Get(T.Seed),
             SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
@@ -64,12 +64,24 @@ internal static class TrainSettings
         {
             Directory = directory,
             MaxSteps = values.Get(T.MaxSteps),
+            HealthEvery = values.Get(T.HealthEvery),
             EvaluateEvery = values.Get(T.EvalEvery),
             SampleEvery = values.Get(T.SampleEvery),
             SaveEvery = values.Get(T.SaveEvery),
             SaveInterval = minutes > 0 ? TimeSpan.FromMinutes(minutes) : null,
             Keep = values.Get(T.Keep),
         };
+    }
+
+    /// <exception cref="UsageException">Residual bits that were asked for, of weights that have no codes.</exception>
+    private static WeightFormats Formats(OptionValues values)
+    {
+        WeightFormat matrices = values.Get(T.Weights);
+        int bits = values.Get(T.ResidualBits);
+        int layers = values.Get(T.ResidualLayers);
+        return new WeightFormats(
+            matrices, values.Get(T.HeadWeights), values.Get(T.GroupSize),
+            bits >= 0 ? bits : matrices == WeightFormat.Int8 ? T.DefaultResidualBits : 0, layers < 0 ? WeightFormats.AllLayers : layers);
     }
 
     /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>

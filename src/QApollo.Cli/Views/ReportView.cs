@@ -39,6 +39,7 @@ internal static class ReportView
         TextTable.Write("Measured", ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }), 1);
         TextTable.Write("Planned and measured", ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report), 1, 2, 3);
         TextTable.Write("Time per operation of one step", ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report), 1, 2, 3, 4);
+        TextTable.Write("Quantization health of one step", ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report), 1, 2, 3, 4, 5);
     }
 
     /// <param name="filter">Only operations that contain it.</param>

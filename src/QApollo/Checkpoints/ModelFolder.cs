@@ -74,7 +74,7 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>
     /// Brings the weights to the device, layer by layer. INT8 groups that stay INT8 of the same size are copied as they
-    /// are; everything else passes through the staging buffer into the format that is wanted.
+    /// are, with residual bits where both sides have them; everything else passes through the staging buffer into the format that is wanted.
     /// </summary>
     /// <param name="weights">Of a model of <see cref="Config"/>'s shape.</param>
     /// <exception cref="RunFailedException">The disk fails.</exception>
@@ -83,7 +83,9 @@ public sealed class ModelFolder : IDisposable
         foreach (Weight weight in weights.All)
         {
             StoredWeight stored = Find(weight.Parameter);
-            if (stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize)
+            bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize;
+            bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.Stored.ResidualBits == stored.ResidualBits;
+            if (sameGroups && sameResiduals)
             {
                 stored.Copy(device, weight);
             }
@@ -125,6 +127,7 @@ public sealed class ModelFolder : IDisposable
             GroupSize = groupSize,
             Scales = reader.Find(parameter.Name + "_scale"),
             ZeroPoints = reader.Find(parameter.Name + "_zero"),
+            Residuals = reader.TryFind(parameter.Name + Weight.ResidualSuffix),
         };
     }
 
@@ -141,6 +144,7 @@ public sealed class ModelFolder : IDisposable
             {
                 known.Add(parameter.Name + "_scale");
                 known.Add(parameter.Name + "_zero");
+                known.Add(parameter.Name + Weight.ResidualSuffix);
             }
         }
 

@@ -21,6 +21,12 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     /// <summary>Null for dense values.</summary>
     public SafetensorsEntry? ZeroPoints { get; init; }
 
+    /// <summary>Null where the codes stand alone.</summary>
+    public SafetensorsEntry? Residuals { get; init; }
+
+    /// <summary>0, 4 or 8.</summary>
+    public int ResidualBits => Residuals is null ? 0 : Residuals.Elements == values.Elements ? 8 : 4;
+
     public bool IsQuantized => Scales is not null;
 
     /// <summary>The format that keeps the values as they are.</summary>
@@ -46,15 +52,27 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
             int groups = WeightMatrix.GroupsPerRow(parameter.Columns, GroupSize);
             Require(Scales!, SafetensorsDType.BF16, groups);
             Require(ZeroPoints!, SafetensorsDType.U8, groups);
+            if (Residuals is not null)
+            {
+                Require(Residuals, SafetensorsDType.U8, WeightMatrix.ResidualBytesPerRow(parameter.Columns, ResidualBits));
+            }
         }
     }
 
-    /// <summary>Copies codes, scales and zero points as they are.</summary>
+    /// <summary>Copies codes, scales, zero points and residuals as they are; a weight that has none stored starts with zeros.</summary>
     public void Copy(IDevice device, Weight weight)
     {
         Copy(device, values, weight.Values);
         Copy(device, Scales!, weight.Scales!);
         Copy(device, ZeroPoints!, weight.ZeroPoints!);
+        if (weight.Residuals is not null && Residuals is not null)
+        {
+            Copy(device, Residuals, weight.Residuals);
+        }
+        else if (weight.Residuals is not null)
+        {
+            device.Zero(weight.Residuals);
+        }
     }
 
     /// <summary>Fills <paramref name="destination"/> with whole rows from <paramref name="firstRow"/> on, as binary32.</summary>
@@ -90,7 +108,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         }
     }
 
-    /// <summary>w = (q - z) * s.</summary>
+    /// <summary>w = (q - z + r / 2^bits) * s.</summary>
     private void Dequantize(int firstRow, ReadOnlySpan<byte> codes, Span<float> rows)
     {
         int columns = parameter.Columns;
@@ -100,12 +118,35 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         var zeros = new byte[count * groups];
         reader.Read(Scales!, (long)firstRow * groups * sizeof(ushort), scales);
         reader.Read(ZeroPoints!, (long)firstRow * groups, zeros);
+        sbyte[] residuals = ReadResiduals((long)firstRow * columns, rows.Length);
+        float unit = 1f / (1 << ResidualBits);
         ReadOnlySpan<ushort> scaleBits = MemoryMarshal.Cast<byte, ushort>(scales);
         for (int i = 0; i < rows.Length; i++)
         {
             int group = (i / columns * groups) + (i % columns / GroupSize);
-            rows[i] = (codes[i] - zeros[group]) * BFloat.ToSingle(scaleBits[group]);
+            rows[i] = (codes[i] - zeros[group] + (residuals[i] * unit)) * BFloat.ToSingle(scaleBits[group]);
         }
+    }
+
+    /// <summary>Of whole rows; zeros where there are none.</summary>
+    private sbyte[] ReadResiduals(long first, int count)
+    {
+        var residuals = new sbyte[count];
+        if (ResidualBits == 8)
+        {
+            reader.Read(Residuals!, first, MemoryMarshal.AsBytes(residuals.AsSpan()));
+        }
+        else if (ResidualBits == 4)
+        {
+            var packed = new byte[count / 2];
+            reader.Read(Residuals!, first / 2, packed);
+            for (int i = 0; i < count; i++)
+            {
+                residuals[i] = (sbyte)((sbyte)(packed[i / 2] << (i % 2 == 0 ? 4 : 0)) >> 4);
+            }
+        }
+
+        return residuals;
     }
 
     private ReadOnlySpan<byte> ReadElements(SafetensorsEntry entry, long first, int count)

@@ -23,11 +23,18 @@ internal static class TensorFile
     }
 
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
-    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors)
+    /// <param name="optional">Those that the file may lack: zeroed then.</param>
+    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional)
     {
         using var reader = new SafetensorsReader(path);
         var buffer = new byte[PieceBytes];
-        foreach (PlannedTensor tensor in tensors)
+        var present = optional.ToLookup(tensor => reader.TryFind(tensor.Name) is not null);
+        foreach (PlannedTensor tensor in present[false])
+        {
+            device.Zero(tensor);
+        }
+
+        foreach (PlannedTensor tensor in tensors.Concat(present[true]))
         {
             SafetensorsEntry entry = reader.Find(tensor.Name);
             SafetensorsDeclaration expected = Declare(tensor);

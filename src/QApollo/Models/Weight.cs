@@ -6,6 +6,9 @@ namespace QApollo.Models;
 /// <summary>A parameter and the memory it lives in.</summary>
 public sealed class Weight
 {
+    /// <summary>What the tensor of residual bits is called, after the parameter's name.</summary>
+    public const string ResidualSuffix = "_residual";
+
     private readonly int _groupSize;
 
     /// <summary>Declares the weight's tensors in the table.</summary>
@@ -26,7 +29,7 @@ public sealed class Weight
             ZeroPoints = table.Persistent(parameter.Name + "_zero", DType.U8, parameter.Rows, groups, scales);
             int bits = formats.ResidualBitsOf(parameter);
             Residuals = bits == 0 ? null : table.Persistent(
-                parameter.Name + "_residual", DType.U8, parameter.Rows, WeightMatrix.ResidualBytesPerRow(parameter.Columns, bits), TensorCategory.Residuals);
+                parameter.Name + ResidualSuffix, DType.U8, parameter.Rows, WeightMatrix.ResidualBytesPerRow(parameter.Columns, bits), TensorCategory.Residuals);
         }
     }
 

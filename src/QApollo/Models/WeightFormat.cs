@@ -27,6 +27,10 @@ public sealed record WeightFormats(
     public int ResidualBitsOf(Parameter parameter) =>
         parameter.IsMatrix && Matrices == WeightFormat.Int8 && parameter.Layer < ResidualLayers ? ResidualBits : 0;
 
+    /// <summary>How many of a model's layers have residual bits.</summary>
+    public int LayersWithResiduals(LlamaConfig model) =>
+        ResidualBits == 0 || Matrices != WeightFormat.Int8 ? 0 : Math.Min(ResidualLayers, model.NumHiddenLayers);
+
     /// <exception cref="UsageException">Residual bits that the formats or the model's sizes do not allow.</exception>
     public void Validate(LlamaConfig model)
     {

@@ -1,3 +1,5 @@
+using QApollo.Training;
+
 namespace QApollo.Reports;
 
 /// <summary>A category as it was planned and as the run used it.</summary>
@@ -37,6 +39,9 @@ public sealed record ProfileReport
 
     /// <summary>Of one step, the longest first.</summary>
     public required IReadOnlyList<OperationTime> Operations { get; init; }
+
+    /// <summary>Of each layer, in the last measured step; the tokens are random, so only the cost of it is that of a run.</summary>
+    public required IReadOnlyList<LayerHealth> Health { get; init; }
 
     /// <summary>FLOP/s of large products on this device.</summary>
     public required double MatmulPeak { get; init; }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QApollo.Training;
 
 namespace QApollo.Reports;
 
@@ -25,6 +26,8 @@ public static class ProfileReportFiles
                 .Take(ShownBars),
         ]));
         page.Table(ProfileReportText.OperationHeader, Escaped(ProfileReportText.OperationRows(report)), 1, 2, 3, 4);
+        page.Heading("Quantization health of one step");
+        page.Table(ProfileReportText.HealthHeader, Escaped(ProfileReportText.HealthRows(report)), 1, 2, 3, 4, 5);
         MemoryReportHtml.AddMemory(page, report.Plan);
         return page.ToString($"Profile of {report.Plan.Model}");
     }
@@ -36,6 +39,7 @@ public static class ProfileReportFiles
         AddTable(text, ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }));
         AddTable(text, ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report));
         AddTable(text, ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report));
+        AddTable(text, ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report));
         return text.ToString();
     }
 
@@ -63,6 +67,7 @@ public static class ProfileReportFiles
             WriteMemory(json, "measuredDevice", report.Device.Append(report.Arena));
             WriteMemory(json, "measuredPinnedHost", report.PinnedHost);
             WriteOperations(json, report.Operations);
+            WriteHealth(json, report.Health);
             json.WriteStartObject("plan");
             MemoryReportJson.WriteBody(json, report.Plan);
             json.WriteEndObject();
@@ -71,6 +76,23 @@ public static class ProfileReportFiles
 
         stream.WriteByte((byte)'\n');
         return stream.ToArray();
+    }
+
+    private static void WriteHealth(Utf8JsonWriter json, IReadOnlyList<LayerHealth> layers)
+    {
+        json.WriteStartArray("health");
+        foreach (LayerHealth layer in layers)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("codesChanged", layer.CodesChanged);
+            json.WriteNumber("updatesLost", layer.UpdatesLost);
+            json.WriteNumber("noiseRatio", layer.NoiseRatio);
+            json.WriteNumber("groupsRegridded", layer.GroupsRegridded);
+            json.WriteNumber("limited", layer.Limited);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteMemory(Utf8JsonWriter json, string name, IEnumerable<PlannedAndMeasured> categories)

@@ -17,6 +17,15 @@ public static class ProfileReportText
             (category.Measured - category.Planned).ToString("N0", CultureInfo.InvariantCulture),
         });
 
+    public static IReadOnlyList<string> HealthHeader { get; } =
+        ["layer", "codes changed", "updates lost", "noise / update", "groups regridded", "matrices limited"];
+
+    public static IEnumerable<string[]> HealthRows(ProfileReport report) => report.Health.Select((layer, index) => new[]
+    {
+        index.ToString(CultureInfo.InvariantCulture), Percent(layer.CodesChanged), Percent(layer.UpdatesLost),
+        layer.NoiseRatio.ToString("0.0000", CultureInfo.InvariantCulture), Percent(layer.GroupsRegridded), Percent(layer.Limited),
+    });
+
     public static IEnumerable<string[]> OperationRows(ProfileReport report)
     {
         double total = report.Operations.Sum(operation => operation.Seconds);
@@ -29,6 +38,8 @@ public static class ProfileReportText
             operation.Flops > 0 ? (operation.Flops / operation.Seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : string.Empty,
         });
     }
+
+    private static string Percent(double share) => (100 * share).ToString("0.00", CultureInfo.InvariantCulture) + " %";
 
     /// <summary>Label and value of every single figure.</summary>
     public static IEnumerable<(string Label, string Value)> Figures(ProfileReport report)

@@ -41,6 +41,7 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
             Steps = steps,
             TokensPerSecond = options.Shape.TokensPerStep / seconds,
             Operations = operations,
+            Health = [.. Enumerable.Range(0, options.Model.NumHiddenLayers).Select(trainer.Health)],
             MatmulPeak = matmulPeak,
             FlopsPerToken = SpeedOfLight.FlopsPerToken(options.Model, options.Shape.SequenceLength),
         };

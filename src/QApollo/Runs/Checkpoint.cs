@@ -21,7 +21,7 @@ public static class Checkpoint
             ["format"] = "pt",
             ["qapollo.group_size"] = trainer.Layout.Options.Memory.Weights.GroupSize.ToString(CultureInfo.InvariantCulture),
         };
-        TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), metadata);
+        TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, [.. WeightTensors(trainer.Layout), .. ResidualTensors(trainer.Layout)], metadata);
         TensorFile.Write(Path.Combine(folder, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), metadata);
         PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), LlamaConfigJson.ToUtf8(model));
         PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
@@ -38,8 +38,9 @@ public static class Checkpoint
         RunState state = RunState.Read(Path.Combine(checkpoint, CheckpointFolder.StateFile));
         try
         {
-            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout));
-            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout));
+            TensorFile.Read(
+                Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), ResidualTensors(trainer.Layout));
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), []);
         }
         catch (InvalidFileException exception)
         {
@@ -49,6 +50,31 @@ public static class Checkpoint
 
         trainer.CompletedSteps = state.Step;
         return state;
+    }
+
+    /// <summary>
+    /// Says, for people, where the residual bits of a checkpoint are not those of a run: missing ones start from zero, others
+    /// are left behind; the codes are the same either way. Null where nothing differs.
+    /// </summary>
+    public static string? ResidualChange(string checkpoint, TrainingLayout layout)
+    {
+        using var reader = new SafetensorsReader(Path.Combine(checkpoint, CheckpointFolder.ModelFile));
+        int missing = 0;
+        int left = 0;
+        foreach (Weight weight in layout.Weights.All)
+        {
+            bool isStored = reader.TryFind(weight.Parameter.Name + Weight.ResidualSuffix) is not null;
+            missing += weight.Residuals is not null && !isStored ? 1 : 0;
+            left += weight.Residuals is null && isStored ? 1 : 0;
+        }
+
+        return (missing, left) switch
+        {
+            (0, 0) => null,
+            (_, 0) => $"{missing} matrices have no residual bits in the checkpoint: theirs start from zero",
+            (0, _) => $"the residual bits of {left} matrices of the checkpoint are left behind: their codes go on alone",
+            _ => $"residual bits: {missing} matrices start from zero, those of {left} in the checkpoint are left behind",
+        };
     }
 
     private static List<PlannedTensor> WeightTensors(TrainingLayout layout)
@@ -66,6 +92,9 @@ public static class Checkpoint
 
         return tensors;
     }
+
+    private static IEnumerable<PlannedTensor> ResidualTensors(TrainingLayout layout) =>
+        layout.Weights.All.Select(weight => weight.Residuals).OfType<PlannedTensor>();
 
     private static List<PlannedTensor> OptimizerTensors(TrainingLayout layout) =>
         [.. layout.Optimizers.SelectMany(optimizer => optimizer.State)];

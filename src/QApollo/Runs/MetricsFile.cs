@@ -6,7 +6,7 @@ using QApollo.Training;
 namespace QApollo.Runs;
 
 /// <summary>
-/// metrics.jsonl of a run: a line per step, a line per validation. Each line is handed to the operating system as
+/// metrics.jsonl of a run: a line per step, a line per validation, and now and then one of quantization health. Each line is handed to the operating system as
 /// it is written, so a killed process loses none.
 /// </summary>
 public sealed class MetricsFile : IDisposable
@@ -58,10 +58,36 @@ public sealed class MetricsFile : IDisposable
         EndLine();
     }
 
+    /// <summary>Arrays with a value for each layer; see <see cref="LayerHealth"/>.</summary>
+    public void WriteHealth(int step, ReadOnlySpan<LayerHealth> layers)
+    {
+        _json.WriteStartObject();
+        _json.WriteNumber("step", step);
+        _json.WriteStartObject("health");
+        WriteLayers("codesChanged", layers, static layer => layer.CodesChanged);
+        WriteLayers("updatesLost", layers, static layer => layer.UpdatesLost);
+        WriteLayers("noiseRatio", layers, static layer => layer.NoiseRatio);
+        WriteLayers("groupsRegridded", layers, static layer => layer.GroupsRegridded);
+        WriteLayers("limited", layers, static layer => layer.Limited);
+        _json.WriteEndObject();
+        EndLine();
+    }
+
     public void Dispose()
     {
         _json.Dispose();
         _file.Dispose();
+    }
+
+    private void WriteLayers(string name, ReadOnlySpan<LayerHealth> layers, Func<LayerHealth, double> value)
+    {
+        _json.WriteStartArray(name);
+        foreach (LayerHealth layer in layers)
+        {
+            _json.WriteNumberValue(Math.Round(value(layer), 6));
+        }
+
+        _json.WriteEndArray();
     }
 
     private static void DropLaterSteps(string path, int completedSteps)

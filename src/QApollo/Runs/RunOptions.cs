@@ -12,6 +12,9 @@ public sealed record RunOptions
     /// <summary>Steps between validations; 0 for only the one at the end.</summary>
     public int EvaluateEvery { get; init; }
 
+    /// <summary>Steps between lines of quantization health in metrics.jsonl; 0 for none.</summary>
+    public int HealthEvery { get; init; }
+
     /// <summary>Steps between text samples; 0 for only the one at the end.</summary>
     public int SampleEvery { get; init; }
 

@@ -22,6 +22,7 @@ public sealed class TrainingRun
     private readonly RunSampler? _sampler;
     private readonly int[] _tokens;
     private readonly int[] _labels;
+    private readonly LayerHealth[] _health;
     private long _tokensSeen;
     private long _lastSave;
     private int _savedStep;
@@ -38,6 +39,7 @@ public sealed class TrainingRun
             (options, trainer, batches, validation, tokenizerFingerprint, observer, sampler);
         _tokens = new int[trainer.Layout.Options.Shape.TokensPerStep];
         _labels = new int[_tokens.Length];
+        _health = new LayerHealth[trainer.Layout.Weights.Layers.Length];
     }
 
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
@@ -45,6 +47,9 @@ public sealed class TrainingRun
 
     /// <summary>Set by <see cref="Resume"/> when the training data is not what it was; for people.</summary>
     public string? DataChange { get; private set; }
+
+    /// <summary>Set by <see cref="Resume"/> when weights have residual bits that the checkpoint lacks, or the other way round; for people.</summary>
+    public string? ResidualChange { get; private set; }
 
     /// <summary>Restores the newest complete checkpoint of the run's folder.</summary>
     /// <returns>The checkpoint's path.</returns>
@@ -60,6 +65,7 @@ public sealed class TrainingRun
 
         string path = checkpoints[^1].Path;
         RunState state = Checkpoint.Load(_trainer, path);
+        ResidualChange = Checkpoint.ResidualChange(path, _trainer.Layout);
         if (state.TokenizerFingerprint != _tokenizerFingerprint)
         {
             throw new UsageException($"--resume: {path} was trained with another tokenizer; pass the one it began with");
@@ -147,6 +153,16 @@ public sealed class TrainingRun
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
         metrics.WriteStep(result, tokensPerSecond);
+        if (_options.HealthEvery > 0 && result.Step % _options.HealthEvery == 0)
+        {
+            for (int layer = 0; layer < _health.Length; layer++)
+            {
+                _health[layer] = _trainer.Health(layer);
+            }
+
+            metrics.WriteHealth(result.Step, _health);
+        }
+
         _observer.OnStep(result, tokensPerSecond);
         if (!checkedMovement && _trainer.UnmovedParameters is { Count: > 0 } unmoved)
         {

@@ -77,6 +77,10 @@ public sealed class Trainer : IDisposable
             ChangedShare(learningRate));
     }
 
+    /// <summary>How the storage of a layer's matrices treated the last step's updates. Ask before anything else is computed.</summary>
+    /// <param name="layer">0, 1, ...</param>
+    public LayerHealth Health(int layer) => LayerHealth.Of(Layout.Weights.Layers[layer], Layout.Statistics);
+
     /// <summary>Sum of the losses of one micro-batch, without a gradient.</summary>
     /// <param name="tokens">[BatchSize * SequenceLength].</param>
     /// <returns>Sum over the counted labels in nats, and their number.</returns>

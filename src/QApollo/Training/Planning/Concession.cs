@@ -12,7 +12,8 @@ public sealed record Concession(MemoryChoice Choice, string Name, string Cost, F
 
 /// <summary>
 /// The concessions in the order in which they cost quality and speed the least: first those that only move or repeat
-/// work, then those that round more.
+/// work, then those that round more: head moments, which lose nothing that could be measured; then residual bits, a layer at
+/// a time; then gradients and the head itself.
 /// </summary>
 public static class ConcessionLadder
 {
@@ -33,6 +34,8 @@ public static class ConcessionLadder
             MemoryChoice.MicroBatch, "smaller micro-batches, more of them", "smaller products; the update stays the same", SplitMicroBatch),
         new(
             MemoryChoice.HeadOptimizer, "8-bit AdamW for embedding and head", "moments rounded to 8 bits", UseEightBitMoments),
+        new(
+            MemoryChoice.ResidualLayers, "residual bits in fewer layers", "updates of a layer's matrices rounded to whole codes", DropResiduals),
         new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights rounded to 8 bits of precision", UseBFloatGradients),
         new(MemoryChoice.HeadWeights, "INT8 embedding and head", "embedding and head rounded to 8-bit groups", QuantizeHead),
     ];
@@ -85,6 +88,14 @@ public static class ConcessionLadder
         options.Optimizer.EmbeddingAndHeadKind == OptimizerKind.AdamW
             ? options with { Optimizer = options.Optimizer with { EmbeddingAndHead = OptimizerKind.AdamW8Bit } }
             : null;
+
+    private static TrainingOptions? DropResiduals(TrainingOptions options, DeviceProfile profile)
+    {
+        int layers = options.Memory.Weights.LayersWithResiduals(options.Model);
+        return layers > 0
+            ? options with { Memory = options.Memory with { Weights = options.Memory.Weights with { ResidualLayers = layers - 1 } } }
+            : null;
+    }
 
     private static TrainingOptions? UseBFloatGradients(TrainingOptions options, DeviceProfile profile) =>
         options.Memory.GradientDType == DType.F32 ? options with { Memory = options.Memory with { GradientDType = DType.BF16 } } : null;

@@ -15,6 +15,7 @@ public enum MemoryChoice
     GradientDType,
     HeadOptimizer,
     HeadWeights,
+    ResidualLayers,
 }
 
 /// <summary>A decided option as a user would type it.</summary>
@@ -39,6 +40,8 @@ public static class MemoryChoices
         new(MemoryChoice.GradientDType, "--grad-dtype", "gradDtype", options.Memory.GradientDType == DType.F32 ? "f32" : "bf16"),
         new(MemoryChoice.HeadOptimizer, "--head-optimizer", "headOptimizer", Text(options.Optimizer.EmbeddingAndHeadKind)),
         new(MemoryChoice.HeadWeights, "--head-weights", "headWeights", Text(options.Memory.Weights.EmbeddingAndHead)),
+        new(MemoryChoice.ResidualLayers, "--residual-bits", "residualBits", Text(options.Memory.Weights.ResidualBits)),
+        new(MemoryChoice.ResidualLayers, "--residual-layers", "residualLayers", Text(options.Memory.Weights.LayersWithResiduals(options.Model))),
     ];
 
     private static string Text(int value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
