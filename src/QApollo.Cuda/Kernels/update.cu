@@ -64,7 +64,7 @@ DEVICE void add_count(int count, u64* total, float* partial) {
 /// Adds the block's sum of squares to a total, in units of 2^-24; a block counts at most as 2^25.
 DEVICE void add_squares(float squares, u64* total, float* partial) {
     float sum = fminf(block_sum(squares, partial), 33554432.0f);
-    if (threadIdx.x == 0 && sum > 0.0f) atomicAdd(total, u64(double(sum) * 16777216.0));
+    if (threadIdx.x == 0 && sum > 0.0f) atomicAdd(total, u64(sum * 16777216.0f));
 }
 
 enum GroupState { Unchanged = 0, Moved = 1, Outside = 2 };
@@ -213,7 +213,7 @@ DEVICE void update_dense(W* weight, const T* g, const float* c, u64* counts, i64
 #define RULE UpdateRule{axis, decay_first, rounding, regrid_always, first_row, decay, Stream{k0, k1, purpose, parameter, step}, offset}
 
 #define UPDATE_CODES(name, T)                                                                                        \
-    KERNEL(name, 256, 2)(u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, const T* g, const float* c, u64* counts, \
+    KERNEL(name, 256, 3)(u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, const T* g, const float* c, u64* counts, \
                          int rows, int columns, int group_size, int groups_per_row, int vector, RULE_PARAMETERS) {   \
         update_codes(codes, residuals, bits, scales, zeros, g, c, counts, rows, columns, group_size, groups_per_row, vector, RULE); \
     }                                                                                                                \
