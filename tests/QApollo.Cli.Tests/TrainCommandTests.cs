@@ -136,11 +136,45 @@ public class TrainCommandTests
         Assert.Contains("not as it would have", data.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>With residual bits and without: codes go on, and a line says what becomes of the bits.</summary>
+    [Fact]
+    public void Resuming_with_other_residual_bits_says_so()
+    {
+        using var tiny = new TinyRun();
+        QApolloProcess.Run(tiny.Train("run", 2, "--residual-bits", "0", "--health-every", "1"));
+        string[] resume = ["train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps"];
+        ProcessResult with = QApolloProcess.Run([.. resume, "3", "--residual-bits", "4"]);
+        Assert.True(with.ExitCode == 0, with.Error);
+        Assert.Contains("note: 14 matrices have no residual bits in the checkpoint: theirs start from zero", with.Output, StringComparison.Ordinal);
+        using (var reader = new SafetensorsReader(Path.Combine(tiny.RunFolder("run"), "step-000003", "model.safetensors")))
+        {
+            Assert.Equal([32, 24], reader.Find("model.layers.1.mlp.down_proj.weight_residual").Shape);
+        }
+
+        ProcessResult other = QApolloProcess.Run([.. resume, "4", "--residual-bits", "8"]);
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains("weight_residual: u8[32, 16]", other.Error.Replace("'", string.Empty, StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+        ProcessResult without = QApolloProcess.Run([.. resume, "4", "--residual-bits", "0"]);
+        Assert.True(without.ExitCode == 0, without.Error);
+        Assert.Contains("the residual bits of 14 matrices of the checkpoint are left behind", without.Output, StringComparison.Ordinal);
+
+        string[] health = [.. File.ReadLines(Path.Combine(tiny.RunFolder("run"), "metrics.jsonl")).Where(line => line.Contains("\"health\"", StringComparison.Ordinal))];
+        Assert.Equal(4, health.Length);
+        using var last = JsonDocument.Parse(health[^1]);
+        Assert.All(
+            (string[])["codesChanged", "updatesLost", "noiseRatio", "groupsRegridded", "limited"],
+            key => Assert.Equal(2, last.RootElement.GetProperty("health").GetProperty(key).GetArrayLength()));
+    }
+
     public static TheoryData<string[], string> WrongUses => new()
     {
         { ["train", "--no-such-option"], "--no-such-option" },
         { ["train", "--model", "8m"], "presets are" },
         { ["train", "--device", "tpu"], "--device: 'tpu' is not known" },
+        { ["train", "--residual-bits", "5"], "--residual-bits: '5' is not valid; it takes 0, 4 or 8" },
+        { ["train", "--residual-bits", "4", "--weights", "bf16"], "--residual-bits 4 needs --weights int8" },
+        { ["plan", "--residual-bits", "8", "--weights", "f32"], "--residual-bits 8 needs --weights int8" },
+        { ["plan", "--residual-bits", "4", "--model", "1b"], "--residual-bits 4 needs an even number of columns, but model.layers.0.mlp.down_proj.weight has 5461" },
         { ["train", "--gemm", "mkl"], "--gemm: 'mkl' is not valid; it takes auto, own, cublaslt" },
         { ["train", "--gemm-products", "forward"], "--gemm-products: 'forward' is no product" },
         { ["train", "--data", "/no/such/file.txt"], "/no/such/file.txt" },

@@ -282,13 +282,13 @@ private:
             i.vector = i.sources - 1;
         } else if (name == "atom.global.add.u32" || name == "atom.global.add.s32" || name == "atom.global.add.u64") {
             require(parts, 3);
-            i.run = ends(name, "64") ? atomic_add<u64> : atomic_add<u32>;
+            i.run = name.back() == '4' ? atomic_add<u64> : atomic_add<u32>;
             add_target(i, parts[0]);
             add_address(i, parts[1]);
             add_source(i, parts[2]);
         } else if (name == "red.global.add.u32" || name == "red.global.add.s32" || name == "red.global.add.u64") {
             require(parts, 2);
-            i.run = ends(name, "64") ? atomic_add<u64> : atomic_add<u32>;
+            i.run = name.back() == '4' ? atomic_add<u64> : atomic_add<u32>;
             add_address(i, parts[0]);
             add_source(i, parts[1]);
         } else if (begins(name, "cp.async.")) {

@@ -7,7 +7,7 @@ using Xunit;
 namespace QApollo.TestSupport;
 
 /// <summary>A few updates of a tiny model that every device must make alike: same data, same seed, same course.</summary>
-public sealed record ParityCourse(OptimizerKind Optimizer, int GradAccum, MemorySpace Boundaries, DType GradientDType, bool IsWide = false)
+public sealed record ParityCourse(OptimizerKind Optimizer, int GradAccum, MemorySpace Boundaries, DType GradientDType, bool IsWide = false, int ResidualBits = 0)
 {
     public const int Steps = 6;
 
@@ -27,9 +27,10 @@ public sealed record ParityCourse(OptimizerKind Optimizer, int GradAccum, Memory
         new(OptimizerKind.AdamW8Bit, 2, MemorySpace.Device, DType.F32),
         new(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32, IsWide: true),
         new(OptimizerKind.ApolloMini, 2, MemorySpace.PinnedHost, DType.BF16, IsWide: true),
+        new(OptimizerKind.ApolloMini, 2, MemorySpace.Device, DType.F32, IsWide: true, ResidualBits: 4),
     ];
 
-    public string Name => $"{(IsWide ? "wide" : "tiny")} {Optimizer} x{GradAccum} {Boundaries} {GradientDType}";
+    public string Name => $"{(IsWide ? "wide" : "tiny")} {Optimizer} x{GradAccum} {Boundaries} {GradientDType}{(ResidualBits == 0 ? string.Empty : $" residual {ResidualBits}")}";
 
     public TrainingOptions Options => new()
     {
@@ -37,7 +38,7 @@ public sealed record ParityCourse(OptimizerKind Optimizer, int GradAccum, Memory
         Shape = IsWide ? new StepShape(2, 100, GradAccum) : new StepShape(2, 24, GradAccum),
         Schedule = new LearningRateSchedule(ScheduleKind.Constant, LearningRate, 100),
         Optimizer = new OptimizerOptions { Kind = Optimizer },
-        Memory = new MemoryOptions { Boundaries = Boundaries, GradientDType = GradientDType, Weights = new WeightFormats(GroupSize: 32) },
+        Memory = new MemoryOptions { Boundaries = Boundaries, GradientDType = GradientDType, Weights = new WeightFormats(GroupSize: 32, ResidualBits: ResidualBits) },
         Seed = 3,
     };
 

@@ -15,6 +15,8 @@ public class PlanCommandTests
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --budget 9GiB --head-weights bf16", 9 * GiB)]
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --budget 7.6GiB --head-weights int8", 76 * GiB / 10)]
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32 --budget 12GB --host-budget 16GiB", 12_000_000_000)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --residual-bits 4 --budget rtx-3060-12gb", 114 * GiB / 10)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --budget rtx-3060-12gb", 109 * GiB / 10)]
     [InlineData("--model llama3-8b --batch-size 1 --seq-len 1024 --budget 12GiB --head-weights bf16", 12 * GiB)]
     [InlineData("--model 13b --batch-size 1 --seq-len 256 --budget 16GiB --head-weights bf16", 16 * GiB)]
     public void Promised_numbers_hold(string options, long bound)
@@ -27,6 +29,21 @@ public class PlanCommandTests
         Assert.Equal(350_000_000, device.GetProperty("categories").GetProperty("context").GetInt64());
         long host = json.RootElement.GetProperty("pinnedHost").GetProperty("totalBytes").GetInt64() + json.RootElement.GetProperty("host").GetProperty("totalBytes").GetInt64();
         Assert.InRange(host, 0, 16 * GiB);
+    }
+
+    /// <summary>4 bits of 6,476,005,376 weights are 3.02 GiB: all layers on 12 GB, some on 10 GiB, none where there is no room.</summary>
+    [Theory]
+    [InlineData("rtx-3060-12gb", 32, 32)]
+    [InlineData("10GiB", 16, 28)]
+    [InlineData("7.7GiB", 0, 0)]
+    public void Residual_bits_take_what_the_budget_leaves(string budget, int least, int most)
+    {
+        CliResult result = Cli.Run($"plan --model 7b --batch-size 1 --seq-len 1024 --residual-bits 4 --budget {budget} --json");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        using var json = JsonDocument.Parse(result.Output);
+        int layers = int.Parse(json.RootElement.GetProperty("choices").GetProperty("residualLayers").ToString(), System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(layers, least, most);
+        Assert.Equal(6_476_005_376 / 2 / 32 * layers, json.RootElement.GetProperty("device").GetProperty("categories").GetProperty("residuals").GetInt64());
     }
 
     /// <summary>With everything conceded but what the option names; in MiB, as `plan` itself names it for a budget that is too small.</summary>

@@ -82,17 +82,17 @@ internal sealed class OptimizerHarness : IDisposable, IProjectionSource
     private void Update(IDevice device, uint step, float learningRate)
     {
         var context = new UpdateContext(
-            step, learningRate, 1, RoundingMode.Nearest, RegridMode.WhenNeeded, _statistics.Squares, _statistics.Changed);
+            step, learningRate, 1, RoundingMode.Nearest, RegridMode.WhenNeeded, _statistics.Squares, _statistics.Counts);
         Optimizer.Update(device, context, _gradient, 0);
     }
 
     private sealed class StepStatisticsTensor(TensorTable table)
     {
         private readonly PlannedTensor _squares = table.Persistent("squares", DType.F32, 1, 1, TensorCategory.Staging);
-        private readonly PlannedTensor _changed = table.Persistent("changed", DType.I32, 1, 1, TensorCategory.Staging);
+        private readonly PlannedTensor _counts = table.Persistent("counts", DType.I64, 1, UpdateCounts.Length, TensorCategory.Staging);
 
         public Tensor Squares => _squares;
 
-        public Tensor Changed => _changed;
+        public Tensor Counts => _counts;
     }
 }

@@ -1,6 +1,7 @@
 using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
+using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Runs;
 using QApollo.Tests.Training;
@@ -45,6 +46,74 @@ public class CheckpointTests
         foreach ((string name, float[] weights) in whole.ReadAll())
         {
             Compare.BitEqual<float>(restored.ReadAll()[name], weights, name);
+        }
+    }
+
+    /// <summary>Codes and residual bits come back byte for byte; without them the codes are the same and the bits zero.</summary>
+    [Theory]
+    [InlineData(4, 4)]
+    [InlineData(8, 8)]
+    [InlineData(4, 0)]
+    [InlineData(0, 8)]
+    public void Residual_bits_are_part_of_a_checkpoint(int saved, int resumed)
+    {
+        using var folder = new TempFolder();
+        TrainingOptions Options(int bits) => Engine.Options(Engine.TinyModel(), new StepShape(2, 11, 1)) with
+        {
+            Memory = new MemoryOptions { Weights = new WeightFormats(ResidualBits: bits) },
+        };
+        (int[] tokens, int[] labels) = Engine.RandomBatch(Options(0), seed: 1);
+        using CpuDevice device = Engine.Cpu();
+        using Trainer whole = Engine.Trainer(Options(saved), device);
+        whole.Step(tokens, labels);
+        string path = Checkpoint.Save(whole, new RunState(1, 22, new DataPosition(1, 5), whole.Layout.Options.Seed, "tokenizer"), folder.Path);
+
+        using CpuDevice otherDevice = Engine.Cpu();
+        using Trainer restored = Engine.Trainer(Options(resumed), otherDevice);
+        Checkpoint.Load(restored, path);
+        string? change = Checkpoint.ResidualChange(path, restored.Layout);
+        Assert.Equal(saved == resumed, change is null);
+        using var model = new ModelFolder(path);
+        using Trainer loaded = Engine.Trainer(Options(resumed), otherDevice);
+        model.Load(otherDevice, loaded.Layout.Weights, loaded.Layout.WeightStaging);
+        foreach ((Weight expected, Weight actual, Weight other) in whole.Layout.Weights.All.Zip(restored.Layout.Weights.All, loaded.Layout.Weights.All))
+        {
+            Assert.Equal(Engine.Bytes(device, expected.Values), Engine.Bytes(otherDevice, actual.Values));
+            Assert.Equal(Engine.Bytes(device, expected.Values), Engine.Bytes(otherDevice, other.Values));
+            if (actual.Residuals is not null)
+            {
+                byte[] bits = expected.Residuals is null ? new byte[actual.Residuals.Bytes] : Engine.Bytes(device, expected.Residuals);
+                Assert.Equal(saved != 0, bits.Any(value => value != 0));
+                Assert.Equal(bits, Engine.Bytes(otherDevice, actual.Residuals));
+                Assert.Equal(bits, Engine.Bytes(otherDevice, other.Residuals!));
+            }
+        }
+    }
+
+    /// <summary>In a training run the bits of the other number are refused; a model to begin with is coded anew, to the same values.</summary>
+    [Fact]
+    public void Residual_bits_of_another_number_are_refused_or_coded_anew()
+    {
+        using var folder = new TempFolder();
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(2, 11, 1)) with
+        {
+            Memory = new MemoryOptions { Weights = new WeightFormats(ResidualBits: 4) },
+        };
+        using CpuDevice device = Engine.Cpu();
+        using Trainer whole = Engine.Trainer(options, device);
+        string path = Checkpoint.Save(whole, new RunState(1, 22, new DataPosition(1, 5), options.Seed, "tokenizer"), folder.Path);
+        using Trainer wider = Engine.Trainer(options with { Memory = new MemoryOptions { Weights = new WeightFormats(ResidualBits: 8) } }, device);
+        var exception = Assert.Throws<UsageException>(() => Checkpoint.Load(wider, path));
+        Assert.Contains("weight_residual", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', exception.Message);
+
+        using var model = new ModelFolder(path);
+        model.Load(device, wider.Layout.Weights, wider.Layout.WeightStaging);
+        foreach ((Weight expected, Weight actual) in whole.Layout.Weights.All.Zip(wider.Layout.Weights.All))
+        {
+            float[] fine = whole.ReadFine(expected);
+            double step = fine.Max(MathF.Abs) / 127 / 16;
+            Compare.AllClose(wider.ReadFine(actual), [.. fine.Select(value => (double)value)], step / 2, 0, expected.Parameter.Name);
         }
     }
 

@@ -64,6 +64,15 @@ internal static class Engine
         return values;
     }
 
+    /// <summary>A weight's values with its residual bits.</summary>
+    public static float[] ReadFine(this Trainer trainer, Weight weight)
+    {
+        var values = new float[weight.Parameter.Elements];
+        trainer.Layout.WeightStaging.ReadFine(trainer.Device, weight, (firstRow, rows) =>
+            MemoryMarshal.Cast<byte, float>(rows).CopyTo(values.AsSpan(firstRow * weight.Parameter.Columns)));
+        return values;
+    }
+
     public static Dictionary<string, float[]> ReadAll(this Trainer trainer) =>
         trainer.Layout.Weights.All.ToDictionary(weight => weight.Parameter.Name, weight => trainer.Read(weight));
 

@@ -12,7 +12,7 @@ public class ConcessionTests
 {
     private static readonly TrainingOptions Plain = Engine.Options(Engine.TinyModel(), new StepShape(4, 32, 1)) with
     {
-        Memory = new MemoryOptions { Weights = new WeightFormats(WeightFormat.Int8, WeightFormat.BF16, 32) },
+        Memory = new MemoryOptions { Weights = new WeightFormats(WeightFormat.Int8, WeightFormat.BF16, 32, ResidualBits: 4) },
     };
 
     public static TheoryData<MemoryChoice, double> Tolerances => new()
@@ -41,6 +41,7 @@ public class ConcessionTests
     [InlineData(MemoryChoice.HeadOptimizer)]
     [InlineData(MemoryChoice.GradientDType)]
     [InlineData(MemoryChoice.HeadWeights)]
+    [InlineData(MemoryChoice.ResidualLayers)]
     public void Coarser_numbers_learn_as_much(MemoryChoice choice)
     {
         (TrainingStepTests.Run expected, TrainingStepTests.Run actual) = TrainBoth(choice, steps: 30);
@@ -52,7 +53,10 @@ public class ConcessionTests
     [Fact]
     public void Every_concession_frees_memory_of_some_step()
     {
-        TrainingOptions large = Engine.Options(Engine.TinyModel(layers: 8) with { VocabSize = 4000 }, new StepShape(8, 64, 4));
+        TrainingOptions large = Engine.Options(Engine.TinyModel(layers: 8) with { VocabSize = 4000 }, new StepShape(8, 64, 4)) with
+        {
+            Memory = new MemoryOptions { Weights = new WeightFormats(ResidualBits: 4) },
+        };
         var profile = new CpuProfile(threads: 2);
         Assert.Equal(Enum.GetValues<MemoryChoice>().Order(), ConcessionLadder.All.Select(concession => concession.Choice).Order());
 

@@ -14,7 +14,10 @@ public class MemoryPlannerTests
 {
     private static readonly CpuProfile Profile = new(threads: 2);
 
-    private static readonly TrainingOptions Wanted = Engine.Options(Engine.TinyModel(layers: 6), new StepShape(8, 64, 1));
+    private static readonly TrainingOptions Wanted = Engine.Options(Engine.TinyModel(layers: 6), new StepShape(8, 64, 1)) with
+    {
+        Memory = new MemoryOptions { Weights = new WeightFormats(ResidualBits: 4) },
+    };
 
     [Fact]
     public void Without_a_budget_nothing_is_given_up()
@@ -83,6 +86,7 @@ public class MemoryPlannerTests
     [InlineData(MemoryChoice.GradientDType)]
     [InlineData(MemoryChoice.HeadOptimizer)]
     [InlineData(MemoryChoice.HeadWeights)]
+    [InlineData(MemoryChoice.ResidualLayers)]
     public void Pinned_choices_are_never_touched(MemoryChoice pinned)
     {
         long least = Least(pinned);
@@ -125,6 +129,31 @@ public class MemoryPlannerTests
         Assert.Equal(MemorySpace.Device, run.Options.Memory.Boundaries);
         var exception = Assert.Throws<RunFailedException>(() => Plan(new MemoryBudget(MemoryBudget.Unlimited, onlyInputs / 2)));
         Assert.Contains("does not fit --host-budget", exception.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Layer by layer, before gradients and head are rounded, and as many layers keep them as fit.</summary>
+    [Fact]
+    public void Residual_bits_fill_what_is_left()
+    {
+        TrainingOptions all = new MemoryPlanner(Profile, MemoryBudget.None, new HashSet<MemoryChoice>()).Smallest(Wanted).Options with { Memory = Wanted.Memory with { Boundaries = MemorySpace.PinnedHost } };
+        long PerLayer(int layers) => Footprint.Of(new TrainingLayout(
+            all with { Memory = all.Memory with { Weights = all.Memory.Weights with { ResidualLayers = layers } } }, Profile)).DeviceBytes;
+        Assert.Equal(0, new TrainingLayout(Wanted, Profile).Weights.Layers.Count(layer => layer.Matrices.Any(weight => weight.Residuals is null)));
+        Assert.True(PerLayer(6) - PerLayer(5) > 0);
+        var seen = new HashSet<int>();
+        long wanted = Footprint.Of(new TrainingLayout(Wanted, Profile)).DeviceBytes;
+        for (long budget = wanted; budget >= Least(); budget -= (PerLayer(6) - PerLayer(5)) / 2)
+        {
+            PlannedRun run = Plan(new MemoryBudget(budget, MemoryBudget.Unlimited));
+            int layers = run.Options.Memory.Weights.LayersWithResiduals(run.Options.Model);
+            seen.Add(layers);
+            Assert.Equal(layers, run.Layout.Weights.Layers.Count(layer => layer.Matrices.All(weight => weight.Residuals is not null)));
+            Assert.True(
+                layers == 0 || (run.Options.Memory.GradientDType == DType.F32 && run.Options.Memory.Weights.EmbeddingAndHead != WeightFormat.Int8),
+                $"{layers} layers keep residual bits while gradients or head are rounded");
+        }
+
+        Assert.Equal(Enumerable.Range(0, 7), seen.Order());
     }
 
     [Fact]
@@ -172,7 +201,8 @@ public class MemoryPlannerTests
         MemoryChoice.VocabularySlice => options.Memory.VocabularySlice,
         MemoryChoice.GradientDType => options.Memory.GradientDType,
         MemoryChoice.HeadOptimizer => options.Optimizer.EmbeddingAndHeadKind,
-        _ => options.Memory.Weights,
+        MemoryChoice.ResidualLayers => (options.Memory.Weights.ResidualBits, options.Memory.Weights.ResidualLayers),
+        _ => options.Memory.Weights.EmbeddingAndHead,
     };
 
     private static PlannedRun Plan(MemoryBudget budget, params MemoryChoice[] pinned) =>
