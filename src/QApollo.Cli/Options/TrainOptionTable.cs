@@ -67,6 +67,9 @@ internal static class TrainOptionTable
 
     public static OptionSpec<double> Beta2 { get; } = Spec.Real("--beta2", OptimizerGroup, "Decay of the second moment.", 0.999, 0, 0.999999);
 
+    public static OptionSpec<long> Beta2Tokens { get; } = Spec.Long(
+        "--beta2-tokens", OptimizerGroup, "Tokens after which the second moment has forgotten half, whatever the batch; 0 for --beta2.", 0, 0);
+
     public static OptionSpec<double> Epsilon { get; } = Spec.Real("--epsilon", OptimizerGroup, "Added to the root of the second moment.", 1e-6, 1e-12, 1);
 
     public static OptionSpec<int> Rank { get; } = Spec.Int("--rank", OptimizerGroup, "Rank of apollo's projection; apollo-mini's is 1.", 256, 1);
@@ -201,7 +204,7 @@ internal static class TrainOptionTable
     [
         Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
-        Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
+        Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,

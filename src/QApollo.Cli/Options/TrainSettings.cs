@@ -20,10 +20,12 @@ internal static class TrainSettings
         int maxSteps = values.Get(T.MaxSteps);
         int warmup = values.Get(T.WarmupSteps);
         double rate = values.Get(T.LearningRate);
+        var shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum));
+        long halfLife = values.Get(T.Beta2Tokens);
         return new TrainingOptions
         {
             Model = model,
-            Shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum)),
+            Shape = shape,
             Schedule = new LearningRateSchedule(
                 values.Get(T.Schedule), double.IsNaN(rate) ? presetRate : rate, maxSteps, warmup < 0 ? maxSteps / 10 : warmup,
                 values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
@@ -32,7 +34,7 @@ internal static class TrainSettings
                 Kind = values.Get(T.Optimizer),
                 EmbeddingAndHead = values.IsGiven(T.HeadOptimizer) ? values.Get(T.HeadOptimizer) : null,
                 Beta1 = values.Get(T.Beta1),
-                Beta2 = values.Get(T.Beta2),
+                Beta2 = halfLife > 0 ? OptimizerOptions.Beta2Of(halfLife, Math.Max(1, (long)shape.BatchSize * shape.SequenceLength * shape.GradAccum)) : values.Get(T.Beta2),
                 Epsilon = (float)values.Get(T.Epsilon),
                 WeightDecay = (float)values.Get(T.WeightDecay),
                 BiasCorrection = values.Get(T.BiasCorrectionIn),

@@ -67,6 +67,14 @@ public sealed record OptimizerOptions
     /// <summary>Updates between two redraws of a projection.</summary>
     public int UpdateProjectionGap { get; init; } = 200;
 
+    /// <summary>
+    /// The decay of a second moment that forgets half after so many tokens, whatever the batch: b2 = 2^(-tokens per update /
+    /// half-life) (arXiv 2507.07101: held in tokens, it need not be tuned anew for small batches).
+    /// </summary>
+    /// <param name="halfLife">In tokens, above 0.</param>
+    /// <param name="tokensPerUpdate">Above 0.</param>
+    public static double Beta2Of(long halfLife, long tokensPerUpdate) => Math.Pow(0.5, tokensPerUpdate / (double)halfLife);
+
     public OptimizerKind EmbeddingAndHeadKind =>
         EmbeddingAndHead ?? (Kind is OptimizerKind.ApolloMini or OptimizerKind.Apollo ? OptimizerKind.AdamW : Kind);
 }

@@ -16,7 +16,7 @@ public class MemoryReportTests
 {
     private static readonly string[] DeviceCategories =
     [
-        "codes", "scales", "embeddingAndHead", "norms", "optimizer", "gradients", "activations", "boundaries", "logits", "workspace",
+        "codes", "scales", "residuals", "embeddingAndHead", "norms", "optimizer", "gradients", "activations", "boundaries", "logits", "workspace",
         "staging", "packing", "context",
     ];
 

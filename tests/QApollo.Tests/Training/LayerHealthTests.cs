@@ -1,5 +1,6 @@
 using QApollo.Cpu;
 using QApollo.Models;
+using QApollo.Optimizers;
 using QApollo.Quantization;
 using QApollo.Training;
 using Xunit;
@@ -38,7 +39,7 @@ public class LayerHealthTests
         {
             Memory = new MemoryOptions { Weights = formats },
             Quantization = new QuantizationOptions(rounding, regrid),
-            Schedule = new Optimizers.LearningRateSchedule(Optimizers.ScheduleKind.Constant, 0.001, 10),
+            Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.001, 10),
         };
         using CpuDevice device = Engine.Cpu();
         using Trainer trainer = Engine.Trainer(options, device);

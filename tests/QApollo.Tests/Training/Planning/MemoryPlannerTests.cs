@@ -131,29 +131,35 @@ public class MemoryPlannerTests
         Assert.Contains("does not fit --host-budget", exception.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Layer by layer, before gradients and head are rounded, and as many layers keep them as fit.</summary>
+    /// <summary>Layer by layer, and as many layers keep them as fit to the byte.</summary>
     [Fact]
-    public void Residual_bits_fill_what_is_left()
+    public void Residual_bits_fill_what_the_budget_leaves()
     {
-        TrainingOptions all = new MemoryPlanner(Profile, MemoryBudget.None, new HashSet<MemoryChoice>()).Smallest(Wanted).Options with { Memory = Wanted.Memory with { Boundaries = MemorySpace.PinnedHost } };
-        long PerLayer(int layers) => Footprint.Of(new TrainingLayout(
-            all with { Memory = all.Memory with { Weights = all.Memory.Weights with { ResidualLayers = layers } } }, Profile)).DeviceBytes;
-        Assert.Equal(0, new TrainingLayout(Wanted, Profile).Weights.Layers.Count(layer => layer.Matrices.Any(weight => weight.Residuals is null)));
-        Assert.True(PerLayer(6) - PerLayer(5) > 0);
-        var seen = new HashSet<int>();
-        long wanted = Footprint.Of(new TrainingLayout(Wanted, Profile)).DeviceBytes;
-        for (long budget = wanted; budget >= Least(); budget -= (PerLayer(6) - PerLayer(5)) / 2)
+        MemoryChoice[] others = [.. Enum.GetValues<MemoryChoice>().Where(choice => choice != MemoryChoice.ResidualLayers)];
+        for (int layers = 0; layers <= 6; layers++)
         {
-            PlannedRun run = Plan(new MemoryBudget(budget, MemoryBudget.Unlimited));
-            int layers = run.Options.Memory.Weights.LayersWithResiduals(run.Options.Model);
-            seen.Add(layers);
-            Assert.Equal(layers, run.Layout.Weights.Layers.Count(layer => layer.Matrices.All(weight => weight.Residuals is not null)));
-            Assert.True(
-                layers == 0 || (run.Options.Memory.GradientDType == DType.F32 && run.Options.Memory.Weights.EmbeddingAndHead != WeightFormat.Int8),
-                $"{layers} layers keep residual bits while gradients or head are rounded");
+            WeightFormats formats = Wanted.Memory.Weights with { ResidualLayers = layers };
+            long enough = Footprint.Of(new TrainingLayout(Wanted with { Memory = Wanted.Memory with { Weights = formats } }, Profile)).DeviceBytes;
+            foreach ((long budget, int expected) in ((long, int)[])[(enough, layers), (enough - 1, layers - 1)])
+            {
+                if (expected >= 0)
+                {
+                    PlannedRun run = Plan(new MemoryBudget(budget, MemoryBudget.Unlimited), others);
+                    bool[] have = [.. run.Layout.Weights.Layers.Select(layer => layer.Matrices.All(weight => weight.Residuals is not null))];
+                    Assert.Equal([.. Enumerable.Range(0, 6).Select(layer => layer < expected)], have);
+                }
+            }
         }
+    }
 
-        Assert.Equal(Enumerable.Range(0, 7), seen.Order());
+    /// <summary>They go before what rounds gradients and head, after what only moves work.</summary>
+    [Fact]
+    public void Residual_bits_are_the_first_quality_to_go()
+    {
+        MemoryChoice[] order = [.. ConcessionLadder.All.Select(concession => concession.Choice)];
+        int residuals = Array.IndexOf(order, MemoryChoice.ResidualLayers);
+        Assert.Equal([MemoryChoice.GradientDType, MemoryChoice.HeadWeights], order[(residuals + 1)..]);
+        Assert.Equal(MemoryChoice.HeadOptimizer, order[residuals - 1]);
     }
 
     [Fact]
