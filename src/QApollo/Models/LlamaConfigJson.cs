@@ -20,6 +20,10 @@ public static class LlamaConfigJson
         {
             return Parse(RegularFile.ReadAllBytes(path, MaxBytes), path);
         }
+        catch (InvalidFileException exception)
+        {
+            throw new UsageException(exception.Message, exception);
+        }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"{path}: cannot be read: {exception.Message}", exception);
