@@ -1,12 +1,14 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
-using QApollo.Data;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Inference;
 using QApollo.Models;
 using QApollo.Quantization;
+using QApollo.Runs;
 using QApollo.Tests.Training;
 using QApollo.TestSupport;
 using QApollo.Training;

@@ -3,6 +3,7 @@ using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
+using QApollo.Runs;
 using QApollo.Tests.Training;
 using QApollo.TestSupport;
 using QApollo.Training;
