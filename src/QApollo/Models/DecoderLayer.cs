@@ -13,7 +13,9 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     /// <summary>output = layer(input).</summary>
     /// <param name="input">[N, H]: kept.</param>
     /// <param name="output">[N, H].</param>
-    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output) => Forward(device, w, input, output, WholeSequences);
+    /// <param name="documentStarts">I32 [1, N]: attention stays within documents, see <see cref="IDevice.AttentionForward"/>; absent for whole sequences.</param>
+    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output, Tensor documentStarts = default) =>
+        Forward(device, w, input, output, WholeSequences(documentStarts));
 
     /// <summary>As the other one, with keys and values of earlier tokens.</summary>
     /// <param name="context">Its shape has as many queries as <paramref name="input"/> has rows.</param>
@@ -30,9 +32,10 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     /// </summary>
     /// <param name="input">[N, H]: the boundary kept by the forward pass.</param>
     /// <param name="gradient">[N, H]: of the output before, of the input after.</param>
-    public void Backward(IDevice device, LayerWeights w, Tensor input, Tensor gradient, IGradientSink sink)
+    /// <param name="documentStarts">Those of the forward pass.</param>
+    public void Backward(IDevice device, LayerWeights w, Tensor input, Tensor gradient, IGradientSink sink, Tensor documentStarts = default)
     {
-        ForwardToActivated(device, w, input, WholeSequences);
+        ForwardToActivated(device, w, input, WholeSequences(documentStarts));
 
         BackLinear(device, sink, w.Down, gradient, a.Activated, a.ActivatedGradient, accumulate: false);
         device.SwiGluBackward(a.Gate, a.Up, a.ActivatedGradient, a.Gate, a.Up);
@@ -44,8 +47,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         BackLinear(device, sink, w.Output, gradient, a.Attention, a.AttentionGradient, accumulate: false);
         device.AttentionBackward(
             a.Query, a.Key, a.Value, a.Attention, a.LogSumExp, a.AttentionGradient, a.Shape,
-            a.Delta, a.QueryGradient, a.KeyGradient, a.ValueGradient);
-        Rotate(device, a.QueryGradient, a.KeyGradient, firstPosition: 0, inverse: true);
+            a.Delta, a.QueryGradient, a.KeyGradient, a.ValueGradient, documentStarts);
+        Rotate(device, a.QueryGradient, a.KeyGradient, firstPosition: 0, inverse: true, documentStarts);
         Normalize(device, input, w.InputNorm, a.Normed, a.InverseRms);
         BackLinear(device, sink, w.Value, a.ValueGradient, a.Normed, a.NormedGradient, accumulate: false);
         BackLinear(device, sink, w.Key, a.KeyGradient, a.Normed, a.NormedGradient, accumulate: true);
@@ -62,7 +65,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     }
 
     /// <summary>Every token of the micro-batch's sequences is there: nothing comes from a cache.</summary>
-    private AttentionContext WholeSequences => new(a.Key, a.Value, a.Key, a.Value, a.Shape, FirstPosition: 0);
+    private AttentionContext WholeSequences(Tensor documentStarts) =>
+        new(a.Key, a.Value, a.Key, a.Value, a.Shape, FirstPosition: 0, documentStarts);
 
     private void ForwardToActivated(IDevice device, LayerWeights w, Tensor input, in AttentionContext context)
     {
@@ -70,8 +74,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         device.LinearForward(a.Normed, w.Query, a.Query);
         device.LinearForward(a.Normed, w.Key, context.NewKeys);
         device.LinearForward(a.Normed, w.Value, context.NewValues);
-        Rotate(device, a.Query, context.NewKeys, context.FirstPosition, inverse: false);
-        device.AttentionForward(a.Query, context.Keys, context.Values, context.Shape, a.Attention, a.LogSumExp);
+        Rotate(device, a.Query, context.NewKeys, context.FirstPosition, inverse: false, context.DocumentStarts);
+        device.AttentionForward(a.Query, context.Keys, context.Values, context.Shape, a.Attention, a.LogSumExp, context.DocumentStarts);
         device.LinearForward(a.Attention, w.Output, a.Middle, addend: input);
 
         Normalize(device, a.Middle, w.PostAttentionNorm, a.PostNormed, a.PostInverseRms);
@@ -83,9 +87,9 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     private void Normalize(IDevice device, Tensor input, Weight norm, Tensor output, Tensor inverseRms) =>
         device.RmsNormForward(input, norm.Values, (float)config.RmsNormEps, output, inverseRms);
 
-    private void Rotate(IDevice device, Tensor query, Tensor key, int firstPosition, bool inverse)
+    private void Rotate(IDevice device, Tensor query, Tensor key, int firstPosition, bool inverse, Tensor documentStarts)
     {
-        device.RotaryEmbedding(query, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse);
-        device.RotaryEmbedding(key, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse);
+        device.RotaryEmbedding(query, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse, documentStarts);
+        device.RotaryEmbedding(key, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse, documentStarts);
     }
 }
