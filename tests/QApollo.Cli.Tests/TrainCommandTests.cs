@@ -69,10 +69,10 @@ public class TrainCommandTests
         using var tiny = new TinyRun();
         string data = Path.Combine(tiny.Folder, "documents.jsonl");
         File.WriteAllLines(data, Enumerable.Range(0, Documents).Select(i => $"{{\"text\": \"Document {i}{new string('.', i)}\"}}"));
-        string[] more = ["--data", data, "--packing", "masked", "--save-every", "2", "--keep", "0"];
-        QApolloProcess.Run(tiny.Train("whole", 4, more));
-        QApolloProcess.Run(tiny.Train("parts", 4, more));
-        QApolloProcess.Run(tiny.Train("packed", 4, [.. more, "--packing", "packed"]));
+        string[] more = ["--data", data, "--save-every", "2", "--keep", "0", "--packing"];
+        QApolloProcess.Run(tiny.Train("whole", 4, [.. more, "masked"]));
+        QApolloProcess.Run(tiny.Train("parts", 4, [.. more, "masked"]));
+        QApolloProcess.Run(tiny.Train("packed", 4, [.. more, "packed"]));
         Directory.Delete(Path.Combine(tiny.RunFolder("parts"), "step-000004"), recursive: true);
 
         ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("parts"));

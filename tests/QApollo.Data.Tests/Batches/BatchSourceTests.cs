@@ -92,7 +92,7 @@ public sealed class BatchSourceTests
         Assert.Equal(expectedTokens, tokens);
         Assert.Equal(expectedLabels.Select((label, i) => tokens[i] == End ? -100 : label), labels);
         Assert.Equal(3, labels.Count(label => label == -100));
-        Assert.Equal(2, labels.Count(label => label == End));
+        Assert.Equal(3, labels.Count(label => label == End));
     }
 
     [Fact]
