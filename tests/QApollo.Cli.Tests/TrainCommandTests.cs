@@ -68,6 +68,7 @@ public class TrainCommandTests
         const int Documents = 30;
         using var tiny = new TinyRun();
         string data = Path.Combine(tiny.Folder, "documents.jsonl");
+        File.WriteAllText(tiny.TextPath, "Short, so that most sequences hold several documents.");
         File.WriteAllLines(data, Enumerable.Range(0, Documents).Select(i => $"{{\"text\": \"Document {i}{new string('.', i)}\"}}"));
         string[] more = ["--data", data, "--save-every", "2", "--keep", "0", "--packing"];
         QApolloProcess.Run(tiny.Train("whole", 4, [.. more, "masked"]));
