@@ -31,6 +31,8 @@ public abstract class AttentionContract : DeviceContract
         { 2, 130, 2, 1, 80, DocumentCut.BeforeTiles }, { 1, 200, 4, 2, 64, DocumentCut.AfterTiles }, { 3, 129, 3, 3, 16, DocumentCut.Random },
         { 1, 300, 2, 1, 48, DocumentCut.Random }, { 1, 600, 1, 1, 32, DocumentCut.Halves }, { 2, 65, 2, 1, 6, DocumentCut.AfterTiles },
         { 1, 257, 2, 1, 24, DocumentCut.BeforeTiles }, { 1, 520, 1, 1, 16, DocumentCut.AtTiles }, { 2, 96, 6, 2, 112, DocumentCut.Random },
+        { 1, 100, 2, 1, 30, DocumentCut.Random }, { 1, 100, 2, 1, 42, DocumentCut.AtTiles }, { 1, 100, 2, 1, 58, DocumentCut.Random },
+        { 1, 100, 2, 1, 74, DocumentCut.AfterTiles }, { 1, 100, 2, 1, 122, DocumentCut.Random },
     };
 
     [Theory]
