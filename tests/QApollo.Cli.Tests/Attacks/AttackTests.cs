@@ -58,7 +58,7 @@ public class AttackTests(ITestOutputHelper log)
             // Names in run.json are full ones, of the fixture.
             string[] arguments = [.. command.Select(word => File.Exists(Path.Combine(folder, word)) || Directory.Exists(Path.Combine(folder, word)) || IsOutput(word) ? Path.Combine(folder, word) : word)];
             CallResult result = InProcess.Run(arguments);
-            string? fault = Judge(result, folder);
+            string? fault = Judge(command[0], result, folder);
             return (result.ExitCode, fault is null ? null : $"seed {seed}: {file}: {done}: {string.Join(' ', command)}: {fault}\n  {result.Error.ReplaceLineEndings("\n  ")}");
         }
         finally
@@ -69,8 +69,8 @@ public class AttackTests(ITestOutputHelper log)
 
     private static bool IsOutput(string word) => word is "new" or "new.json" or "new-shards";
 
-    private static string? Judge(CallResult result, string folder) =>
-        Verdict.Of(result)
+    private static string? Judge(string command, CallResult result, string folder) =>
+        Verdict.Of(command, result)
         ?? Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories).Where(IsLeftover).Select(path => $"left {Path.GetFileName(path)}").FirstOrDefault();
 
     private static bool IsLeftover(string path) =>
