@@ -1,6 +1,7 @@
 using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
+using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Optimizers;
 using QApollo.Runs;
@@ -30,7 +31,7 @@ public sealed class TrainingRunTests : IDisposable
         using Trainer trainer = Engine.Trainer(options, device);
         var observer = new Observer
         {
-            Step = () => device.Upload(BitConverter.GetBytes(float.PositiveInfinity), ((Devices.Tensor)trainer.Layout.Weights.FinalNorm.Values).ElementRange(0, 1)),
+            Step = () => device.Upload(BitConverter.GetBytes(float.PositiveInfinity), FirstOf(trainer.Layout.Weights.FinalNorm.Values)),
         };
         TrainingRun run = Run(trainer, new Batches(), observer, evaluateEvery: 1);
 
@@ -91,8 +92,19 @@ public sealed class TrainingRunTests : IDisposable
         Assert.EndsWith($"delete {newest} to go on from {folder.File(CheckpointFolder.NameOf(1))}", message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_checkpoint_under_anothers_name_is_refused()
+    {
+        Train(Options(maxSteps: 2), new Batches());
+        Directory.Move(folder.File(CheckpointFolder.NameOf(2)), folder.File(CheckpointFolder.NameOf(3)));
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 3), device);
+        Assert.Contains("after 2 steps", Assert.Throws<InvalidFileException>(Run(trainer, new Batches(), new Observer()).Resume).Message, StringComparison.Ordinal);
+    }
+
     private static TrainingOptions Options(int maxSteps, ScheduleKind kind = ScheduleKind.Cosine) =>
         Engine.Options(Engine.TinyModel(), new StepShape(1, 4, 1)) with { Schedule = new LearningRateSchedule(kind, 0.01, maxSteps) };
+
+    private static Tensor FirstOf(Tensor tensor) => tensor.ElementRange(0, 1);
 
     private void Train(TrainingOptions options, Batches batches, int saveEvery = 0)
     {
