@@ -48,6 +48,11 @@ internal static class TokenizerCommand
             Progress = new ProgressLines(),
         });
         TokenizerJson.Write(path, model);
+        if (source.Skipped > 0)
+        {
+            Console.WriteLine($"note: skipped {source.Skipped} rows without text (first: {source.FirstSkipped}); --strict refuses them");
+        }
+
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.VocabularySize:N0} tokens, written to {path}"));
         return ExitCode.Success;
     }

@@ -15,6 +15,17 @@ internal static class PreparationNotes
         }
     }
 
+    public static IEnumerable<string> Skipped(DatasetManifest manifest)
+    {
+        SourceRecord[] skipped = [.. manifest.Sources.Where(source => source.Skipped > 0)];
+        if (skipped.Length > 0)
+        {
+            long rows = skipped.Sum(source => source.Skipped ?? 0);
+            string others = skipped.Length > 1 ? $"; and in {skipped.Length - 1} more files" : string.Empty;
+            yield return $"skipped {rows} rows without text (first: {skipped[0].Path}, {skipped[0].FirstSkipped}{others}); --strict refuses them";
+        }
+    }
+
     public static IEnumerable<string> FewDocuments(TokenRange train, TokenRange validation)
     {
         yield return $"too few documents to hold out whole ones: validation is the last {Share(train, validation)} of the text";

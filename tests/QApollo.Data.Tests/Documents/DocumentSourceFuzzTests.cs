@@ -93,7 +93,9 @@ public sealed class DocumentSourceFuzzTests : IDisposable
     {
         _folder.Write("a.jsonl", "{\"x\":" + new string('[', 100_000) + "1" + new string(']', 100_000) + ",\"text\":\"a\"}");
 
-        Assert.Throws<InvalidFileException>(() => Read());
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => Read());
+
+        Assert.Contains("none of its 1 rows has text; the first is line 1: broken JSON", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
