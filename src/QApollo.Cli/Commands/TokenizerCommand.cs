@@ -38,7 +38,7 @@ internal static class TokenizerCommand
         // Before the work: a folder that cannot be made is told at once.
         string path = values.Get(Output);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var source = new DocumentSource(Corpus.Find(values.Get(D.Text)), values.Get(D.TextField), values.Get(D.Strict));
+        var source = new DocumentSource(Corpus.Find(MixtureParser.Paths(values.Get(D.Text))), values.Get(D.TextField), values.Get(D.Strict));
         ByteLevelBpe model = BpeTrainer.Train(source.Read(), new BpeTrainerOptions
         {
             VocabularySize = values.Get(VocabularySize),

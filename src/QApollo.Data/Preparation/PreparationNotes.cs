@@ -26,6 +26,24 @@ internal static class PreparationNotes
         }
     }
 
+    /// <param name="takesSplit">The files of validation are the validation data.</param>
+    public static IEnumerable<string> Splits(CorpusSelection selection, bool takesSplit)
+    {
+        if (takesSplit)
+        {
+            yield return $"validation is the data set's own split: {Files(selection.Validation)}";
+        }
+
+        CorpusFile[] leftOut = [.. takesSplit ? [] : selection.Validation, .. selection.LeftOut];
+        if (leftOut.Length > 0)
+        {
+            yield return $"left out of the data set: {Files(leftOut)}; name files to read them";
+        }
+    }
+
+    private static string Files(IReadOnlyList<CorpusFile> files) =>
+        files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more files";
+
     public static IEnumerable<string> FewDocuments(TokenRange train, TokenRange validation)
     {
         yield return $"too few documents to hold out whole ones: validation is the last {Share(train, validation)} of the text";

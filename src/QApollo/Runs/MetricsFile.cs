@@ -50,11 +50,23 @@ public sealed class MetricsFile : IDisposable
         EndLine();
     }
 
-    public void WriteValidation(int step, double loss)
+    /// <param name="sources">Loss of each source of a mixture.</param>
+    public void WriteValidation(int step, double loss, IReadOnlyList<(string Name, double Loss)> sources)
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", step);
         _json.WriteNumber("validationLoss", loss);
+        if (sources.Count > 0)
+        {
+            _json.WriteStartObject("validationLossBySource");
+            foreach ((string name, double sourceLoss) in sources)
+            {
+                _json.WriteNumber(name, sourceLoss);
+            }
+
+            _json.WriteEndObject();
+        }
+
         EndLine();
     }
 
