@@ -80,7 +80,7 @@ public static class MixtureParser
             MixtureSource[] sources = [.. document.RootElement.GetProperty("sources").EnumerateArray().Select(Source)];
             return sources.Length > 0 ? sources : throw new InvalidOperationException();
         }
-        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException)
         {
             throw new UsageException(
                 $"{path}: describes no mixture; that looks like {{\"sources\": [{{\"name\": \"web\", \"data\": \"web/\", \"weight\": 0.7}}, ...]}}", e);
