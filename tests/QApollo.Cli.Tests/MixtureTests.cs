@@ -13,7 +13,7 @@ public sealed class MixtureTests : IDisposable
     [Fact]
     public void A_mixture_resumes_to_the_same_bytes_and_tells_its_sources()
     {
-        string other = Other();
+        string other = Other(documents: 4);
         ProcessResult whole = Train("whole", 9, _tiny.TextPath + "=3", other + "=1", "--save-every", "3", "--keep", "0", "--eval-every", "9");
         Train("parts", 9, _tiny.TextPath + "=3", other + "=1", "--save-every", "3", "--keep", "0", "--eval-every", "9");
         foreach (string later in (string[])["step-000006", "step-000009"])
@@ -79,10 +79,10 @@ public sealed class MixtureTests : IDisposable
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
     }
 
-    private string Other()
+    private string Other(int documents = 20)
     {
         string path = Path.Combine(_tiny.Folder, "other.jsonl");
-        File.WriteAllText(path, string.Concat(Enumerable.Range(0, 20).Select(i => $"{{\"text\":\"another {i} text\"}}\n")));
+        File.WriteAllText(path, string.Concat(Enumerable.Range(0, documents).Select(i => $"{{\"text\":\"another {i} text\"}}\n")));
         return path;
     }
 
