@@ -18,6 +18,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     private CorpusPosition _position = start;
     private long _sourceBytesBefore = files.Take(start.File).Sum(file => file.Length);
     private FileStream? _source;
+    private DateTime _modified;
     private Stream? _content;
     private ParquetRows? _rows;
     private byte[] _rest = [];
@@ -78,6 +79,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         // Plain text is read in large portions, straight into the chunk.
         int bufferSize = File.Compression == FileCompression.Gzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
         _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
+        _modified = System.IO.File.GetLastWriteTimeUtc(File.Path);
         if (File.Format == DocumentFormat.Parquet)
         {
             _rows = new ParquetRows(File, textField, _position.Offset, decoders);
@@ -179,7 +181,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         CorpusFile file = File;
         if (!_rows!.TryTake(out RowBatch batch))
         {
-            CheckLength();
+            CheckUnchanged();
             EndFile();
             return null;
         }
@@ -220,7 +222,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         _position = start with { Offset = start.Offset + taken, Line = start.Line + lines };
         if (atEnd)
         {
-            CheckLength();
+            CheckUnchanged();
             EndFile();
         }
 
@@ -242,9 +244,11 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         return chunk;
     }
 
-    private void CheckLength()
+    private void CheckUnchanged()
     {
-        if (_source!.Length != File.Length || (_content == _source && _source.Position != File.Length))
+        if (_source!.Length != File.Length
+            || (_content == _source && _source.Position != File.Length)
+            || System.IO.File.GetLastWriteTimeUtc(File.Path) != _modified)
         {
             throw new InvalidFileException(File.Path, "the file changed while it was read: run the command again when nothing writes to it");
         }

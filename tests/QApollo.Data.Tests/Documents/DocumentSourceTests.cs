@@ -171,6 +171,27 @@ public sealed class DocumentSourceTests : IDisposable
         Fails("a.jsonl", "none of its first ");
     }
 
+    [Theory]
+    [InlineData("a.jsonl")]
+    [InlineData("a.jsonl.gz")]
+    public void A_file_that_changes_while_it_is_read_is_refused(string name)
+    {
+        string text = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"{{\"text\":\"line {i} of many\"}}\n"));
+        string path = name.EndsWith(".gz", StringComparison.Ordinal) ? _folder.WriteGzip(name, text) : _folder.Write(name, text);
+        using IEnumerator<ReadOnlyMemory<byte>> pieces = new DocumentSource(Corpus.Find([path])).Read().GetEnumerator();
+        Assert.True(pieces.MoveNext());
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddHours(1));
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() =>
+        {
+            while (pieces.MoveNext())
+            {
+            }
+        });
+
+        Assert.Equal($"{path}: the file changed while it was read: run the command again when nothing writes to it", error.Message);
+    }
+
     [Fact]
     public void Line_numbers_count_on_over_chunks()
     {
