@@ -58,7 +58,7 @@ internal static class DataCommand
 
     private static TrainingData Run(PreparationOptions options, ITokenizer tokenizer, LastProgress last, CancellationToken stop)
     {
-        using var view = new PreparationView(Console.Out, !Console.IsOutputRedirected);
+        using var view = new PreparationView(Terminal.Out, !Console.IsOutputRedirected);
         last.Next = view;
         return TrainingData.Prepare(options, tokenizer, WhenExhausted.Repeat, last, stop);
     }

@@ -11,16 +11,21 @@ internal static class DataOptionTable
         "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
     {
         DefaultNote = "the API reference of the .NET SDK on this machine",
+        IsPath = _ => true,
     };
 
     /// <summary>For commands that have nothing to do without text.</summary>
     public static ListSpec Text { get; } = new("--data", Group, "Text to read.", Data.RangeText);
 
     public static ListSpec ValidData { get; } = new(
-        "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data");
+        "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data")
+    {
+        IsPath = _ => true,
+    };
 
-    public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
-        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes");
+    public static OptionSpec<string> Tokenizer { get; } = Spec.Path(
+        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes",
+        isPath: text => text != "bytes");
 
     public static OptionSpec<WhenExhausted> WhenExhausted { get; } = Spec.Choice(
         "--when-exhausted", Group, "What happens when a source of a mixture has been read.", QApollo.Data.WhenExhausted.Repeat,
@@ -32,7 +37,7 @@ internal static class DataOptionTable
 
     public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 and rows without text, instead of replacing and skipping and counting them.");
 
-    public static OptionSpec<string> CacheDir { get; } = Spec.Text(
+    public static OptionSpec<string> CacheDir { get; } = Spec.Path(
         "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");
 
     public static OptionSpec<int> Threads { get; } = Spec.Int("--threads", Group, "CPU threads; 0 for all cores.", 0, 0, 1024);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using QApollo.Data.Parquet;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
@@ -78,7 +79,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     {
         // Plain text is read in large portions, straight into the chunk.
         int bufferSize = File.Compression == FileCompression.Gzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
-        _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
+        _source = RegularFile.OpenRead(File.Path, bufferSize);
         _modified = System.IO.File.GetLastWriteTimeUtc(File.Path);
         if (File.Format == DocumentFormat.Parquet)
         {

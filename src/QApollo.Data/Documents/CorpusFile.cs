@@ -1,3 +1,5 @@
+using QApollo.Files;
+
 namespace QApollo.Data;
 
 /// <summary>How a file holds documents.</summary>
@@ -30,7 +32,7 @@ public enum FileCompression
 
 /// <summary>One file of a corpus.</summary>
 /// <param name="Path">Full path.</param>
-/// <param name="Length">Bytes on disk.</param>
+/// <param name="Length">Bytes on disk; 0 for what is no regular file.</param>
 public sealed record CorpusFile(string Path, DocumentFormat Format, FileCompression Compression, long Length)
 {
     /// <summary>What can be read, for messages.</summary>
@@ -62,7 +64,7 @@ public sealed record CorpusFile(string Path, DocumentFormat Format, FileCompress
             : HasExtension(name, ".xml") ? DocumentFormat.XmlDocumentation
             : HasExtension(name, ".parquet") && compression == FileCompression.None ? DocumentFormat.Parquet
             : null;
-        return format is { } known ? new CorpusFile(path, known, compression, new FileInfo(path).Length) : null;
+        return format is { } known ? new CorpusFile(path, known, compression, RegularFile.LengthOf(path)) : null;
     }
 
     private static bool HasExtension(string name, string extension) => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase);

@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using QApollo.Batches;
 
 namespace QApollo.Data;
@@ -35,6 +37,10 @@ public sealed class MixtureBatchSource : IBatchSource
 
     /// <inheritdoc/>
     public long DataTokens { get; }
+
+    /// <inheritdoc/>
+    public string DataFingerprint => Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(_sources.Select(source => source.DataFingerprint)))).AsSpan(0, 16));
 
     /// <inheritdoc/>
     public string Description { get; }

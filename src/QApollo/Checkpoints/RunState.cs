@@ -21,6 +21,12 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
     /// <summary>What the training data was a mixture of; empty: one source, or the run did not say.</summary>
     public string DataDescription { get; init; } = string.Empty;
 
+    /// <summary>What the training data holds, see <see cref="Batches.IBatchSource.DataFingerprint"/>; empty where the run did not say.</summary>
+    public string DataFingerprint { get; init; } = string.Empty;
+
+    /// <summary>That the schedule gave for the next update; null where the run did not say.</summary>
+    public float? NextLearningRate { get; init; }
+
     /// <summary>Raised when a field changes its meaning; files of a newer version are refused.</summary>
     public const int FormatVersion = 1;
 
@@ -40,6 +46,12 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             if (DataDescription.Length > 0)
             {
                 writer.WriteString("data", DataDescription);
+            }
+
+            writer.WriteString("dataFingerprint", DataFingerprint);
+            if (NextLearningRate is float rate)
+            {
+                writer.WriteNumber("nextLr", rate);
             }
 
             writer.WriteNumber("seed", Seed);
@@ -66,6 +78,8 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
         {
             DataTokens = root.TryGetProperty("dataTokens", out JsonElement tokens) ? tokens.GetInt64() : 0,
             DataDescription = root.TryGetProperty("data", out JsonElement data) ? data.GetString() ?? string.Empty : string.Empty,
+            DataFingerprint = root.TryGetProperty("dataFingerprint", out JsonElement fingerprint) ? fingerprint.GetString() ?? string.Empty : string.Empty,
+            NextLearningRate = root.TryGetProperty("nextLr", out JsonElement rate) ? rate.GetSingle() : null,
         });
     }
 }

@@ -21,7 +21,7 @@ internal static partial class ParquetErrors
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or TypeInitializationException)
         {
             throw new RunFailedException(
-                $"{path}: parquet cannot be read here: the library ParquetSharpNative does not load on this system; convert the file to .jsonl.zst", e);
+                $"{path}: parquet cannot be read here: the library ParquetSharpNative does not load on this system (it belongs beside the program); convert the file to .jsonl.zst", e);
         }
     }
 
