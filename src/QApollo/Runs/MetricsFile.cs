@@ -51,12 +51,12 @@ public sealed class MetricsFile : IDisposable
     }
 
     /// <param name="sources">Loss of each source of a mixture.</param>
-    public void WriteValidation(int step, double loss, IReadOnlyList<(string Name, double Loss)> sources)
+    public void WriteValidation(int step, double loss, IReadOnlyList<(string Name, double Loss)>? sources = null)
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", step);
         WriteReal("validationLoss", loss);
-        if (sources.Count > 0)
+        if (sources is { Count: > 0 })
         {
             _json.WriteStartObject("validationLossBySource");
             foreach ((string name, double sourceLoss) in sources)
