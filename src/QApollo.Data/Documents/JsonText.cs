@@ -18,7 +18,7 @@ internal static class JsonText
         escaped = false;
         bool found = false;
         string names = string.Empty;
-        
+
         // However deep: of the other fields only their ends count.
         var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
