@@ -19,7 +19,7 @@ internal static class JsonText
         bool found = false;
         RowFault? fault = null;
         string names = string.Empty;
-        
+
         // However deep: of the other fields only their ends count.
         var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
