@@ -1,3 +1,5 @@
+using QApollo.Data;
+
 namespace QApollo.Cli.Options;
 
 /// <summary>Options that say which text to use and how to read it; shared by the commands that read text.</summary>
@@ -6,7 +8,7 @@ internal static class DataOptionTable
     public const string Group = "Data";
 
     public static ListSpec Data { get; } = new(
-        "--data", Group, "Text to train on.", "paths: files or folders of .txt, .md, .jsonl or their .gz, or token shards (.bin)")
+        "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
     {
         DefaultNote = "the API reference of the .NET SDK on this machine",
         IsPath = _ => true,
@@ -25,11 +27,15 @@ internal static class DataOptionTable
         "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes",
         isPath: text => text != "bytes");
 
+    public static OptionSpec<WhenExhausted> WhenExhausted { get; } = Spec.Choice(
+        "--when-exhausted", Group, "What happens when a source of a mixture has been read.", QApollo.Data.WhenExhausted.Repeat,
+        ("repeat", QApollo.Data.WhenExhausted.Repeat), ("drop", QApollo.Data.WhenExhausted.Drop), ("stop", QApollo.Data.WhenExhausted.Stop));
+
     public static OptionSpec<double> ValidShare { get; } = Spec.Real("--valid-share", Group, "Share of the documents that is held out.", 0.02, 0, 0.5);
 
-    public static OptionSpec<string> TextField { get; } = Spec.Text("--text-field", Group, "Field of .jsonl that holds the text.", "a name", "text");
+    public static OptionSpec<string> TextField { get; } = Spec.Text("--text-field", Group, "Field of .jsonl, or column of .parquet, that holds the text.", "a name", "text");
 
-    public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 instead of replacing and counting it.");
+    public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 and rows without text, instead of replacing and skipping and counting them.");
 
     public static OptionSpec<string> CacheDir { get; } = Spec.Path(
         "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");

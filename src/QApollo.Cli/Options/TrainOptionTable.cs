@@ -30,8 +30,8 @@ internal static class TrainOptionTable
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
 
     public static OptionSpec<SequenceMode> Packing { get; } = Spec.Choice(
-        "--packing", D.Group, "Documents in a row, or as the papers score: one each, cut and padded.", SequenceMode.Packed,
-        ("packed", SequenceMode.Packed), ("paper", SequenceMode.Paper));
+        "--packing", D.Group, "Documents in a row; or so, but attention and positions within each (no loss on its first token); or as the papers score: one each, cut and padded.",
+        SequenceMode.Packed, ("packed", SequenceMode.Packed), ("masked", SequenceMode.Masked), ("paper", SequenceMode.Paper));
 
     public static OptionSpec<int> BatchSize { get; } = Spec.Int("--batch-size", BatchGroup, "Sequences per micro-batch.", 8, 1);
 
@@ -203,7 +203,7 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,

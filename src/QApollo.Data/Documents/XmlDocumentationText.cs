@@ -72,11 +72,11 @@ internal sealed class XmlDocumentationText
         try
         {
             using FileStream source = RegularFile.OpenRead(file.Path, 1 << 16);
-            using Stream content = file.IsGzip ? new WholeGzipStream(source) : source;
+            using Stream content = DecompressedStream.Open(file, source);
             using var reader = XmlReader.Create(content, Settings);
             return reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";
         }
-        catch (Exception e) when (e is XmlException or InvalidDataException)
+        catch (Exception e) when (e is XmlException or InvalidDataException or InvalidFileException)
         {
             return false;
         }

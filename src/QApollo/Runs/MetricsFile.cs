@@ -50,11 +50,23 @@ public sealed class MetricsFile : IDisposable
         EndLine();
     }
 
-    public void WriteValidation(int step, double loss)
+    /// <param name="sources">Loss of each source of a mixture.</param>
+    public void WriteValidation(int step, double loss, IReadOnlyList<(string Name, double Loss)>? sources = null)
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", step);
         WriteReal("validationLoss", loss);
+        if (sources is { Count: > 0 })
+        {
+            _json.WriteStartObject("validationLossBySource");
+            foreach ((string name, double sourceLoss) in sources)
+            {
+                WriteReal(name, sourceLoss);
+            }
+
+            _json.WriteEndObject();
+        }
+
         EndLine();
     }
 
@@ -118,8 +130,9 @@ public sealed class MetricsFile : IDisposable
                 && step.ValueKind == JsonValueKind.Number
                 && step.TryGetInt32(out int value) ? value : null;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
+            // No JSON, or text in it that is not valid Unicode.
             return null;
         }
     }
