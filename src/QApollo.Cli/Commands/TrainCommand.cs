@@ -182,7 +182,7 @@ internal static class TrainCommand
 
         TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values));
         DeviceChoice? device = Try(() => new DeviceChoice(values));
-        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
+        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens)));
         DataSettings.CheckPaths(values, errors);
         return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));
 

@@ -1,3 +1,5 @@
+using QApollo.Data.Tokenizers;
+
 namespace QApollo.Cli.Options;
 
 /// <summary>Options that say which text to use and how to read it; shared by the commands that read text.</summary>
@@ -19,6 +21,10 @@ internal static class DataOptionTable
 
     public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
         "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes");
+
+    public static OptionSpec<SpecialTokenMode> SpecialTokens { get; } = Spec.Choice(
+        "--special-tokens", Group, "Special tokens written out in a text: text like any other, or those tokens (for data rendered with a template).",
+        SpecialTokenMode.Text, ("text", SpecialTokenMode.Text), ("parse", SpecialTokenMode.Parse));
 
     public static OptionSpec<double> ValidShare { get; } = Spec.Real("--valid-share", Group, "Share of the documents that is held out.", 0.02, 0, 0.5);
 

@@ -181,7 +181,7 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,

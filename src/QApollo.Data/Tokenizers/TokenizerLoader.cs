@@ -13,8 +13,9 @@ public static class TokenizerLoader
     /// <param name="pathOrName">
     /// "bytes"; a tokenizer.json; a SentencePiece .model; or a folder that holds one of them (tokenizer.json first).
     /// </param>
+    /// <param name="specialTokens">What becomes of special tokens that are written out in a text.</param>
     /// <exception cref="UsageException">There is no such file, or it cannot be used; the message says why.</exception>
-    public static ITokenizer Load(string pathOrName)
+    public static ITokenizer Load(string pathOrName, SpecialTokenMode specialTokens = SpecialTokenMode.Text)
     {
         ArgumentNullException.ThrowIfNull(pathOrName);
         if (pathOrName == "bytes")
@@ -30,7 +31,7 @@ public static class TokenizerLoader
 
         try
         {
-            return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName);
+            return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName, specialTokens);
         }
         catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
         {
@@ -57,7 +58,7 @@ public static class TokenizerLoader
         };
     }
 
-    private static ITokenizer Read(string path)
+    private static ITokenizer Read(string path, SpecialTokenMode specialTokens)
     {
         long length = new FileInfo(path).Length;
         if (length > MaxFileBytes)
@@ -69,12 +70,12 @@ public static class TokenizerLoader
         ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
         if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))
         {
-            return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
+            return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)), specialTokens);
         }
 
         return IsTiktoken(content)
             ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
-            : new SentencePieceTokenizer(bytes);
+            : new SentencePieceTokenizer(bytes, specialTokens);
     }
 
     /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
