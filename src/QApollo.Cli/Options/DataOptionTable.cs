@@ -7,6 +7,9 @@ internal static class DataOptionTable
 {
     public const string Group = "Data";
 
+    public static string TokenizerRange { get; } =
+        $"{TokenizerLoader.Names}, or a path: tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one";
+
     public static ListSpec Data { get; } = new(
         "--data", Group, "Text to train on.", "paths: files or folders of .txt, .md, .jsonl or their .gz, or token shards (.bin)")
     {
@@ -20,7 +23,7 @@ internal static class DataOptionTable
         "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data");
 
     public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
-        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes");
+        "--tokenizer", Group, "How text becomes tokens.", TokenizerRange, "bytes");
 
     public static OptionSpec<SpecialTokenMode> SpecialTokens { get; } = Spec.Choice(
         "--special-tokens", Group, "Special tokens written out in a text: text like any other, or those tokens (for data rendered with a template).",

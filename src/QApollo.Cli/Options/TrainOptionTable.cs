@@ -21,6 +21,9 @@ internal static class TrainOptionTable
     public static OptionSpec<string> Model { get; } = Spec.Text(
         "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo");
 
+    public static OptionSpec<int> VocabSize { get; } = Spec.Int(
+        "--vocab-size", ModelGroup, "Rows of a preset's embedding and head; 0 for as many as the tokenizer has ids, rounded up to a multiple of 64.", 0, 0, 1 << 22);
+
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
 
@@ -181,7 +184,7 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, VocabSize, FromScratch, D.Data, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,

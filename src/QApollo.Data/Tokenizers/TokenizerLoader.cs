@@ -1,6 +1,6 @@
-using System.Buffers.Text;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
+using QApollo.Data.Tokenizers.Tiktoken;
 
 namespace QApollo.Data.Tokenizers;
 
@@ -9,9 +9,13 @@ public static class TokenizerLoader
 {
     private const long MaxFileBytes = 1L << 29;
 
+    /// <summary>Those that need no file: "bytes", and the vocabularies that come with the program.</summary>
+    public static string Names { get; } = string.Join(", ", TiktokenEncoding.Names.Prepend("bytes"));
+
     /// <summary>Loads a tokenizer from this machine; nothing is downloaded.</summary>
     /// <param name="pathOrName">
-    /// "bytes"; a tokenizer.json; a SentencePiece .model; or a folder that holds one of them (tokenizer.json first).
+    /// A name in <see cref="Names"/>; a tokenizer.json; a SentencePiece .model; a .tiktoken file (also Llama 3's
+    /// tokenizer.model); or a folder that holds one of them (tokenizer.json first).
     /// </param>
     /// <param name="specialTokens">What becomes of special tokens that are written out in a text.</param>
     /// <exception cref="UsageException">There is no such file, or it cannot be used; the message says why.</exception>
@@ -23,10 +27,15 @@ public static class TokenizerLoader
             return new ByteTokenizer();
         }
 
+        if (TiktokenEncoding.TryFind(pathOrName) is { } encoding)
+        {
+            return TiktokenTokenizer.OfName(encoding, specialTokens);
+        }
+
         if (!Directory.Exists(pathOrName) && !File.Exists(pathOrName))
         {
             throw new UsageException(
-                $"tokenizer {pathOrName}: no such file or folder; give \"bytes\", a tokenizer.json, a SentencePiece .model, or a folder that holds one");
+                $"tokenizer {pathOrName}: no such file or folder; give {Names}, a tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder that holds one");
         }
 
         try
@@ -47,14 +56,14 @@ public static class TokenizerLoader
             return json;
         }
 
-        string[] models = Directory.GetFiles(folder, "*.model");
+        string[] models = [.. Directory.GetFiles(folder, "*.model"), .. Directory.GetFiles(folder, "*.tiktoken")];
         string usual = Path.Combine(folder, "tokenizer.model");
         return models.Length switch
         {
             1 => models[0],
             > 1 when models.Contains(usual) => usual,
-            0 => throw new UsageException("the folder holds neither tokenizer.json nor a .model file"),
-            _ => throw new UsageException($"the folder holds {models.Length} .model files; name the one to use"),
+            0 => throw new UsageException("the folder holds neither tokenizer.json nor a .model or .tiktoken file"),
+            _ => throw new UsageException($"the folder holds {models.Length} .model and .tiktoken files; name the one to use"),
         };
     }
 
@@ -73,18 +82,8 @@ public static class TokenizerLoader
             return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)), specialTokens);
         }
 
-        return IsTiktoken(content)
-            ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
+        return TiktokenRanks.IsFile(content)
+            ? TiktokenTokenizer.OfFile(content, specialTokens)
             : new SentencePieceTokenizer(bytes, specialTokens);
-    }
-
-    /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
-    private static bool IsTiktoken(ReadOnlySpan<byte> content)
-    {
-        int space = content.IndexOf((byte)' ');
-        int end = content.IndexOf((byte)'\n');
-        return space > 0 && end > space
-            && Base64.IsValid(content[..space])
-            && !content[(space + 1)..end].TrimEnd((byte)'\r').ContainsAnyExceptInRange((byte)'0', (byte)'9');
     }
 }
