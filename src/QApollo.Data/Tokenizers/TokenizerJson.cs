@@ -42,10 +42,13 @@ public static class TokenizerJson
     /// <param name="tokens">The bytes of each id.</param>
     /// <param name="merges">Ids of neighbouring tokens, first merged first.</param>
     /// <param name="pattern">How text is cut into words.</param>
-    /// <param name="special">Ids and texts of the special tokens.</param>
+    /// <param name="special">
+    /// Ids and texts of the special tokens. Where they do not follow the others without gaps, they are in the vocabulary too:
+    /// Hugging Face's library numbers added tokens that are not by itself.
+    /// </param>
     /// <param name="ignoreMerges">A word that is a token is that token.</param>
     internal static ReadOnlyMemory<byte> Serialize(
-        IReadOnlyList<byte[]> tokens, IEnumerable<(int Left, int Right)> merges, string pattern, IEnumerable<(int Id, string Text)> special,
+        IReadOnlyList<byte[]> tokens, IEnumerable<(int Left, int Right)> merges, string pattern, IReadOnlyList<(int Id, string Text)> special,
         bool ignoreMerges)
     {
         var output = new ArrayBufferWriter<byte>();
@@ -63,7 +66,8 @@ public static class TokenizerJson
             WritePreTokenizer(json, pattern);
             json.WriteNull("post_processor");
             WriteByteLevel(json, "decoder");
-            WriteModel(json, tokens, merges, ignoreMerges);
+            bool hasGaps = special.Select(token => token.Id).SequenceEqual(Enumerable.Range(tokens.Count, special.Count)) is false;
+            WriteModel(json, tokens, hasGaps ? special : [], merges, ignoreMerges);
             json.WriteEndObject();
         }
 
@@ -127,7 +131,8 @@ public static class TokenizerJson
     }
 
     private static void WriteModel(
-        Utf8JsonWriter json, IReadOnlyList<byte[]> tokens, IEnumerable<(int Left, int Right)> merges, bool ignoreMerges)
+        Utf8JsonWriter json, IReadOnlyList<byte[]> tokens, IEnumerable<(int Id, string Text)> more, IEnumerable<(int Left, int Right)> merges,
+        bool ignoreMerges)
     {
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
@@ -144,6 +149,11 @@ public static class TokenizerJson
         for (int id = 0; id < shown.Length; id++)
         {
             json.WriteNumber(shown[id], id);
+        }
+
+        foreach ((int id, string text) in more)
+        {
+            json.WriteNumber(text, id);
         }
 
         json.WriteEndObject();

@@ -38,7 +38,8 @@ def run_torch(model, optimizer, options):
 
 def run_qapollo(model, optimizer, options):
     with tempfile.TemporaryDirectory() as folder:
-        command = ["dotnet", str(QAPOLLO), "train", "--model", model, "--vocab-size", str(VOCABULARY.get(model, 32_000)), "--optimizer", optimizer, "--max-steps", str(options.steps + 2)]
+        command = ["dotnet", str(QAPOLLO), "train", "--model", model, "--optimizer", optimizer, "--max-steps", str(options.steps + 2)]
+        command += ["--vocab-size", str(VOCABULARY.get(model, 32_000))]
         command += ["--batch-size", str(options.batch_size), "--seq-len", "256", "--threads", str(options.threads)]
         command += ["--data", options.data, "--cache-dir", options.cache, "--eval-every", "0", "--valid-share", "0"]
         command += ["--output-dir", f"{folder}/run"]
