@@ -89,8 +89,7 @@ public class BpeTrainerTests
     [Fact]
     public void The_written_file_gives_the_same_tokenizer_and_loses_nothing()
     {
-        Assert.Equal([599], TokenizerLoader.Load(folder.Path, SpecialTokenMode.Parse).Ids("<|endoftext|>"));
-        Assert.DoesNotContain(599, written.Ids("<|endoftext|>"));
+        using var folder = new TempFolder();
         ByteLevelBpe model = Train([.. RandomDocuments(200)], size: 600);
         TokenizerJson.Write(folder.File("tokenizer.json"), model);
         Assert.Equal(["tokenizer.json"], folder.Names);
@@ -99,7 +98,8 @@ public class BpeTrainerTests
         Assert.Equal(direct.Fingerprint, written.Fingerprint);
         Assert.Equal(600, written.VocabularySize);
         Assert.Equal(599, written.EndOfDocument);
-        Assert.Equal([599], written.Ids(ByteLevelBpe.EndOfDocumentText));
+        Assert.Equal([599], TokenizerLoader.Load(folder.Path, SpecialTokenMode.Parse).Ids(ByteLevelBpe.EndOfDocumentText));
+        Assert.DoesNotContain(599, written.Ids(ByteLevelBpe.EndOfDocumentText));
         var random = new Random(1);
         for (int round = 0; round < 2000; round++)
         {
