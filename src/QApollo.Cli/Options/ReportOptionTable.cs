@@ -10,7 +10,7 @@ internal static class ReportOptionTable
     public static FlagSpec Json { get; } = Spec.Flag("--json", FormatGroup, "Print JSON.", transient: true);
 
     public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
-        "--tokenizer", DataOptionTable.Group, "Whose vocabulary a preset takes.", DataOptionTable.TokenizerRange, null, "none: 32,000 as published");
+        "--tokenizer", DataOptionTable.Group, "Whose vocabulary a preset takes.", DataOptionTable.TokenizerRange, null, "none: the published one");
 
     public static OptionSpec<string> Html { get; } = Spec.Text("--html", FormatGroup, "Also write a page with charts.", "a path", null);
 

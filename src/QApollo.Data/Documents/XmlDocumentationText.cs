@@ -1,6 +1,7 @@
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
@@ -58,7 +59,7 @@ internal static class XmlDocumentationText
     {
         try
         {
-            using FileStream source = File.OpenRead(file.Path);
+            using FileStream source = RegularFile.OpenRead(file.Path, 1 << 16);
             using Stream content = file.IsGzip ? new WholeGzipStream(source) : source;
             using var reader = XmlReader.Create(content, Settings);
             return IsAtDocumentation(reader);

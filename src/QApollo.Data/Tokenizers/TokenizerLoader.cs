@@ -1,6 +1,7 @@
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
 using QApollo.Data.Tokenizers.Tiktoken;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
 
@@ -11,6 +12,9 @@ public static class TokenizerLoader
 
     /// <summary>Those that need no file: "bytes", and the vocabularies that come with the program.</summary>
     public static string Names { get; } = string.Join(", ", TiktokenEncoding.Names.Prepend("bytes"));
+
+    /// <summary>Whether it is one of <see cref="Names"/> and no path.</summary>
+    public static bool IsName(string pathOrName) => pathOrName == "bytes" || TiktokenEncoding.TryFind(pathOrName) is not null;
 
     /// <summary>Loads a tokenizer from this machine; nothing is downloaded.</summary>
     /// <param name="pathOrName">
@@ -42,7 +46,7 @@ public static class TokenizerLoader
         {
             return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName, specialTokens);
         }
-        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"tokenizer {pathOrName}: {error.Message}", error);
         }
@@ -75,7 +79,7 @@ public static class TokenizerLoader
             throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
         }
 
-        byte[] bytes = File.ReadAllBytes(path);
+        byte[] bytes = RegularFile.ReadAllBytes(path, MaxFileBytes);
         ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
         if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))
         {
