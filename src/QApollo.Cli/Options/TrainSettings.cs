@@ -1,4 +1,5 @@
 using QApollo.Checkpoints;
+using QApollo.Data;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -13,7 +14,7 @@ internal static class TrainSettings
 {
     private const double DefaultLearningRate = 0.01;
 
-    /// <param name="tokenizer">Whose vocabulary a preset takes; null for the published one.</param>
+    /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
     /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
     public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer)
     {
@@ -54,6 +55,7 @@ internal static class TrainSettings
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
             },
             Seed = (ulong)values.Get(T.Seed),
+            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? (tokenizer?.EndOfDocument ?? 0) : null,
             SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
         };
     }
