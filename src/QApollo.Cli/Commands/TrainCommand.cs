@@ -39,16 +39,11 @@ internal static class TrainCommand
         PlannedRun planned = BudgetSettings.Resolve(values, wanted, deviceChoice);
         TrainingOptions options = planned.Options;
         values.Set(T.LearningRate, options.Schedule.Peak);
+        TrainSettings.RecordVocabulary(values, options.Model);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
         RequireFresh(directory, resume);
-        if (tokenizer.VocabularySize > options.Model.VocabSize)
-        {
-            throw new UsageException(
-                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
-        }
-
         using ModelFolder? initial = resume ? null : TrainSettings.OpenInitialWeights(values);
         using IDevice device = deviceChoice.Open();
         TrainingLayout layout = planned.Layout;
@@ -66,6 +61,7 @@ internal static class TrainCommand
         TextWriter notes = Notes(values);
         Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
+        notes.WriteLine($"vocabulary: {options.Model.VocabSize:N0} rows for the {tokenizer.VocabularySize:N0} ids of {tokenizer.Description}");
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         notes.WriteLine($"device: {deviceChoice.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
@@ -188,6 +184,7 @@ internal static class TrainCommand
             if (directory is not null && File.Exists(RunFile(directory)))
             {
                 values.MergeJson(RunFile(directory), errors);
+                TrainSettings.ReadVocabulary(values, directory);
             }
             else
             {
@@ -196,8 +193,8 @@ internal static class TrainCommand
             }
         }
 
-        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
-        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values, tokenizer?.EndOfDocument ?? 0));
+        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens)));
+        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values, tokenizer));
         DeviceChoice? device = Try(() => new DeviceChoice(values));
         DataSettings.CheckPaths(values, errors);
         return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));

@@ -29,8 +29,10 @@ internal static class ModelSettings
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
-        string name = values.GetText(M.Tokenizer) ?? RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
-        ITokenizer tokenizer = TokenizerLoader.Load(name);
+        OptionValues? run = RunOptions(folder);
+        string name = values.GetText(M.Tokenizer) ?? run?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
+        SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
+        ITokenizer tokenizer = TokenizerLoader.Load(name, special);
         if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
             throw new UsageException($"--tokenizer: {folder.Path} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
