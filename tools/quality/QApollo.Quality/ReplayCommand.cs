@@ -3,9 +3,9 @@ using System.Globalization;
 using QApollo.Batches;
 using QApollo.Cpu;
 using QApollo.Data;
+using QApollo.Data.Tokenizers;
 using QApollo.Models;
 using QApollo.Optimizers;
-using QApollo.Data.Tokenizers;
 using QApollo.Training;
 
 namespace QApollo.Quality;
