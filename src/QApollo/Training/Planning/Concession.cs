@@ -12,8 +12,8 @@ public sealed record Concession(MemoryChoice Choice, string Name, string Cost, F
 
 /// <summary>
 /// The concessions in the order in which they cost quality and speed the least: first those that only move or repeat
-/// work, then those that round more: head moments, which lose nothing that could be measured; then residual bits, a layer at
-/// a time; then gradients and the head itself.
+/// work, then those that round more: the head's moments; residual bits, a layer at a time, the last layer
+/// first (docs/residual-bits.md); gradients; the head itself.
 /// </summary>
 public static class ConcessionLadder
 {
