@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using QApollo.Batches;
 using QApollo.Cpu;
 using QApollo.Data;
 using QApollo.Data.Tokenizers;

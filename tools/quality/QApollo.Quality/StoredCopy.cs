@@ -1,6 +1,5 @@
 using QApollo.Devices;
 using QApollo.Models;
-using QApollo.Quantization;
 
 namespace QApollo.Quality;
 
