@@ -66,15 +66,16 @@ public static class TokenizerLoader
         }
 
         byte[] bytes = File.ReadAllBytes(path);
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
         if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))
         {
-            return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
+            return TokenizerJsonReader.Read(bytes, folder);
         }
 
         return IsTiktoken(content)
             ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
-            : new SentencePieceTokenizer(bytes);
+            : new SentencePieceTokenizer(bytes, folder);
     }
 
     /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
