@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
 
@@ -32,7 +33,7 @@ public static class TokenizerLoader
         {
             return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName);
         }
-        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"tokenizer {pathOrName}: {error.Message}", error);
         }
@@ -65,7 +66,7 @@ public static class TokenizerLoader
             throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
         }
 
-        byte[] bytes = File.ReadAllBytes(path);
+        byte[] bytes = RegularFile.ReadAllBytes(path, MaxFileBytes);
         string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
         if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))

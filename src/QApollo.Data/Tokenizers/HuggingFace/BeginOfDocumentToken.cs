@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers.HuggingFace;
 
@@ -9,6 +10,7 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 internal static class BeginOfDocumentToken
 {
     private const string ConfigFile = "tokenizer_config.json";
+    private const long MaxBytes = 16L << 20;
 
     /// <param name="postProcessor">Of tokenizer.json; null for none.</param>
     /// <param name="folder">Where tokenizer_config.json may lie; null without one.</param>
@@ -96,7 +98,7 @@ internal static class BeginOfDocumentToken
 
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
+            return JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
         }
         catch (JsonException error)
         {
