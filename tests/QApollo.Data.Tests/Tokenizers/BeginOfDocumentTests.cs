@@ -49,6 +49,17 @@ public class BeginOfDocumentTests
     }
 
     [Theory]
+    [InlineData("\"post_processor\": 5,", "a component must be an object, not 5")]
+    [InlineData("\"post_processor\": {\"type\": \"RobertaProcessing\", \"cls\": []},", "\"cls\" must be a whole number")]
+    [InlineData("\"post_processor\": {\"type\": \"RobertaProcessing\", \"cls\": [\"<s>\", 5]},", "start token has id 5, but there are 5 ids")]
+    [InlineData("\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"<s>\"}}], \"special_tokens\": {}},", "\"<s>\" is missing")]
+    public void A_broken_post_processor_is_named(string processor, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains(expected, Assert.Throws<UsageException>(() => Load(folder, processor, null)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(null, null)]
     [InlineData("""{"tokenizer_class": "LlamaTokenizer"}""", 1)]
     [InlineData("""{"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "add_bos_token": true}""", 1)]
