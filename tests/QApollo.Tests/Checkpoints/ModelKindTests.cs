@@ -141,7 +141,10 @@ public class ModelKindTests
         using CpuDevice device = Engine.Cpu();
         var inference = new InferenceOptions
         {
-            Model = folder.Config, Weights = formats, BatchSize = options.Shape.BatchSize, SequenceLength = options.Shape.SequenceLength,
+            Model = folder.Config,
+            Weights = formats,
+            BatchSize = options.Shape.BatchSize,
+            SequenceLength = options.Shape.SequenceLength,
         };
         using var model = new InferenceModel(folder, inference, device);
         return model.Layout.Scoring!.LossSum(device, tokens, labels) / labels.Count(label => label >= 0);
