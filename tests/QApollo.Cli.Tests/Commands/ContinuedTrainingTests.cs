@@ -67,7 +67,7 @@ public sealed class ContinuedTrainingTests : IDisposable
         File.Delete(Path.Combine(ModelFolderPath, "tokenizer.json"));
         ProcessResult bare = Train("run", "--max-steps", "1");
         Assert.Equal(2, bare.ExitCode);
-        Assert.Contains("holds neither tokenizer.json nor a .model file", bare.Error, StringComparison.Ordinal);
+        Assert.Contains("the folder holds neither tokenizer.json", bare.Error, StringComparison.Ordinal);
 
         File.Move(Path.Combine(ModelFolderPath, "model.safetensors"), Path.Combine(ModelFolderPath, "pytorch_model.bin"));
         ProcessResult pickled = Train("run", "--max-steps", "1");
