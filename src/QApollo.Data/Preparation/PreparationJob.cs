@@ -1,12 +1,11 @@
 using System.Diagnostics;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
 /// <summary>Makes one dataset's shards. Holds the folder's lock, so that two processes never write the same dataset.</summary>
 internal sealed class PreparationJob : IDisposable
 {
-    private const string LockName = "lock";
-
     private readonly string _folder;
     private readonly string _key;
     private readonly IReadOnlyList<CorpusFile> _files;
@@ -14,7 +13,7 @@ internal sealed class PreparationJob : IDisposable
     private readonly ITokenizer _tokenizer;
     private readonly PreparationOptions _options;
     private readonly ProgressReport _report;
-    private readonly FileStream _lock;
+    private readonly FolderLock _lock;
     private readonly Dictionary<int, Replacements> _replaced = [];
     private PreparationState _state;
     private TokenShardWriter? _train;
@@ -38,7 +37,7 @@ internal sealed class PreparationJob : IDisposable
         _tokenizer = tokenizer;
         _options = options;
         _report = report;
-        _lock = Lock(folder);
+        _lock = FolderLock.Take(folder, "preparing data");
         _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
         if (_state.Key != key)
         {
@@ -84,24 +83,6 @@ internal sealed class PreparationJob : IDisposable
         _train?.Dispose();
         _heldOut?.Dispose();
         _lock.Dispose();
-    }
-
-    private static FileStream Lock(string folder)
-    {
-        string path = Path.Combine(folder, LockName);
-        try
-        {
-            Directory.CreateDirectory(folder);
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            throw new RunFailedException($"{folder}: another process is preparing this data: wait until it is done");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new RunFailedException($"{folder}: cannot be written: {e.Message}", e);
-        }
     }
 
     private void OpenWriters()
@@ -230,7 +211,8 @@ internal sealed class PreparationJob : IDisposable
 
     private void Discard()
     {
-        Dispose();
+        _train?.Dispose();
+        _heldOut?.Dispose();
         foreach (string pattern in (string[])["train-*.bin*", "validation-*.bin*", PreparationState.FileName])
         {
             foreach (string file in Directory.EnumerateFiles(_folder, pattern))
@@ -239,7 +221,8 @@ internal sealed class PreparationJob : IDisposable
             }
         }
 
-        if (!Directory.EnumerateFileSystemEntries(_folder).Any())
+        _lock.Dispose();
+        if (Directory.Exists(_folder) && !Directory.EnumerateFileSystemEntries(_folder).Any())
         {
             Directory.Delete(_folder);
         }
