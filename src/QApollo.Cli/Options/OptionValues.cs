@@ -96,16 +96,20 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         writer.WriteEndObject();
     }
 
-    /// <summary>The option with the value in force, as it would be typed, for the start-up echo; null when there is none.</summary>
+    /// <summary>The option with the value in force, as it would be typed; null when there is none.</summary>
     public string? Typed(OptionSpec spec) => Resolved(spec) switch
     {
-        null or false or double.NaN => null,
-        true => spec.Name,
-        string[] list => list.Length == 0 ? null : $"{spec.Name} {string.Join(' ', list.Select(Quoted))}",
-        object value => spec.Format(value) is { Length: > 0 } text ? $"{spec.Name} {Quoted(text)}" : null,
+        null => null,
+        bool flag when spec.IsFlag => flag ? spec.Name : null,
+        string[] list => string.Join(' ', list.Any(UnknownWords.IsOption) ? list.Select(item => Word(spec, item)) : list.Select(ShellWord.Quote).Prepend(spec.Name)),
+        object value => Word(spec, spec.Format(value)),
     };
 
-    private static string Quoted(string text) => text.Length == 0 || text.Any(char.IsWhiteSpace) ? $"\"{text}\"" : text;
+    /// <summary>Whether the value in force is another one than without any option.</summary>
+    public bool IsChanged(OptionSpec spec) => Resolved(spec) is { } value && !value.Equals(spec.DefaultValue);
+
+    /// <summary>A value that begins with dashes needs the equals sign.</summary>
+    private static string Word(OptionSpec spec, string text) => $"{spec.Name}{(UnknownWords.IsOption(text) ? '=' : ' ')}{ShellWord.Quote(text)}";
 
     private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;
 
