@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
 
@@ -49,7 +50,8 @@ public static class TokenizerLoader
         Directory.Exists(folder) && (File.Exists(Path.Combine(folder, JsonName)) || Directory.EnumerateFiles(folder, "*.model").Any());
 
     /// <summary>The files that a tokenizer is read from, and the names by which a folder with copies of them is that tokenizer; none for "bytes".</summary>
-    /// <exception cref="UsageException">There is no such file.</exception>
+    /// <exception cref="UsageException">The folder holds none.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static IReadOnlyList<(string Path, string Name)> FilesOf(string pathOrName)
     {
         ArgumentNullException.ThrowIfNull(pathOrName);
@@ -60,7 +62,7 @@ public static class TokenizerLoader
 
         string main = Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName;
         string folder = Path.GetDirectoryName(Path.GetFullPath(main))!;
-        string name = Path.GetExtension(main).Equals(".model", StringComparison.OrdinalIgnoreCase) ? ModelName : JsonName;
+        string name = IsJson(main, RegularFile.ReadAllBytes(main, MaxFileBytes)) ? JsonName : ModelName;
 
         // The file that makes it a tokenizer comes last: a copy that was cut short is none.
         return [.. Companions.Select(file => (Path.Combine(folder, file), file)).Where(file => File.Exists(file.Item1)), (main, name)];
@@ -85,6 +87,8 @@ public static class TokenizerLoader
         };
     }
 
+    private static ReadOnlySpan<byte> Blanks => " \t\r\n\uFEFF"u8;
+
     private static ITokenizer Read(string path)
     {
         long length = new FileInfo(path).Length;
@@ -93,17 +97,19 @@ public static class TokenizerLoader
             throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
         }
 
-        byte[] bytes = File.ReadAllBytes(path);
-        ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
-        if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))
+        byte[] bytes = RegularFile.ReadAllBytes(path, MaxFileBytes);
+        if (IsJson(path, bytes))
         {
             return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
         }
 
-        return IsTiktoken(content)
+        return IsTiktoken(bytes.AsSpan().TrimStart(Blanks))
             ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
             : new SentencePieceTokenizer(bytes);
     }
+
+    private static bool IsJson(string path, ReadOnlySpan<byte> content) =>
+        content.TrimStart(Blanks).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
     private static bool IsTiktoken(ReadOnlySpan<byte> content)

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace QApollo.Files;
 
 /// <summary>
-/// Keeps a folder to one process: a file that is open to nobody else, and beside it a record of who holds it. The operating
-/// system closes the file with its process, so that a killed one is no obstacle.
+/// Keeps a folder to one process: a file that is open to nobody else, and beside it a record of who holds it. One that a
+/// killed process left behind is no obstacle.
 /// </summary>
 public sealed class FolderLock : IDisposable
 {
@@ -13,23 +13,24 @@ public sealed class FolderLock : IDisposable
     private const string HolderFile = "lock.json";
 
     private readonly string _folder;
-    private readonly FileStream _file;
+    private readonly FileLock _lock;
     private readonly bool _madeFolder;
     private bool _isReleased;
 
-    private FolderLock(string folder, FileStream file, bool madeFolder) => (_folder, _file, _madeFolder) = (folder, file, madeFolder);
+    private FolderLock(string folder, FileLock taken, bool madeFolder) => (_folder, _lock, _madeFolder) = (folder, taken, madeFolder);
 
     /// <summary>Takes the folder, which is made where there is none; one that nothing was put into is removed again at the end.</summary>
     /// <param name="work">What the holder does there, for the message to others: "training".</param>
     /// <exception cref="RunFailedException">Another process has it (the message says which, where, and since when), or it cannot be written.</exception>
     public static FolderLock Take(string folder, string work)
     {
-        string path = Path.Combine(folder, LockFile);
         bool isNew = !Directory.Exists(folder);
         try
         {
             Directory.CreateDirectory(folder);
-            var taken = new FolderLock(folder, Open(path), isNew);
+            FileLock held = FileLock.TryTake(Path.Combine(folder, LockFile))
+                ?? throw new RunFailedException($"{folder}: {Holder(folder)} is at work there: wait until it has ended, or name another folder");
+            var taken = new FolderLock(folder, held, isNew);
             try
             {
                 taken.WriteHolder(work);
@@ -40,10 +41,6 @@ public sealed class FolderLock : IDisposable
                 taken.Dispose();
                 throw;
             }
-        }
-        catch (IOException) when (File.Exists(path) && IsHeld(path))
-        {
-            throw new RunFailedException($"{folder}: {Holder(folder)} is at work there: wait until it has ended, or name another folder");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -62,20 +59,7 @@ public sealed class FolderLock : IDisposable
         try
         {
             File.Delete(Path.Combine(_folder, HolderFile));
-            if (!OperatingSystem.IsWindows())
-            {
-                // Before the file is closed: afterwards the name may be another holder's.
-                File.Delete(Path.Combine(_folder, LockFile));
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // What stays names a process that is gone, and is written over by the next one.
-        }
-
-        _file.Dispose();
-        try
-        {
+            _lock.Dispose();
             if (_madeFolder && !Directory.EnumerateFileSystemEntries(_folder).Any())
             {
                 Directory.Delete(_folder);
@@ -83,55 +67,11 @@ public sealed class FolderLock : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // An empty folder stays.
+            // What stays names a process that is gone, and is written over by the next one.
         }
-    }
-
-    private static FileStream Open(string path)
-    {
-        while (true)
+        finally
         {
-            if (new FileInfo(path).LinkTarget is { } target)
-            {
-                throw new IOException($"{path} is a link to {target}; delete it");
-            }
-
-            var file = new FileStream(
-                path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0,
-                OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
-            if (OperatingSystem.IsWindows() || IsNamed(file, path))
-            {
-                return file;
-            }
-
-            file.Dispose();
-        }
-    }
-
-    /// <summary>
-    /// Elsewhere than on Windows a name can be deleted while the file is open: what was opened here may be the file of a holder
-    /// that has just ended. The name then stands for no file, or for one without this length.
-    /// </summary>
-    private static bool IsNamed(FileStream file, string path)
-    {
-        file.SetLength(Random.Shared.Next(1, 1 << 20));
-        return new FileInfo(path) is { Exists: true } named && named.Length == file.Length;
-    }
-
-    private static bool IsHeld(string path)
-    {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-            return false;
-        }
-        catch (FileNotFoundException)
-        {
-            return false;
-        }
-        catch (IOException)
-        {
-            return true;
+            _lock.Dispose();
         }
     }
 
