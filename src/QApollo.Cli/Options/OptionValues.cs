@@ -98,6 +98,15 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
     /// <summary>Whether the value in force is another one than without any option.</summary>
     public bool IsChanged(OptionSpec spec) => Resolved(spec) is { } value && !value.Equals(spec.DefaultValue);
 
+    /// <summary>The value in force alone, paths in full; "its default" where there is none.</summary>
+    public string Shown(OptionSpec spec) => Resolved(spec) switch
+    {
+        null => "its default",
+        bool flag => flag ? "on" : "off",
+        string[] list => string.Join(' ', list.Select(item => Full(spec, item))),
+        object value => Full(spec, spec.Format(value)),
+    };
+
     /// <summary>A value that begins with dashes needs the equals sign.</summary>
     private static string Word(OptionSpec spec, string text) => $"{spec.Name}{(UnknownWords.IsOption(text) ? '=' : ' ')}{ShellWord.Quote(text)}";
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QApollo.Checkpoints;
 using QApollo.Data.Tokenizers;
 using QApollo.Files;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -64,7 +65,7 @@ internal static class RunFile
     /// <exception cref="UsageException">The folder holds a run, or files that a run would write over.</exception>
     public static void RequireFresh(string directory)
     {
-        if (Checkpoints.CheckpointFolder.List(directory).Count > 0)
+        if (CheckpointFolder.List(directory).Count > 0)
         {
             throw new UsageException($"--output-dir: {directory} holds a run already; add --resume to go on with it, or name another folder");
         }
@@ -86,20 +87,22 @@ internal static class RunFile
 
     private static void CopyTokenizer(string tokenizer, string directory)
     {
-        string folder = Path.Combine(directory, TokenizerFolder);
-        if (Path.GetFullPath(tokenizer) == Path.GetFullPath(folder))
-        {
-            return;
-        }
-
+        string folder = Path.Combine(Path.GetFullPath(directory), TokenizerFolder);
         try
         {
+            (string Path, string Name)[] files = [.. TokenizerLoader.FilesOf(tokenizer)];
+            if (files.Any(file => Path.GetDirectoryName(Path.GetFullPath(file.Path)) == folder))
+            {
+                // It is the copy.
+                return;
+            }
+
             if (Directory.Exists(folder))
             {
                 Directory.Delete(folder, recursive: true);
             }
 
-            foreach ((string path, string name) in TokenizerLoader.FilesOf(tokenizer))
+            foreach ((string path, string name) in files)
             {
                 Directory.CreateDirectory(folder);
                 PendingFile.WriteAll(Path.Combine(folder, name), File.ReadAllBytes(path));
