@@ -29,7 +29,7 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        TrainRequest request = TrainRequest.Read(commandLine, parsed);
+        using TrainRequest request = TrainRequest.Read(commandLine, parsed);
         (OptionValues values, ITokenizer tokenizer) = (request.Values, request.Tokenizer);
 
         // A resumed run goes on where it began: another device would round otherwise.
@@ -48,7 +48,7 @@ internal static class TrainCommand
                 $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
         }
 
-        using FolderLock held = FolderLock.Take(directory, RunOptions.Work);
+        using FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);
         if (!resume)
         {
             RunFile.RequireFresh(directory);
