@@ -82,7 +82,6 @@ public class SignalTests
         Assert.True(trained.ExitCode == 0, trained.Error);
         string[] arguments = ["generate", "--checkpoint", tiny.RunFolder("run"), "--prompt", "L", "--max-tokens", "100000", "--threads", "1", "--temperature", "0"];
         using Process process = QApolloProcess.Start(tiny.Folder, arguments, out var output, out var error);
-        process.StandardInput.Close();
         WaitFor(process, () => output.Length > 0);
         Send($"kill -{signal} {process.Id}");
         Assert.True(process.WaitForExit(Limit));

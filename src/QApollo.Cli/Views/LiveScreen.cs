@@ -33,7 +33,7 @@ internal static class LiveScreen
     /// <summary>Below this, fields are not aligned.</summary>
     private const int NarrowColumns = 36;
     private const int AxisColumns = 8;
-    private const int CurveRank = 7;
+    private const int CurveRank = 6;
 
 
     /// <param name="width">Columns of the terminal.</param>
@@ -51,7 +51,7 @@ internal static class LiveScreen
             (2, fields[..1]),
             (5, fields[1..]),
             (CurveRank, [.. Curve(run, width, unicode)]),
-            (6, [.. Sample(run, width)]),
+            (7, [.. Sample(run, width)]),
             (3, [.. run.Warnings.Select(warning => Line("warning: " + warning, width, LineStyle.Alarm))]),
         ];
         int[] counts = new int[sections.Length];

@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using QApollo.Training;
 using Spectre.Console;
@@ -34,7 +37,7 @@ internal sealed class LiveView : IRunView
         if (!OperatingSystem.IsWindows())
         {
             // Ctrl+Z: the shell gets its own screen back, as long as this process sleeps.
-            _suspensions.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ => Try(_screen.Suspend)));
+            _suspensions.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, Sleep));
             _suspensions.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => _screen.Resume()));
         }
 
@@ -78,6 +81,21 @@ internal sealed class LiveView : IRunView
         catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException)
         {
             return false;
+        }
+    }
+
+    /// <summary>The runtime leaves out what the system does at this signal once somebody listens to it.</summary>
+    private void Sleep(PosixSignalContext context)
+    {
+        Try(_screen.Suspend);
+        try
+        {
+            using var stop = Process.Start("kill", ["-STOP", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        }
+        catch (Win32Exception)
+        {
+            // There is no such program: the run goes on, and so does its view.
+            _screen.Resume();
         }
     }
 
