@@ -72,7 +72,7 @@ internal sealed class HashCache(string folder)
             byte[] json = RegularFile.ReadAllBytes(Path.Combine(folder, FileName), MaxBytes);
             return JsonSerializer.Deserialize(json, DataJson.Default.HashCacheContent) is { Version: CurrentVersion } content ? content.Files : [];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception e) when (e is RunFailedException or IOException or UnauthorizedAccessException or JsonException)
         {
             return [];
         }

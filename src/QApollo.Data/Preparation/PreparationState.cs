@@ -43,7 +43,7 @@ internal sealed record PreparationState(
                 ? state
                 : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception e) when (e is RunFailedException or IOException or UnauthorizedAccessException or JsonException)
         {
             return null;
         }

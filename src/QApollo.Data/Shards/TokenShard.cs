@@ -19,11 +19,6 @@ internal sealed class TokenShard : IDisposable
         Path = path;
         try
         {
-            if (File.Exists(path) && RegularFile.LengthOf(path) == 0)
-            {
-                throw new InvalidFileException(path, "not a token shard in llm.c's format: it is empty, or no regular file");
-            }
-
             _file = RegularFile.OpenHandle(path);
             try
             {

@@ -39,7 +39,7 @@ public static class TokenizerLoader
         {
             return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName);
         }
-        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"tokenizer {pathOrName}: {error.Message}", error);
         }

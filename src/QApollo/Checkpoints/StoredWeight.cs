@@ -35,7 +35,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     public void Check()
     {
         if (values.DType is not (SafetensorsDType.U8 or SafetensorsDType.F32 or SafetensorsDType.F16 or SafetensorsDType.BF16)
-            || (values.DType == SafetensorsDType.U8 && parameter.IsNorm))
+            || (values.DType == SafetensorsDType.U8 && parameter.IsVector))
         {
             throw new InvalidFileException(reader.Path, $"holds {values}; weights are F32, F16, BF16, or INT8 groups");
         }
@@ -134,7 +134,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     /// <summary>Vectors have one dimension, as Hugging Face stores them.</summary>
     private void Require(SafetensorsEntry entry, SafetensorsDType dtype, int columns)
     {
-        long[] shape = parameter.IsNorm || (parameter.Rows == 1 && entry.Shape.Count == 1) ? [columns] : [parameter.Rows, columns];
+        long[] shape = parameter.IsVector || (parameter.Rows == 1 && entry.Shape.Count == 1) ? [columns] : [parameter.Rows, columns];
         if (entry.DType != dtype || !entry.Shape.SequenceEqual(shape))
         {
             throw new InvalidFileException(

@@ -21,7 +21,8 @@ public static class RegularFile
     }
 
     /// <summary>Opens for reading, from one end to the other or anywhere.</summary>
-    /// <exception cref="IOException">It is empty, a pipe, a device or a folder; or it cannot be opened.</exception>
+    /// <exception cref="InvalidFileException">It is empty, a pipe, a device or a folder.</exception>
+    /// <exception cref="IOException">It cannot be opened.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static FileStream OpenRead(string path, int bufferSize = 0, FileOptions options = FileOptions.SequentialScan)
     {
@@ -39,19 +40,20 @@ public static class RegularFile
 
     /// <summary>Reads a small file.</summary>
     /// <param name="maxBytes">More are not read into memory.</param>
-    /// <exception cref="IOException">It is empty, longer, a pipe, a device or a folder; or it cannot be read.</exception>
+    /// <exception cref="InvalidFileException">It is empty, longer, a pipe, a device or a folder.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static byte[] ReadAllBytes(string path, long maxBytes)
     {
         using FileStream file = OpenRead(path);
         if (file.Length > maxBytes)
         {
-            throw new IOException($"it has {file.Length} bytes; at most {maxBytes} are read");
+            throw new InvalidFileException(path, $"has {file.Length} bytes; at most {maxBytes} are read");
         }
 
         var bytes = new byte[file.Length];
         int count = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return count == bytes.Length ? bytes : throw new IOException("it became shorter while it was read");
+        return count == bytes.Length ? bytes : throw new InvalidFileException(path, "became shorter while it was read");
     }
 
     private static void Require(string path)
@@ -59,7 +61,7 @@ public static class RegularFile
         // What is missing is told by the system when it is opened.
         if (File.Exists(path) && LengthOf(path) == 0)
         {
-            throw new IOException("it is empty, or no regular file");
+            throw new InvalidFileException(path, "is empty, or no regular file");
         }
     }
 }

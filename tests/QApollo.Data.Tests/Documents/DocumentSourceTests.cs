@@ -223,14 +223,6 @@ public sealed class DocumentSourceTests : IDisposable
     }
 
     [Fact]
-    public void A_field_beside_the_text_may_be_deep()
-    {
-        string deep = new string('[', 5000) + new string(']', 5000);
-        _folder.Write("a.jsonl", $"{{\"more\":{deep},\"text\":\"found\"}}");
-        Assert.Equal(["found"], Read());
-    }
-
-    [Fact]
     public void Gzip_members_in_a_row_are_one_text()
     {
         _folder.Write("a.txt.gz", [.. TemporaryFolder.Gzip("one "u8), .. TemporaryFolder.Gzip("two"u8)]);

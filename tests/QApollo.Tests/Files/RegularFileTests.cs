@@ -22,9 +22,9 @@ public sealed class RegularFileTests : IDisposable
     {
         File.WriteAllText(folder.File("a"), "content");
         Assert.Equal("content"u8, RegularFile.ReadAllBytes(folder.File("a"), maxBytes: 7));
-        Assert.Contains("at most 6", Assert.Throws<IOException>(() => RegularFile.ReadAllBytes(folder.File("a"), maxBytes: 6)).Message, StringComparison.Ordinal);
+        Assert.Contains("at most 6", Assert.Throws<InvalidFileException>(() => RegularFile.ReadAllBytes(folder.File("a"), maxBytes: 6)).Message, StringComparison.Ordinal);
         Assert.Throws<FileNotFoundException>(() => RegularFile.OpenRead(folder.File("missing")));
-        Assert.ThrowsAny<Exception>(() => RegularFile.OpenRead(folder.Path));
+        Assert.Throws<UnauthorizedAccessException>(() => RegularFile.OpenRead(folder.Path));
         Assert.Equal(0, RegularFile.LengthOf(folder.Path));
     }
 
@@ -52,8 +52,8 @@ public sealed class RegularFileTests : IDisposable
         File.CreateSymbolicLink(folder.File("zero"), "/dev/zero");
         foreach (string name in (string[])["pipe", "zero"])
         {
-            Assert.Contains("no regular file", Assert.Throws<IOException>(() => RegularFile.OpenRead(folder.File(name))).Message, StringComparison.Ordinal);
-            Assert.Contains("no regular file", Assert.Throws<IOException>(() => RegularFile.OpenHandle(folder.File(name))).Message, StringComparison.Ordinal);
+            Assert.Contains("no regular file", Assert.Throws<InvalidFileException>(() => RegularFile.OpenRead(folder.File(name))).Message, StringComparison.Ordinal);
+            Assert.Contains("no regular file", Assert.Throws<InvalidFileException>(() => RegularFile.OpenHandle(folder.File(name))).Message, StringComparison.Ordinal);
         }
 
         // Nor do they stand in the way of a file that is written.

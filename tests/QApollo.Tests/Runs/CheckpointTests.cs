@@ -124,7 +124,7 @@ public class CheckpointTests
     [InlineData("{\"formatVersion\":1,\"files\":{}}", "no entry for config.json")]
     [InlineData("{\"formatVersion\":1,\"files\":{\"/dev/zero\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
     [InlineData("{\"formatVersion\":1,\"files\":{\"../secret\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
-    [InlineData("{\"formatVersion\":1,\"files\":{\"\u001b[2J\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"\\u001b[2J\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
     [InlineData("{\"formatVersion\":1,\"files\":{\"state.json\":{\"bytes\":0,\"sha256\":\"\"},\"state.json\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
     [InlineData("{\"formatVers", "JSON")]
     public void A_broken_completion_record_is_named(string text, string expected)
@@ -166,7 +166,7 @@ public class CheckpointTests
         string model = Path.Combine(path, CheckpointFolder.ModelFile);
         File.Delete(model);
         File.CreateSymbolicLink(model, "/dev/zero");
-        Assert.Contains("no regular file", Assert.Throws<RunFailedException>(() => CheckpointFolder.Verify(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("no regular file", Assert.Throws<InvalidFileException>(() => CheckpointFolder.Verify(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
