@@ -6,6 +6,8 @@ namespace QApollo.Data;
 /// <summary>Makes one dataset's shards. Holds the folder's lock, so that two processes never write the same dataset.</summary>
 internal sealed class PreparationJob : IDisposable
 {
+    private static readonly string[] ShardPatterns = ["train-*.bin*", "validation-*.bin*"];
+
     private readonly string _folder;
     private readonly string _key;
     private readonly IReadOnlyList<CorpusFile> _files;
@@ -19,7 +21,7 @@ internal sealed class PreparationJob : IDisposable
     private TokenShardWriter? _train;
     private TokenShardWriter? _heldOut;
 
-    /// <exception cref="UsageException">The folder holds the unfinished work of other data.</exception>
+    /// <exception cref="UsageException">The folder holds the unfinished work of other data, or shards of somebody else.</exception>
     /// <exception cref="RunFailedException">Another process works in the folder, or it cannot be written.</exception>
     public PreparationJob(
         string folder,
@@ -38,7 +40,15 @@ internal sealed class PreparationJob : IDisposable
         _options = options;
         _report = report;
         _lock = FolderLock.Take(folder, "preparing data");
-        _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
+        PreparationState? saved = PreparationState.TryRead(folder);
+        _state = saved ?? PreparationState.Begin(key);
+        bool mayBeOurs = saved is not null || _lock.WasLeft || DatasetManifestFile.Exists(folder);
+        if (!mayBeOurs && ShardPatterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault() is { } shard)
+        {
+            Dispose();
+            throw new UsageException($"{folder}: holds {Path.GetFileName(shard)}, which would be written over: choose another folder, or delete it");
+        }
+
         if (_state.Key != key)
         {
             Dispose();
@@ -213,7 +223,7 @@ internal sealed class PreparationJob : IDisposable
     {
         _train?.Dispose();
         _heldOut?.Dispose();
-        foreach (string pattern in (string[])["train-*.bin*", "validation-*.bin*", PreparationState.FileName])
+        foreach (string pattern in ShardPatterns.Append(PreparationState.FileName))
         {
             foreach (string file in Directory.EnumerateFiles(_folder, pattern))
             {

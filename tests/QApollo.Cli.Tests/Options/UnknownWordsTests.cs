@@ -34,6 +34,13 @@ public class UnknownWordsTests
         Assert.DoesNotContain("--modle: no such file", result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_help_tells_the_exit_codes()
+    {
+        string help = string.Join(' ', QApolloProcess.Run("--help").Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("130 stopped by Ctrl+C, 143 by SIGTERM", help, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("modle", "model", 1)]
     [InlineData("model", "model", 0)]
