@@ -11,7 +11,6 @@ using QApollo.Memory;
 using QApollo.Runs;
 using QApollo.Training;
 using QApollo.Training.Planning;
-using D = QApollo.Cli.Options.DataOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;
@@ -45,7 +44,7 @@ internal static class TrainCommand
         if (tokenizer.VocabularySize > options.Model.VocabSize)
         {
             throw new UsageException(
-                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
+                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the {tokenizer.VocabularySize} ids of --tokenizer {values.Get(DataOptionTable.Tokenizer)} ({tokenizer.Description}); name another one");
         }
 
         using FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);

@@ -21,7 +21,7 @@ internal sealed class PreparationJob : IDisposable
     private TokenShardWriter? _train;
     private TokenShardWriter? _heldOut;
 
-    /// <exception cref="UsageException">The folder holds the unfinished work of other data, or shards of somebody else.</exception>
+    /// <exception cref="UsageException">The folder holds the unfinished work of other data, or files of somebody else.</exception>
     /// <exception cref="RunFailedException">Another process works in the folder, or it cannot be written.</exception>
     public PreparationJob(
         string folder,
@@ -40,13 +40,11 @@ internal sealed class PreparationJob : IDisposable
         _options = options;
         _report = report;
         _lock = FolderLock.Take(folder, "preparing data");
-        PreparationState? saved = PreparationState.TryRead(folder);
-        _state = saved ?? PreparationState.Begin(key);
-        bool mayBeOurs = saved is not null || _lock.WasLeft || DatasetManifestFile.Exists(folder);
-        if (!mayBeOurs && ShardPatterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault() is { } shard)
+        _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
+        if (ShardPatterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault(IsOfSomebodyElse) is { } foreign)
         {
             Dispose();
-            throw new UsageException($"{folder}: holds {Path.GetFileName(shard)}, which would be written over: choose another folder, or delete it");
+            throw new UsageException($"{folder}: holds {Path.GetFileName(foreign)}, which is no token shard and would be written over: choose another folder, or delete it");
         }
 
         if (_state.Key != key)
@@ -94,6 +92,11 @@ internal sealed class PreparationJob : IDisposable
         _heldOut?.Dispose();
         _lock.Dispose();
     }
+
+    /// <summary>What an earlier preparation left there, unfinished or damaged, lies beside its record, or is a shard.</summary>
+    private bool IsOfSomebodyElse(string file) =>
+        file.EndsWith(".bin", StringComparison.Ordinal) && !_lock.WasLeft && !DatasetManifestFile.Exists(_folder)
+        && !File.Exists(Path.Combine(_folder, PreparationState.FileName)) && !TokenShardHeader.IsAt(file);
 
     private void OpenWriters()
     {

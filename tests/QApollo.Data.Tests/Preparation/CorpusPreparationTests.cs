@@ -254,7 +254,7 @@ public sealed class CorpusPreparationTests : IDisposable
     }
 
     [Fact]
-    public void Shards_of_somebody_else_are_not_written_over()
+    public void Files_of_somebody_else_are_not_written_over()
     {
         _fixture.WriteDocuments("a.jsonl", 5);
         string folder = _fixture.File("output");
@@ -264,7 +264,7 @@ public sealed class CorpusPreparationTests : IDisposable
 
         UsageException error = Assert.Throws<UsageException>(() => _fixture.Prepare(_fixture.Options with { OutputFolder = folder }));
 
-        Assert.Contains("train-000000.bin, which would be written over", error.Message, StringComparison.Ordinal);
+        Assert.Contains("train-000000.bin, which is no token shard and would be written over", error.Message, StringComparison.Ordinal);
         Assert.Equal([shard], Directory.GetFileSystemEntries(folder));
         Assert.Equal("mine", File.ReadAllText(shard));
 
