@@ -36,19 +36,7 @@ internal static class Program
 
         Terminal.Open();
         ErrorReport.CatchAll(verbose);
-        var root = new RootCommand($"Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini. {ExitCode.Meaning}");
-        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from, and every option in force.", Recursive = true });
-        root.Subcommands.Add(TrainCommand.Create());
-        root.Subcommands.Add(GenerateCommand.Create());
-        root.Subcommands.Add(EvalCommand.Create());
-        root.Subcommands.Add(DataCommand.Create());
-        root.Subcommands.Add(TokenizerCommand.Create());
-        root.Subcommands.Add(PresetsCommand.Create());
-        root.Subcommands.Add(PlanCommand.Create());
-        root.Subcommands.Add(ProfileCommand.Create());
-        root.Subcommands.Add(BenchCommand.Create());
-        root.Subcommands.Add(DoctorCommand.Create());
-
+        RootCommand root = CreateRoot();
         ParseResult parsed = Parse(root, args);
         if (parsed.Errors.Count > 0 && parsed.CommandResult.Command.Action is not null)
         {
@@ -87,4 +75,22 @@ internal static class Program
 
     private static int Invoke(ParseResult parsed) =>
         parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+
+    /// <summary>All commands with their options.</summary>
+    internal static RootCommand CreateRoot()
+    {
+        var root = new RootCommand($"Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini. {ExitCode.Meaning}");
+        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from, and every option in force.", Recursive = true });
+        root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(GenerateCommand.Create());
+        root.Subcommands.Add(EvalCommand.Create());
+        root.Subcommands.Add(DataCommand.Create());
+        root.Subcommands.Add(TokenizerCommand.Create());
+        root.Subcommands.Add(PresetsCommand.Create());
+        root.Subcommands.Add(PlanCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
+        return root;
+    }
 }

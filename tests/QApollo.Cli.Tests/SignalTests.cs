@@ -80,7 +80,7 @@ public class SignalTests
         File.WriteAllText(tiny.ModelPath, File.ReadAllText(tiny.ModelPath).Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 100000", StringComparison.Ordinal));
         ProcessResult trained = QApolloProcess.Run(tiny.Train("run", 1));
         Assert.True(trained.ExitCode == 0, trained.Error);
-        string[] arguments = ["generate", "--checkpoint", tiny.RunFolder("run"), "--prompt", "L", "--max-tokens", "100000", "--threads", "1", "--temperature", "0"];
+        string[] arguments = ["generate", "--checkpoint", tiny.RunFolder("run"), "--prompt", "A line\nL", "--max-tokens", "100000", "--threads", "1", "--temperature", "0"];
         using Process process = QApolloProcess.Start(tiny.Folder, arguments, out var output, out var error);
         WaitFor(process, () => output.Length > 0);
         Send($"kill -{signal} {process.Id}");

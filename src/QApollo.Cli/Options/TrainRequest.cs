@@ -64,7 +64,7 @@ internal sealed record TrainRequest(
             throw new UsageException(string.Join(Environment.NewLine, errors));
         }
 
-        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!);
+        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!.EndOfDocument);
         if (options.Model.MaxPositionEmbeddings > model!.Config.MaxPositionEmbeddings)
         {
             notes.Add(FormattableString.Invariant(
@@ -72,7 +72,7 @@ internal sealed record TrainRequest(
         }
 
         // Documents end with the tokenizer's token, whatever the model's configuration said before.
-        options = options with { Model = options.Model with { EosTokenId = tokenizer!.EndOfDocument } };
+        options = options with { Model = options.Model with { EosTokenId = tokenizer.EndOfDocument } };
         return new TrainRequest(values, model, options, device!, tokenizer, notes, changes, held);
 
         TResult? Try<TResult>(Func<TResult> read)

@@ -1,3 +1,4 @@
+using QApollo.Data;
 using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -14,7 +15,8 @@ internal static class TrainSettings
     /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
     public static TrainingOptions ToTrainingOptions(OptionValues values) => ToTrainingOptions(values, ModelChoice.Find(values));
 
-    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model)
+    /// <param name="documentEnd">The tokenizer's end-of-document token; any will do for a plan.</param>
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, int documentEnd = 0)
     {
         int maxSteps = values.Get(T.MaxSteps);
         int length = values.Get(T.SeqLen);
@@ -53,6 +55,7 @@ internal static class TrainSettings
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
             },
             Seed = (ulong)values.Get(T.Seed),
+            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? documentEnd : null,
             SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
         };
     }
