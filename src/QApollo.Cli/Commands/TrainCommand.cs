@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
@@ -38,15 +39,10 @@ internal static class TrainCommand
         string rate = values.IsGiven(T.LearningRate) ? string.Empty : FormattableString.Invariant($"learning rate: {options.Schedule.Peak} ({request.Model.RateOrigin})");
         values.Set(T.LearningRate, options.Schedule.Peak);
         values.Set(T.WarmupSteps, options.Schedule.WarmupSteps);
+        TrainSettings.RecordVocabulary(values, options.Model);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
-        if (tokenizer.VocabularySize > options.Model.VocabSize)
-        {
-            throw new UsageException(
-                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the {tokenizer.VocabularySize} ids of --tokenizer {values.Get(DataOptionTable.Tokenizer)} ({tokenizer.Description}); name another one");
-        }
-
         using FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);
         if (!resume)
         {
@@ -57,12 +53,11 @@ internal static class TrainCommand
         using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
-        using PreparedData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
+        using TrainingData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
         var batchOptions = new BatchOptions(
             options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
-        var batches = new BatchSource(data.Train, batchOptions);
-        ValidationBatches? validation =
-            data.Validation is { Count: > 1 } validationTokens ? new ValidationBatches(validationTokens, batchOptions, values.Get(T.ValidTokens)) : null;
+        IBatchSource batches = data.CreateBatches(batchOptions);
+        IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         using var trainer = new Trainer(layout, device);
         initial?.Load(device, layout.Weights, layout.WeightStaging);
@@ -71,11 +66,13 @@ internal static class TrainCommand
         TextWriter notes = Notes(values);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         WriteLines(notes, OptionEcho.Lines(values, all: parsed.GetValue<bool>("--verbose")));
+        notes.WriteLine($"vocabulary: {options.Model.VocabSize:N0} rows for the {tokenizer.VocabularySize:N0} ids of {tokenizer.Description}");
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         WriteLines(notes, rate.Length > 0 ? [rate] : []);
         notes.WriteLine($"device: {request.Device.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
-        notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
+        notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)
         {
@@ -97,6 +94,7 @@ internal static class TrainCommand
         RunFile.Write(values, directory);
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
+        loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
     }
@@ -129,9 +127,22 @@ internal static class TrainCommand
     /// <summary>Where lines go that --quiet leaves out.</summary>
     private static TextWriter Notes(OptionValues values) => values.Get(T.Quiet) ? TextWriter.Null : Console.Out;
 
-    private static PreparedData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    /// <summary>A line for each source of a mixture: its share, and how often the run reads it.</summary>
+    private static void TellSources(IBatchSource batches, long sequences, TextWriter notes)
     {
-        PreparedData data;
+        double weights = batches.Sources.Sum(source => source.Weight);
+        foreach (SourceProgress source in batches.Sources)
+        {
+            double share = source.Weight / weights;
+            notes.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"source {source.Name}: {share:P1} of the sequences; it has {source.PerEpoch:N0}, so that its share is {share * sequences / source.PerEpoch:F2} epochs"));
+        }
+    }
+
+    private static TrainingData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    {
+        TrainingData data;
         TextWriter notes = Notes(values);
         using (var view = new PreparationView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Out, !Console.IsOutputRedirected))
         {

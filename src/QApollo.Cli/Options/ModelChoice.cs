@@ -15,6 +15,9 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
     /// <summary>Trained weights are near a minimum already: the rate that finds one from nothing would throw them out of it.</summary>
     private const double ContinuedRate = 0.001;
 
+    /// <summary>Null for models that are described by a file.</summary>
+    private LlamaPreset? Preset { get; init; }
+
     /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
     /// <exception cref="UsageException">There is no such model, or its configuration is broken.</exception>
     public static ModelChoice Find(OptionValues values)
@@ -22,7 +25,7 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
         string text = values.Get(T.Model);
         if (LlamaPresets.TryFind(text) is { } preset)
         {
-            return new ModelChoice(preset.Config, null, preset.LearningRate, $"the preset's, from scratch");
+            return new ModelChoice(preset.Config, null, preset.LearningRate, "the preset's, from scratch") { Preset = preset };
         }
 
         string? folder = Directory.Exists(text) ? ModelFolder.Find(text) : null;
@@ -43,4 +46,34 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
     /// <exception cref="UsageException">Its configuration is broken.</exception>
     public static ModelChoice OfCheckpoint(string checkpoint) =>
         new(LlamaConfigJson.Read(Path.Combine(checkpoint, CheckpointFolder.ConfigFile)), null, FromScratchRate, "the default from scratch");
+
+    /// <summary>A preset with as many rows as the tokenizer or --vocab-size asks for; other models have theirs.</summary>
+    /// <param name="tokenizer">Null for a plan, which takes the published vocabulary.</param>
+    /// <exception cref="UsageException">There are fewer rows than the tokenizer has ids, or other ones than the model's description says.</exception>
+    public ModelChoice WithVocabulary(OptionValues values, ITokenizer? tokenizer)
+    {
+        int pinned = values.Get(T.VocabSize);
+        if (Preset is not null)
+        {
+            RequireRows("--vocab-size", pinned > 0 ? pinned : int.MaxValue, tokenizer);
+            return this with
+            {
+                Config = pinned > 0 ? Preset.WithVocabulary(pinned) : tokenizer is null ? Preset.Config : Preset.ForTokenizer(tokenizer.VocabularySize),
+            };
+        }
+
+        RequireRows("--model", Config.VocabSize, tokenizer);
+        return pinned == 0 || pinned == Config.VocabSize
+            ? this
+            : throw new UsageException($"--vocab-size: is for presets; {values.Get(T.Model)} has a vocabulary of {Config.VocabSize}");
+    }
+
+    private static void RequireRows(string option, int rows, ITokenizer? tokenizer)
+    {
+        if (tokenizer is not null && rows < tokenizer.VocabularySize)
+        {
+            throw new UsageException(
+                $"{option}: its vocabulary of {rows} is too small for the tokenizer's {tokenizer.VocabularySize} ids ({tokenizer.Description})");
+        }
+    }
 }

@@ -18,7 +18,9 @@ internal static class ModelSettings
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
         string name = values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
-        ITokenizer tokenizer = TokenizerLoader.Load(name);
+        OptionValues? run = RunOptions(folder);
+        SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
+        ITokenizer tokenizer = TokenizerLoader.Load(name, special);
         if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
             throw new UsageException($"--tokenizer: {folder.Path} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");

@@ -58,13 +58,14 @@ internal sealed record TrainRequest(
         ModelChoice? model = Try(() => checkpoint is null || isOtherModel ? ModelChoice.Find(values) : ModelChoice.OfCheckpoint(checkpoint));
         DeviceChoice? device = Try(() => new DeviceChoice(values));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
+        model = model is null || tokenizer is null ? model : Try(() => model.WithVocabulary(values, tokenizer));
         DataSettings.CheckPaths(values, errors);
         if (errors.Count > 0)
         {
             throw new UsageException(string.Join(Environment.NewLine, errors));
         }
 
-        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!.EndOfDocument);
+        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!);
         if (options.Model.MaxPositionEmbeddings > model!.Config.MaxPositionEmbeddings)
         {
             notes.Add(FormattableString.Invariant(
@@ -72,7 +73,7 @@ internal sealed record TrainRequest(
         }
 
         // Documents end with the tokenizer's token, whatever the model's configuration said before.
-        options = options with { Model = options.Model with { EosTokenId = tokenizer.EndOfDocument } };
+        options = options with { Model = options.Model with { EosTokenId = tokenizer!.EndOfDocument } };
         return new TrainRequest(values, model, options, device!, tokenizer, notes, changes, held);
 
         TResult? Try<TResult>(Func<TResult> read)
