@@ -4,7 +4,6 @@ using QApollo.Checkpoints;
 using QApollo.Cli.Views;
 using QApollo.Data.Tokenizers;
 using QApollo.Models;
-using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
 using M = QApollo.Cli.Options.ModelOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -15,54 +14,33 @@ namespace QApollo.Cli.Options;
 internal static class ModelSettings
 {
     /// <summary>The options of the run that saved the model; null for a model from elsewhere.</summary>
-    public static OptionValues? RunOptions(ModelFolder folder) => RunOptions(folder.Path, folder.State);
+    public static OptionValues? RunOptions(ModelFolder folder) => folder.State is null ? null : RunFile.TryRead(ParentOf(folder.Path));
 
-    private static OptionValues? RunOptions(string folder, RunState? state)
+    /// <summary>The tokenizer of --tokenizer; without it that of the run, or the one in the model's folder.</summary>
+    /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
+    public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
-        string run = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder)) ?? string.Empty, "run.json");
-        if (state is null || !File.Exists(run))
+        string name = values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
+        OptionValues? run = RunOptions(folder);
+        SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
+        ITokenizer tokenizer = TokenizerLoader.Load(name, special);
+        if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
-            return null;
+            throw new UsageException($"--tokenizer: {folder.Path} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
         }
 
-        var errors = new List<string>();
-        var values = new OptionValues(T.All);
-        values.MergeJson(run, errors);
-        return errors.Count == 0 ? values : null;
-    }
-
-    /// <summary>
-    /// The tokenizer of --tokenizer; without it that of the folder whose weights are trained on (of a run: the run's), and bytes
-    /// where weights are initialized. Sets the option, so that the run's record has it.
-    /// </summary>
-    /// <exception cref="UsageException">There is none, or it cannot be used.</exception>
-    public static ITokenizer TrainingTokenizer(OptionValues values)
-    {
-        if (values.IsGiven(D.Tokenizer) || TrainSettings.WeightsFolder(values) is not { } folder)
-        {
-            return TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens));
-        }
-
-        // Without the weights: those of a checkpoint are compared with their checksums when they are opened.
-        string statePath = Path.Combine(folder, CheckpointFolder.StateFile);
-        RunState? state = File.Exists(Path.Combine(folder, CheckpointFolder.CompletionFile)) ? RunState.Read(statePath) : null;
-        LlamaConfig config = LlamaConfigJson.Read(Path.Combine(folder, CheckpointFolder.ConfigFile));
-        ITokenizer tokenizer = FindTokenizer(values, null, folder, config, state, out string name);
-        values.Set(D.Tokenizer, name);
+        RequireVocabulary(tokenizer, folder.Config, folder.Path);
         return tokenizer;
     }
 
-    /// <summary>Says when sequences are longer than those that the model was made for.</summary>
-    /// <param name="loaded">Of the weights that are trained on; null when they are initialized.</param>
-    public static void NotePositions(TrainingOptions options, LlamaConfig? loaded, TextWriter notes)
+    /// <summary>The tokenizer that belongs to a model, as --tokenizer takes it: of a run's checkpoint that of the run, of others the one in its folder.</summary>
+    /// <param name="folder">Of the model's files, as <see cref="ModelFolder.Find"/> gives it.</param>
+    /// <returns>Null where there is none.</returns>
+    public static string? TokenizerOf(string folder)
     {
-        int positions = loaded?.MaxPositionEmbeddings ?? options.Model.MaxPositionEmbeddings;
-        if (options.Shape.SequenceLength > positions)
-        {
-            notes.WriteLine(
-                $"warning: sequences of {options.Shape.SequenceLength} tokens are longer than the model's {positions} positions (max_position_embeddings)"
-                + (loaded is null ? string.Empty : "; the weights have never seen the later ones, and a scaling of the rotary embedding (rope_scaling) is usual"));
-        }
+        bool isCheckpoint = File.Exists(Path.Combine(folder, CheckpointFolder.StateFile));
+        string? own = isCheckpoint ? RunFile.TryRead(ParentOf(folder))?.Get(D.Tokenizer) : null;
+        return own ?? (TokenizerLoader.HoldsTokenizer(folder) ? folder : null);
     }
 
     /// <summary>What stands around each document, in words.</summary>
@@ -78,27 +56,6 @@ internal static class ModelSettings
         return (tokenizer.BeginOfDocument is int start ? $"begin with {Show(start)}, " : "begin with their text, ") + $"end with {Show(tokenizer.EndOfDocument)}";
     }
 
-    /// <summary>The tokenizer of --tokenizer; without it that of the run, or the one in the model's folder.</summary>
-    /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
-    public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder) =>
-        FindTokenizer(values, values.GetText(M.Tokenizer), folder.Path, folder.Config, folder.State, out _);
-
-    private static ITokenizer FindTokenizer(
-        OptionValues values, string? given, string folder, LlamaConfig config, RunState? state, out string name)
-    {
-        OptionValues? run = RunOptions(folder, state);
-        name = given ?? run?.Get(D.Tokenizer) ?? (state is null ? folder : "bytes");
-        SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
-        ITokenizer tokenizer = TokenizerLoader.Load(name, special);
-        if (state is not null && state.TokenizerFingerprint != tokenizer.Fingerprint)
-        {
-            throw new UsageException($"--tokenizer: {folder} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
-        }
-
-        RequireVocabulary(tokenizer, config, folder);
-        return tokenizer;
-    }
-
     /// <exception cref="UsageException">The tokenizer has ids that the model has not.</exception>
     public static void RequireVocabulary(ITokenizer tokenizer, LlamaConfig config, string model)
     {
@@ -112,6 +69,8 @@ internal static class ModelSettings
     /// <summary>The formats of --weights; those of the files otherwise.</summary>
     public static WeightFormats Formats(OptionValues values, ModelFolder folder) =>
         values.IsGiven(M.Weights) ? folder.Formats with { Matrices = values.Get(M.Weights) } : folder.Formats;
+
+    private static string ParentOf(string folder) => Path.GetDirectoryName(Path.GetFullPath(folder)) ?? folder;
 
     /// <summary>All faults of a command line at once, a missing model among them.</summary>
     /// <exception cref="UsageException">There are faults.</exception>

@@ -1,5 +1,5 @@
-using QApollo.Checkpoints;
 using QApollo.Data;
+using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -12,39 +12,23 @@ namespace QApollo.Cli.Options;
 /// <summary>Turns the option values of `train` into the library's options.</summary>
 internal static class TrainSettings
 {
-    private const double DefaultLearningRate = 0.01;
-
-    /// <summary>
-    /// For weights that are trained on: a matrix whose smaller side is 1,000 to 4,000 then moves as with AdamW at 1e-4 to 5e-5, where
-    /// continued pre-training usually is. With |D| = sqrt(channels) and E|R|² = |G|², APOLLO-Mini's update has sqrt(128 / smaller
-    /// side) of the root mean square of Adam's.
-    /// </summary>
-    private const double ContinuedLearningRate = 3e-4;
-
-    /// <summary>As <see cref="ContinuedLearningRate"/>, for optimizers that scale each element by itself.</summary>
-    private const double ContinuedAdamLearningRate = 5e-5;
-
-    /// <summary>Enough for the optimizer's moments; a trained model needs no more.</summary>
-    private const int ContinuedWarmupSteps = 100;
-
     /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
     /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
-    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer)
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer) =>
+        ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer);
+
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer)
     {
-        (LlamaConfig model, double presetRate) = FindModel(values, tokenizer);
-        bool continues = WeightsFolder(values) is not null;
         int maxSteps = values.Get(T.MaxSteps);
-        int warmup = values.Get(T.WarmupSteps);
-        int usualWarmup = continues ? Math.Min(ContinuedWarmupSteps, maxSteps / 10) : maxSteps / 10;
-        bool isAdam = values.Get(T.Optimizer) is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit;
-        double usualRate = !continues ? presetRate : isAdam ? ContinuedAdamLearningRate : ContinuedLearningRate;
-        double rate = values.Get(T.LearningRate);
+        int length = values.Get(T.SeqLen);
         return new TrainingOptions
         {
-            Model = model,
-            Shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum)),
+            // Rotary embeddings have no table that would end: a model reads as far as it was trained.
+            Model = model.Config.MaxPositionEmbeddings < length ? model.Config with { MaxPositionEmbeddings = length } : model.Config,
+            Shape = new StepShape(values.Get(T.BatchSize), length, values.Get(T.GradAccum)),
             Schedule = new LearningRateSchedule(
-                values.Get(T.Schedule), double.IsNaN(rate) ? usualRate : rate, maxSteps, warmup < 0 ? usualWarmup : warmup,
+                values.Get(T.Schedule), values.IsGiven(T.LearningRate) ? values.Get(T.LearningRate) : model.LearningRate, maxSteps,
+                values.IsGiven(T.WarmupSteps) ? values.Get(T.WarmupSteps) : model.WarmupSteps(maxSteps),
                 values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
             Optimizer = new OptimizerOptions
             {
@@ -77,12 +61,13 @@ internal static class TrainSettings
         };
     }
 
-    public static RunOptions ToRunOptions(OptionValues values, string directory)
+    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock held)
     {
         double minutes = values.Get(T.SaveMinutes);
         return new RunOptions
         {
             Directory = directory,
+            Lock = held,
             MaxSteps = values.Get(T.MaxSteps),
             EvaluateEvery = values.Get(T.EvalEvery),
             SampleEvery = values.Get(T.SampleEvery),
@@ -92,81 +77,12 @@ internal static class TrainSettings
         };
     }
 
-    /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
-    /// <exception cref="UsageException">The folder's configuration is broken.</exception>
-    /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
-    public static ModelFolder? OpenInitialWeights(OptionValues values) => WeightsFolder(values) is { } folder ? new ModelFolder(folder) : null;
-
-    /// <summary>The path of that folder: a checkpoint's where a run is named; null when weights are initialized.</summary>
-    /// <exception cref="UsageException">The folder has weights of a kind that cannot be read.</exception>
-    public static string? WeightsFolder(OptionValues values)
-    {
-        string text = values.Get(T.Model);
-        if (LlamaPresets.TryFind(text) is not null || !Directory.Exists(text) || values.Get(T.FromScratch))
-        {
-            return null;
-        }
-
-        string folder = ModelFolder.Find(text);
-        if (ModelFolder.HasWeights(folder))
-        {
-            return folder;
-        }
-
-        ModelFolder.RefuseOtherWeights(folder);
-        return null;
-    }
-
-    /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
-    private static (LlamaConfig Model, double LearningRate) FindModel(OptionValues values, ITokenizer? tokenizer)
-    {
-        string text = values.Get(T.Model);
-        int pinned = values.Get(T.VocabSize);
-        if (LlamaPresets.TryFind(text) is { } preset)
-        {
-            RequireRows("--vocab-size", pinned > 0 ? pinned : int.MaxValue, tokenizer);
-            LlamaConfig shape = pinned > 0 ? preset.WithVocabulary(pinned) : tokenizer is null ? preset.Config : preset.ForTokenizer(tokenizer.VocabularySize);
-            return (shape, preset.LearningRate);
-        }
-
-        string path = Directory.Exists(text) ? Path.Combine(ModelFolder.Find(text), CheckpointFolder.ConfigFile) : text;
-        if (!File.Exists(path))
-        {
-            string known = string.Join(", ", LlamaPresets.All.Select(known => known.Name));
-            throw new UsageException($"--model: '{text}' is no preset, file or folder; presets are {known}");
-        }
-
-        LlamaConfig config = LlamaConfigJson.Read(path);
-        RequireRows("--model", config.VocabSize, tokenizer);
-        return pinned == 0 || pinned == config.VocabSize
-            ? (config, DefaultLearningRate)
-            : throw new UsageException($"--vocab-size: is for presets; {text} has a vocabulary of {config.VocabSize}");
-    }
-
-    private static void RequireRows(string option, int rows, ITokenizer? tokenizer)
-    {
-        if (tokenizer is not null && rows < tokenizer.VocabularySize)
-        {
-            throw new UsageException(
-                $"{option}: its vocabulary of {rows} is too small for the tokenizer's {tokenizer.VocabularySize} ids ({tokenizer.Description})");
-        }
-    }
-
     /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>
     public static void RecordVocabulary(OptionValues values, LlamaConfig model)
     {
         if (LlamaPresets.TryFind(values.Get(T.Model)) is not null)
         {
             values.Set(T.VocabSize, model.VocabSize);
-        }
-    }
-
-    /// <summary>Runs of earlier versions did not note it: then the newest checkpoint knows.</summary>
-    public static void ReadVocabulary(OptionValues values, string directory)
-    {
-        if (!values.IsGiven(T.VocabSize) && CheckpointFolder.List(directory).Count > 0)
-        {
-            RecordVocabulary(values, LlamaConfigJson.Read(Path.Combine(ModelFolder.Find(directory), CheckpointFolder.ConfigFile)));
         }
     }
 }
