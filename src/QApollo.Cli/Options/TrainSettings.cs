@@ -1,5 +1,5 @@
-using QApollo.Checkpoints;
 using QApollo.Data;
+using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -12,24 +12,25 @@ namespace QApollo.Cli.Options;
 /// <summary>Turns the option values of `train` into the library's options.</summary>
 internal static class TrainSettings
 {
-    private const double DefaultLearningRate = 0.01;
-
     /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
     /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
-    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer)
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer) =>
+        ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer);
+
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer)
     {
-        (LlamaConfig model, double presetRate) = FindModel(values, tokenizer);
         int maxSteps = values.Get(T.MaxSteps);
-        int warmup = values.Get(T.WarmupSteps);
-        double rate = values.Get(T.LearningRate);
-        var shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum));
+        int length = values.Get(T.SeqLen);
+        var shape = new StepShape(values.Get(T.BatchSize), length, values.Get(T.GradAccum));
         long halfLife = values.Get(T.Beta2Tokens);
         return new TrainingOptions
         {
-            Model = model,
+            // Rotary embeddings have no table that would end: a model reads as far as it was trained.
+            Model = model.Config.MaxPositionEmbeddings < length ? model.Config with { MaxPositionEmbeddings = length } : model.Config,
             Shape = shape,
             Schedule = new LearningRateSchedule(
-                values.Get(T.Schedule), double.IsNaN(rate) ? presetRate : rate, maxSteps, warmup < 0 ? maxSteps / 10 : warmup,
+                values.Get(T.Schedule), values.IsGiven(T.LearningRate) ? values.Get(T.LearningRate) : model.LearningRate, maxSteps,
+                values.IsGiven(T.WarmupSteps) ? values.Get(T.WarmupSteps) : model.WarmupSteps(maxSteps),
                 values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
             Optimizer = new OptimizerOptions
             {
@@ -62,12 +63,13 @@ internal static class TrainSettings
         };
     }
 
-    public static RunOptions ToRunOptions(OptionValues values, string directory)
+    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock held)
     {
         double minutes = values.Get(T.SaveMinutes);
         return new RunOptions
         {
             Directory = directory,
+            Lock = held,
             MaxSteps = values.Get(T.MaxSteps),
             HealthEvery = values.Get(T.HealthEvery),
             EvaluateEvery = values.Get(T.EvalEvery),
@@ -89,66 +91,12 @@ internal static class TrainSettings
             bits >= 0 ? bits : matrices == WeightFormat.Int8 ? T.DefaultResidualBits : 0, layers < 0 ? WeightFormats.AllLayers : layers);
     }
 
-    /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
-    /// <exception cref="UsageException">The folder's configuration is broken.</exception>
-    /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
-    public static ModelFolder? OpenInitialWeights(OptionValues values)
-    {
-        string text = values.Get(T.Model);
-        bool isFolder = LlamaPresets.TryFind(text) is null && Directory.Exists(text) && !values.Get(T.FromScratch);
-        return isFolder && ModelFolder.HasWeights(ModelFolder.Find(text)) ? new ModelFolder(text) : null;
-    }
-
-    /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
-    private static (LlamaConfig Model, double LearningRate) FindModel(OptionValues values, ITokenizer? tokenizer)
-    {
-        string text = values.Get(T.Model);
-        int pinned = values.Get(T.VocabSize);
-        if (LlamaPresets.TryFind(text) is { } preset)
-        {
-            RequireRows("--vocab-size", pinned > 0 ? pinned : int.MaxValue, tokenizer);
-            LlamaConfig shape = pinned > 0 ? preset.WithVocabulary(pinned) : tokenizer is null ? preset.Config : preset.ForTokenizer(tokenizer.VocabularySize);
-            return (shape, preset.LearningRate);
-        }
-
-        string path = Directory.Exists(text) ? Path.Combine(ModelFolder.Find(text), CheckpointFolder.ConfigFile) : text;
-        if (!File.Exists(path))
-        {
-            string known = string.Join(", ", LlamaPresets.All.Select(known => known.Name));
-            throw new UsageException($"--model: '{text}' is no preset, file or folder; presets are {known}");
-        }
-
-        LlamaConfig config = LlamaConfigJson.Read(path);
-        RequireRows("--model", config.VocabSize, tokenizer);
-        return pinned == 0 || pinned == config.VocabSize
-            ? (config, DefaultLearningRate)
-            : throw new UsageException($"--vocab-size: is for presets; {text} has a vocabulary of {config.VocabSize}");
-    }
-
-    private static void RequireRows(string option, int rows, ITokenizer? tokenizer)
-    {
-        if (tokenizer is not null && rows < tokenizer.VocabularySize)
-        {
-            throw new UsageException(
-                $"{option}: its vocabulary of {rows} is too small for the tokenizer's {tokenizer.VocabularySize} ids ({tokenizer.Description})");
-        }
-    }
-
     /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>
     public static void RecordVocabulary(OptionValues values, LlamaConfig model)
     {
         if (LlamaPresets.TryFind(values.Get(T.Model)) is not null)
         {
             values.Set(T.VocabSize, model.VocabSize);
-        }
-    }
-
-    /// <summary>Runs of earlier versions did not note it: then the newest checkpoint knows.</summary>
-    public static void ReadVocabulary(OptionValues values, string directory)
-    {
-        if (!values.IsGiven(T.VocabSize) && CheckpointFolder.List(directory).Count > 0)
-        {
-            RecordVocabulary(values, LlamaConfigJson.Read(Path.Combine(ModelFolder.Find(directory), CheckpointFolder.ConfigFile)));
         }
     }
 }

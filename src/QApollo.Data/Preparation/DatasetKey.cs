@@ -19,6 +19,11 @@ internal static class DatasetKey
 
         Add($"{DatasetManifest.FormatName} {DatasetManifest.CurrentVersion}");
         Add($"tokenizer {tokenizer.Fingerprint} {tokenizer.VocabularySize} {tokenizer.EndOfDocument}");
+        if (tokenizer.BeginOfDocument is int start)
+        {
+            Add($"begin {start}");
+        }
+
         Add($"special tokens {(tokenizer.ParsesSpecialTokens ? SpecialTokenMode.Parse : SpecialTokenMode.Text)}");
         Add($"pieces {TextPiece.MaxBytes} shards {options.ShardTokens}");
         Add($"held out {options.HeldOutFraction:R} {options.SplitSeed}");

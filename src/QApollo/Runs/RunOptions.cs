@@ -1,10 +1,18 @@
+using QApollo.Files;
+
 namespace QApollo.Runs;
 
 /// <summary>How long a run goes on and what it does beside training.</summary>
 public sealed record RunOptions
 {
+    /// <summary>What the holder of a run's folder does there.</summary>
+    public const string Work = "training";
+
     /// <summary>Folder of run.json, metrics.jsonl and the checkpoints.</summary>
     public required string Directory { get; init; }
+
+    /// <summary>Held on <see cref="Directory"/> for longer than the run goes on; null: the run takes it while it writes there.</summary>
+    public FolderLock? Lock { get; init; }
 
     /// <summary>Updates of the whole run, those before a resume included.</summary>
     public required int MaxSteps { get; init; }
@@ -14,6 +22,9 @@ public sealed record RunOptions
 
     /// <summary>Steps between lines of quantization health in metrics.jsonl; 0 for none.</summary>
     public int HealthEvery { get; init; }
+
+    /// <summary>Validate before the first update too: what weights that are trained on are worth as they are loaded.</summary>
+    public bool EvaluateFirst { get; init; }
 
     /// <summary>Steps between text samples; 0 for only the one at the end.</summary>
     public int SampleEvery { get; init; }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using QApollo.Batches;
 using QApollo.Checkpoints;
+using QApollo.Files;
 using QApollo.Models;
 using QApollo.Training;
 
@@ -145,9 +146,15 @@ public sealed class TrainingRun
     /// <exception cref="RunFailedException">Loss, gradient or weights not finite, or the disk is full; earlier checkpoints stand.</exception>
     public bool Run(CancellationToken stop)
     {
+        using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
         using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
         _lastSave = Stopwatch.GetTimestamp();
         bool usedUp = false;
+        if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
+        {
+            Validate(metrics);
+        }
+
         while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested)
         {
             if (!_batches.Has(_trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength))

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Text;
 using System.Text.Json;
 using QApollo.Data.Tokenizers.Models;
 using QApollo.Data.Tokenizers.Normalizers;
@@ -46,6 +47,12 @@ internal static class TokenizerJsonReader
         ModelReader model = ModelReader.Read(root.Required("model"), preTokenizer.IsByteLevel);
         IReadOnlyList<AddedToken> added = AddedTokenReader.Read(root.Field("added_tokens"), model.Vocabulary);
         int end = EndOfDocumentToken.Find(added, model.Vocabulary, folder);
+        int size = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1);
+        int? start = BeginOfDocumentToken.Find(root.Field("post_processor"), folder, name => Find(added, model.Vocabulary, name));
+        if (start >= size)
+        {
+            throw new UsageException($"the post-processor's start token has id {start}, but there are {size} ids");
+        }
 
         // What ends a document is special, whether or not the file says so.
         IReadOnlyList<AddedToken> searched = AddedTokenReader.Normalize(
@@ -55,8 +62,9 @@ internal static class TokenizerJsonReader
         return new HuggingFaceTokenizer
         {
             Description = $"{(preTokenizer.IsByteLevel ? "byte-level " : string.Empty)}{model.Name} (tokenizer.json)",
-            VocabularySize = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1),
+            VocabularySize = size,
             EndOfDocument = end,
+            BeginOfDocument = start,
             Fingerprint = Hash(root, end),
             ParsesSpecialTokens = specialTokens == SpecialTokenMode.Parse,
             RawTokens = new AddedTokenMatcher(searched.Where(token => !token.Normalized), specialTokens),
@@ -65,6 +73,12 @@ internal static class TokenizerJsonReader
             Stages = preTokenizer.Build(stage),
             Decoder = DecoderReader.Read(root.Field("decoder"), preTokenizer, model.Vocabulary, searched),
         };
+    }
+
+    private static int Find(IReadOnlyList<AddedToken> added, TokenTable vocabulary, string name)
+    {
+        byte[] content = Encoding.UTF8.GetBytes(name);
+        return added.FirstOrDefault(token => token.Content.AsSpan().SequenceEqual(content))?.Id ?? vocabulary.Find(content);
     }
 
     private static string Hash(JsonElement root, int end)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.Models;
 using QApollo.Data.Tokenizers.Pipeline;
 using QApollo.Data.Tokenizers.Text;
@@ -20,8 +21,9 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     private readonly bool _dropsFirstSpace;
     private readonly bool _dropsFirstSpaces;
 
+    /// <param name="folder">Where tokenizer_config.json may lie; null without one.</param>
     /// <exception cref="UsageException">The bytes are no model, a damaged one, or need what is not supported.</exception>
-    public SentencePieceTokenizer(ReadOnlySpan<byte> bytes, SpecialTokenMode specialTokens = SpecialTokenMode.Text)
+    public SentencePieceTokenizer(ReadOnlySpan<byte> bytes, SpecialTokenMode specialTokens = SpecialTokenMode.Text, string? folder = null)
     {
         ParsesSpecialTokens = specialTokens == SpecialTokenMode.Parse;
         SentencePieceFile file = SentencePieceFile.Read(bytes);
@@ -41,6 +43,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             throw new UsageException("no piece ends a document: it was trained without </s>");
         }
 
+        int Find(string piece) => tables.ByText.Find(Encoding.UTF8.GetBytes(piece));
+        BeginOfDocument = BeginOfDocumentToken.FindForSentencePiece(folder, Find("<s>"), Find);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(bytes));
         _normalizer = new SentencePieceNormalizer(file, tables.UserDefined);
 
@@ -60,6 +64,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     public int VocabularySize { get; }
 
     public int EndOfDocument { get; }
+
+    public int? BeginOfDocument { get; }
 
     public string Fingerprint { get; }
 
