@@ -5,7 +5,6 @@ using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
-using QApollo.Data;
 using QApollo.Devices;
 using QApollo.Inference;
 using D = QApollo.Cli.Options.DataOptionTable;

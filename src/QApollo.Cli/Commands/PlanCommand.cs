@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text;
-using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
+using QApollo.Files;
 using QApollo.Reports;
 using QApollo.Training;
 using QApollo.Training.Planning;

@@ -1,5 +1,4 @@
 using QApollo.Checkpoints;
-using QApollo.Data;
 using QApollo.Data.Tokenizers;
 using QApollo.Models;
 using D = QApollo.Cli.Options.DataOptionTable;

@@ -2,6 +2,7 @@ using QApollo.Checkpoints;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
+using QApollo.Runs;
 using QApollo.Training;
 using T = QApollo.Cli.Options.TrainOptionTable;
 

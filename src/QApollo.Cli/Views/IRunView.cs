@@ -1,4 +1,4 @@
-using QApollo.Training;
+using QApollo.Runs;
 
 namespace QApollo.Cli.Views;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using QApollo.Runs;
 using QApollo.Training;
 
 namespace QApollo.Cli.Views;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using QApollo.Devices;
 using QApollo.Models;
-using QApollo.Training;
 
 namespace QApollo.Checkpoints;
 

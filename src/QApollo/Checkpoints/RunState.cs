@@ -1,5 +1,6 @@
 using System.Text.Json;
-using QApollo.Data;
+using QApollo.Batches;
+using QApollo.Files;
 
 namespace QApollo.Checkpoints;
 

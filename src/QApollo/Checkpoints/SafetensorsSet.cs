@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QApollo.Files;
 
 namespace QApollo.Checkpoints;
 

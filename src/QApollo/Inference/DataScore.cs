@@ -1,4 +1,4 @@
-using QApollo.Data;
+using QApollo.Batches;
 
 namespace QApollo.Inference;
 
@@ -21,11 +21,11 @@ public readonly record struct DataScore(double LossSum, long Tokens, long Bytes)
     /// <param name="progress">Micro-batches scored so far.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public static DataScore Measure(
-        InferenceModel model, ValidationBatches batches, ITokenizer tokenizer, IProgress<long>? progress = null, CancellationToken stop = default)
+        InferenceModel model, IValidationBatches batches, ITokenizer tokenizer, IProgress<long>? progress = null, CancellationToken stop = default)
     {
         ScoringModel scoring = model.Layout.Scoring ?? throw new ArgumentException("the model is not planned for scoring", nameof(model));
-        int length = batches.Options.SequenceLength;
-        var tokens = new int[batches.Options.BatchSize * length];
+        int length = batches.SequenceLength;
+        var tokens = new int[batches.BatchSize * length];
         var labels = new int[tokens.Length];
         var score = new DataScore();
         for (long batch = 0; batch < batches.Count; batch++)

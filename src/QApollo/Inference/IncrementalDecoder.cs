@@ -1,5 +1,4 @@
 using System.Buffers;
-using QApollo.Data;
 
 namespace QApollo.Inference;
 

@@ -1,7 +1,6 @@
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Models;
-using QApollo.Training;
 
 namespace QApollo.Inference;
 

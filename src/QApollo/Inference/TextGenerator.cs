@@ -1,5 +1,4 @@
 using System.Buffers;
-using QApollo.Data;
 using QApollo.Devices;
 
 namespace QApollo.Inference;

@@ -1,4 +1,4 @@
-using QApollo.Data;
+using QApollo.Batches;
 
 namespace QApollo.Training;
 
@@ -7,7 +7,7 @@ public static class Evaluation
 {
     /// <returns>Mean loss in nats, and the number of tokens that it is the mean of.</returns>
     /// <param name="trainer">Its micro-batch must have the shape of the batches.</param>
-    public static (double Loss, long Tokens) MeanLoss(Trainer trainer, ValidationBatches batches)
+    public static (double Loss, long Tokens) MeanLoss(Trainer trainer, IValidationBatches batches)
     {
         int perBatch = trainer.Layout.Options.Shape.TokensPerMicroBatch;
         var tokens = new int[perBatch];

@@ -1,14 +1,16 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
-using QApollo.Data;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Inference;
 using QApollo.Models;
 using QApollo.Quantization;
-using QApollo.Tests.Training;
+using QApollo.Runs;
 using QApollo.TestSupport;
+using QApollo.Tests.Training;
 using QApollo.Training;
 using Xunit;
 

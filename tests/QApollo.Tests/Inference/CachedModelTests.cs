@@ -3,8 +3,9 @@ using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
-using QApollo.Tests.Training;
+using QApollo.Runs;
 using QApollo.TestSupport;
+using QApollo.Tests.Training;
 using QApollo.Training;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using QApollo.Data;
 
 namespace QApollo.Tests.Inference;
 

@@ -3,6 +3,7 @@ using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Models;
+using QApollo.Runs;
 using QApollo.Tests.Training;
 using QApollo.Training;
 using Xunit;

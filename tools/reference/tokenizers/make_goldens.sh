@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes the models and the expected ids of tests/QApollo.Tests/Data/Tokenizers/Goldens, from the sources of this repository.
+# Makes the models and the expected ids of tests/QApollo.Data.Tests/Tokenizers/Goldens, from the sources of this repository.
 # Run it in a folder where the npm package "tokenizers" is installed, with the Debian packages sentencepiece and
 # python3-sentencepiece, after building TrainBpe in Release. PYTHON names the Python that has sentencepiece.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 root=$here/../../..
-out=$root/tests/QApollo.Tests/Data/Tokenizers/Goldens
+out=$root/tests/QApollo.Data.Tests/Tokenizers/Goldens
 work=$(mktemp -d)
 mkdir -p "$out"
 find "$root/src/QApollo/Devices" "$root/src/QApollo/Quantization" -name '*.cs' | LC_ALL=C sort | xargs cat >"$work/text"

@@ -1,0 +1,17 @@
+namespace QApollo.Batches;
+
+/// <summary>Endless micro-batches to train on. <see cref="Position"/> restores everything: the same position gives the same batches.</summary>
+public interface IBatchSource
+{
+    /// <summary>Tokens of the whole data.</summary>
+    long DataTokens { get; }
+
+    /// <exception cref="UsageException">On setting: there is no such position in this data.</exception>
+    DataPosition Position { get; set; }
+
+    /// <summary>Fills one micro-batch and moves on.</summary>
+    /// <param name="tokens">[batch size, sequence length], row-major.</param>
+    /// <param name="labels">Same shape; position t's label is the token that follows it, negative where the loss ignores it.</param>
+    /// <exception cref="RunFailedException">The data holds an id outside the vocabulary.</exception>
+    void ReadNext(Span<int> tokens, Span<int> labels);
+}

@@ -1,0 +1,33 @@
+using System.Buffers;
+
+namespace QApollo;
+
+/// <summary>Text to token ids and back. Implementations are immutable and may be used from many threads at once.</summary>
+public interface ITokenizer
+{
+    /// <summary>What it is, for people: "bytes", "BPE (tokenizer.json)".</summary>
+    string Description { get; }
+
+    /// <summary>Ids are 0 .. VocabularySize - 1.</summary>
+    int VocabularySize { get; }
+
+    /// <summary>The id put after each document when documents are packed into sequences.</summary>
+    int EndOfDocument { get; }
+
+    /// <summary>
+    /// A hash of everything that the ids depend on (vocabulary, merges, rules): the key under which token shards are
+    /// cached, and what a checkpoint compares. Hexadecimal, stable between versions of the program.
+    /// </summary>
+    string Fingerprint { get; }
+
+    /// <summary>Appends the ids of one document's UTF-8 text; without <see cref="EndOfDocument"/> and without a start token.</summary>
+    /// <param name="utf8">Any bytes; where the tokenizer needs valid UTF-8, invalid sequences count as U+FFFD.</param>
+    void Encode(ReadOnlySpan<byte> utf8, IBufferWriter<int> ids);
+
+    /// <summary>
+    /// Appends the UTF-8 bytes of the ids. The bytes of one id need not be whole characters: join all before showing
+    /// them. Encode then Decode gives the text back, byte for byte, for tokenizers that are lossless.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
+    void Decode(ReadOnlySpan<int> ids, IBufferWriter<byte> utf8);
+}

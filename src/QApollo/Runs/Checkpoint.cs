@@ -1,0 +1,100 @@
+using System.Globalization;
+using QApollo.Checkpoints;
+using QApollo.Files;
+using QApollo.Memory;
+using QApollo.Models;
+using QApollo.Training;
+
+namespace QApollo.Runs;
+
+/// <summary>Saves a trainer's whole state, and restores it byte for byte.</summary>
+public static class Checkpoint
+{
+    /// <summary>Writes step-NNNNNN into the run's folder.</summary>
+    /// <returns>The checkpoint's path.</returns>
+    /// <exception cref="RunFailedException">The disk is full, read-only, or fails; earlier checkpoints are untouched.</exception>
+    public static string Save(Trainer trainer, RunState state, string runDirectory) => CheckpointFolder.Write(runDirectory, state.Step, folder =>
+    {
+        LlamaConfig model = trainer.Layout.Options.Model;
+        var metadata = new Dictionary<string, string>
+        {
+            ["format"] = "pt",
+            ["qapollo.group_size"] = trainer.Layout.Options.Memory.Weights.GroupSize.ToString(CultureInfo.InvariantCulture),
+        };
+        TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), metadata);
+        TensorFile.Write(Path.Combine(folder, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), metadata);
+        PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), LlamaConfigJson.ToUtf8(model));
+        PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
+    });
+
+    /// <summary>Restores weights, optimizer state and step count after all checksums were compared.</summary>
+    /// <param name="checkpoint">A folder that <see cref="CheckpointFolder.List"/> names.</param>
+    /// <exception cref="InvalidFileException">A file is damaged.</exception>
+    /// <exception cref="UsageException">The checkpoint is of another model, weight format or optimizer; the message names the difference.</exception>
+    public static RunState Load(Trainer trainer, string checkpoint)
+    {
+        CheckpointFolder.Verify(checkpoint);
+        RequireSameModel(checkpoint, trainer.Layout.Options.Model);
+        RunState state = RunState.Read(Path.Combine(checkpoint, CheckpointFolder.StateFile));
+        try
+        {
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout));
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout));
+        }
+        catch (InvalidFileException exception)
+        {
+            // The checksums are right, so these are the tensors of other options.
+            throw new UsageException($"{exception.Message}: resume with the weight formats and optimizers of the run that was saved", exception);
+        }
+
+        trainer.CompletedSteps = state.Step;
+        return state;
+    }
+
+    private static List<PlannedTensor> WeightTensors(TrainingLayout layout)
+    {
+        var tensors = new List<PlannedTensor>();
+        foreach (Weight weight in layout.Weights.All)
+        {
+            tensors.Add(weight.Values);
+            if (weight.Scales is not null)
+            {
+                tensors.Add(weight.Scales);
+                tensors.Add(weight.ZeroPoints!);
+            }
+        }
+
+        return tensors;
+    }
+
+    private static List<PlannedTensor> OptimizerTensors(TrainingLayout layout) =>
+        [.. layout.Optimizers.SelectMany(optimizer => optimizer.State)];
+
+    private static void RequireSameModel(string checkpoint, LlamaConfig model)
+    {
+        string path = Path.Combine(checkpoint, CheckpointFolder.ConfigFile);
+        LlamaConfig saved = LlamaConfigJson.Read(path);
+        (string Name, long Saved, long Wanted)[] shapes =
+        [
+            ("hidden_size", saved.HiddenSize, model.HiddenSize),
+            ("intermediate_size", saved.IntermediateSize, model.IntermediateSize),
+            ("num_hidden_layers", saved.NumHiddenLayers, model.NumHiddenLayers),
+            ("num_attention_heads", saved.NumAttentionHeads, model.NumAttentionHeads),
+            ("num_key_value_heads", saved.NumKeyValueHeads, model.NumKeyValueHeads),
+            ("head_dim", saved.HeadDim, model.HeadDim),
+            ("vocab_size", saved.VocabSize, model.VocabSize),
+        ];
+        foreach ((string name, long savedValue, long wanted) in shapes)
+        {
+            if (savedValue != wanted)
+            {
+                throw new UsageException($"{checkpoint}: {name} is {savedValue}, the model given has {wanted}: resume with the model that was saved");
+            }
+        }
+
+        if (saved.TieWordEmbeddings != model.TieWordEmbeddings)
+        {
+            throw new UsageException($"{checkpoint}: tie_word_embeddings differs from the model given: resume with the model that was saved");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+namespace QApollo.Runs;
+
+/// <summary>How long a run goes on and what it does beside training.</summary>
+public sealed record RunOptions
+{
+    /// <summary>Folder of run.json, metrics.jsonl and the checkpoints.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>Updates of the whole run, those before a resume included.</summary>
+    public required int MaxSteps { get; init; }
+
+    /// <summary>Steps between validations; 0 for only the one at the end.</summary>
+    public int EvaluateEvery { get; init; }
+
+    /// <summary>Steps between text samples; 0 for only the one at the end.</summary>
+    public int SampleEvery { get; init; }
+
+    /// <summary>Steps between checkpoints; 0 for only the one at the end.</summary>
+    public int SaveEvery { get; init; }
+
+    /// <summary>Time between checkpoints; null for none.</summary>
+    public TimeSpan? SaveInterval { get; init; }
+
+    /// <summary>Checkpoints kept, the newest ones; 0 for all.</summary>
+    public int Keep { get; init; }
+}

@@ -1,0 +1,201 @@
+using System.Diagnostics;
+using System.Globalization;
+using QApollo.Checkpoints;
+using QApollo.Batches;
+using QApollo.Models;
+using QApollo.Training;
+
+namespace QApollo.Runs;
+
+/// <summary>
+/// A whole run: batches in, updates, validation now and then, checkpoints, metrics. It can be stopped at a step's end
+/// and goes on from its last checkpoint with the same bytes.
+/// </summary>
+public sealed class TrainingRun
+{
+    private readonly RunOptions _options;
+    private readonly Trainer _trainer;
+    private readonly IBatchSource _batches;
+    private readonly IValidationBatches? _validation;
+    private readonly string _tokenizerFingerprint;
+    private readonly IRunObserver _observer;
+    private readonly RunSampler? _sampler;
+    private readonly int[] _tokens;
+    private readonly int[] _labels;
+    private long _tokensSeen;
+    private long _lastSave;
+    private int _savedStep;
+    private int _validatedStep = -1;
+    private int _sampledStep = -1;
+
+    /// <param name="validation">Held-out data; null for none.</param>
+    /// <param name="sampler">Makes text samples; null for none.</param>
+    public TrainingRun(
+        RunOptions options, Trainer trainer, IBatchSource batches, IValidationBatches? validation, string tokenizerFingerprint, IRunObserver observer,
+        RunSampler? sampler = null)
+    {
+        (_options, _trainer, _batches, _validation, _tokenizerFingerprint, _observer, _sampler) =
+            (options, trainer, batches, validation, tokenizerFingerprint, observer, sampler);
+        _tokens = new int[trainer.Layout.Options.Shape.TokensPerStep];
+        _labels = new int[_tokens.Length];
+    }
+
+    /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
+    public double ValidationLoss { get; private set; } = double.NaN;
+
+    /// <summary>Set by <see cref="Resume"/> when the training data is not what it was; for people.</summary>
+    public string? DataChange { get; private set; }
+
+    /// <summary>Restores the newest complete checkpoint of the run's folder.</summary>
+    /// <returns>The checkpoint's path.</returns>
+    /// <exception cref="UsageException">There is none, or it belongs to another model, tokenizer or seed, or has more steps than the run.</exception>
+    /// <exception cref="InvalidFileException">It is damaged.</exception>
+    public string Resume()
+    {
+        IReadOnlyList<(int Step, string Path)> checkpoints = CheckpointFolder.List(_options.Directory);
+        if (checkpoints.Count == 0)
+        {
+            throw new UsageException($"--resume: {_options.Directory} has no complete checkpoint; start without --resume");
+        }
+
+        string path = checkpoints[^1].Path;
+        RunState state = Checkpoint.Load(_trainer, path);
+        if (state.TokenizerFingerprint != _tokenizerFingerprint)
+        {
+            throw new UsageException($"--resume: {path} was trained with another tokenizer; pass the one it began with");
+        }
+
+        ulong seed = _trainer.Layout.Options.Seed;
+        if (state.Seed != seed)
+        {
+            throw new UsageException($"--resume: {path} was trained with --seed {state.Seed}, not {seed}: pass that one, or none");
+        }
+
+        if (state.Step > _options.MaxSteps)
+        {
+            throw new UsageException($"--max-steps: {path} has done {state.Step} steps, more than {_options.MaxSteps}: name as many or more");
+        }
+
+        if (state.DataTokens != 0 && state.DataTokens != _batches.DataTokens)
+        {
+            DataChange = string.Create(
+                CultureInfo.InvariantCulture,
+                $"the checkpoint's run had {state.DataTokens:N0} tokens to train on, now there are {_batches.DataTokens:N0}: it goes on, but not as it would have");
+        }
+
+        _batches.Position = state.Position;
+        _tokensSeen = state.Tokens;
+        _savedStep = state.Step;
+        return path;
+    }
+
+    /// <summary>Trains until the last step, or until asked to stop; both end with a checkpoint.</summary>
+    /// <param name="stop">Ends the run at the next step's end.</param>
+    /// <returns>True when all steps are done.</returns>
+    /// <exception cref="RunFailedException">Loss or gradient not finite, or the disk is full; earlier checkpoints stand.</exception>
+    public bool Run(CancellationToken stop)
+    {
+        using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
+        _lastSave = Stopwatch.GetTimestamp();
+        while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested)
+        {
+            Step(metrics);
+            int step = _trainer.CompletedSteps;
+            if (_options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0)
+            {
+                Validate(metrics);
+            }
+
+            if (_options.SampleEvery > 0 && step % _options.SampleEvery == 0)
+            {
+                Sample();
+            }
+
+            bool isTime = _options.SaveInterval is { } interval && Stopwatch.GetElapsedTime(_lastSave) >= interval;
+            if (isTime || (_options.SaveEvery > 0 && step % _options.SaveEvery == 0))
+            {
+                Save();
+            }
+        }
+
+        bool finished = _trainer.CompletedSteps >= _options.MaxSteps;
+        if (_savedStep < _trainer.CompletedSteps)
+        {
+            Save();
+        }
+
+        if (finished)
+        {
+            Validate(metrics);
+            Sample();
+        }
+
+        return finished;
+    }
+
+    private void Step(MetricsFile metrics)
+    {
+        long start = Stopwatch.GetTimestamp();
+        int perBatch = _trainer.Layout.Options.Shape.TokensPerMicroBatch;
+        for (int first = 0; first < _tokens.Length; first += perBatch)
+        {
+            _batches.ReadNext(_tokens.AsSpan(first, perBatch), _labels.AsSpan(first, perBatch));
+        }
+
+        bool checkedMovement = _trainer.UnmovedParameters is not null;
+        StepResult result = _trainer.Step(_tokens, _labels);
+        _tokensSeen += result.Tokens;
+        double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        metrics.WriteStep(result, tokensPerSecond);
+        _observer.OnStep(result, tokensPerSecond);
+        if (!checkedMovement && _trainer.UnmovedParameters is { Count: > 0 } unmoved)
+        {
+            _observer.OnWarning($"step {result.Step} left {unmoved.Count} parameters as they were: {Names(unmoved)}");
+        }
+    }
+
+    private static string Names(IReadOnlyList<Parameter> parameters)
+    {
+        const int Most = 5;
+        string names = string.Join(", ", parameters.Take(Most).Select(parameter => parameter.Name));
+        return parameters.Count > Most ? names + ", ..." : names;
+    }
+
+    /// <summary>Mean loss over the held-out data; nothing when there is none, or when it was just done.</summary>
+    private void Validate(MetricsFile metrics)
+    {
+        if (_validation is null || _validatedStep == _trainer.CompletedSteps)
+        {
+            return;
+        }
+
+        ValidationLoss = Evaluation.MeanLoss(_trainer, _validation).Loss;
+        _validatedStep = _trainer.CompletedSteps;
+        metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss);
+        _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
+    }
+
+    /// <summary>A text by the model as it is now; nothing when it was just made.</summary>
+    private void Sample()
+    {
+        if (_sampler is not null && _sampledStep != _trainer.CompletedSteps)
+        {
+            _sampledStep = _trainer.CompletedSteps;
+            _observer.OnSample(_sampledStep, _sampler.Sample());
+        }
+    }
+
+    private void Save()
+    {
+        var state = new RunState(
+            _trainer.CompletedSteps, _tokensSeen, _batches.Position, _trainer.Layout.Options.Seed, _tokenizerFingerprint)
+        {
+            DataTokens = _batches.DataTokens,
+        };
+        string path = Checkpoint.Save(_trainer, state, _options.Directory);
+        CheckpointFolder.Prune(_options.Directory, _options.Keep);
+        _savedStep = state.Step;
+        _lastSave = Stopwatch.GetTimestamp();
+        _observer.OnSaved(path);
+    }
+}

@@ -1,0 +1,83 @@
+using Xunit;
+
+namespace QApollo.Data.Tests.Documents;
+
+public sealed class CorpusTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Folders_give_readable_files_in_ordinal_order()
+    {
+        foreach (string name in (string[])["b/z.txt", "b/A.md", "a.jsonl", "B.txt.gz", "c.JSONL.GZ", "b/doc.xml", "notes.pdf", "data.gz", ".hidden/x.txt"])
+        {
+            _folder.Write(name, "<doc/>");
+        }
+
+        _folder.Write("empty.txt", string.Empty);
+        _folder.Write("project.xml", "<Project/>");
+        _folder.Write("broken.xml", "no XML at all");
+
+        IReadOnlyList<CorpusFile> found = Corpus.Find([_folder.Path]);
+
+        Assert.Equal(
+            ["B.txt.gz", "a.jsonl", "b/A.md", "b/doc.xml", "b/z.txt", "c.JSONL.GZ"],
+            found.Select(file => Path.GetRelativePath(_folder.Path, file.Path).Replace('\\', '/')));
+        Assert.Equal([true, false, false, false, false, true], found.Select(file => file.IsGzip));
+        Assert.Equal(
+            [DocumentFormat.Text, DocumentFormat.JsonLines, DocumentFormat.Text, DocumentFormat.XmlDocumentation, DocumentFormat.Text, DocumentFormat.JsonLines],
+            found.Select(file => file.Format));
+        Assert.All(found, file => Assert.Equal(6, file.Length));
+    }
+
+    [Fact]
+    public void Arguments_keep_their_order_and_a_file_counts_once()
+    {
+        string a = _folder.Write("x/a.txt", "a");
+        string b = _folder.Write("x/b.txt", "b");
+
+        Assert.Equal([b, a], Corpus.Find([b, _folder.File("x"), a]).Select(file => file.Path));
+    }
+
+    [Fact]
+    public void Links_to_folders_are_not_followed()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            // Making a link needs a privilege there.
+            return;
+        }
+
+        string file = _folder.Write("x/a.txt", "a");
+        Directory.CreateSymbolicLink(_folder.File("x/loop"), _folder.Path);
+        File.CreateSymbolicLink(_folder.File("x/b.txt"), file);
+
+        Assert.Equal(["a.txt", "b.txt"], Corpus.Find([_folder.Path]).Select(found => Path.GetFileName(found.Path)));
+    }
+
+    [Theory]
+    [InlineData("missing.txt", "no such file or folder")]
+    [InlineData("paper.pdf", "give .txt, .md, .jsonl")]
+    [InlineData("noextension", "give .txt, .md, .jsonl")]
+    [InlineData("empty.txt", "is empty")]
+    [InlineData("none", "no file with text")]
+    [InlineData("bad\0name.txt", "data:")]
+    public void What_cannot_be_read_is_said_in_one_line(string name, string expected)
+    {
+        _folder.Write("paper.pdf", "x");
+        _folder.Write("noextension", "x");
+        _folder.Write("empty.txt", string.Empty);
+        _folder.Write("none/picture.png", "x");
+
+        UsageException error = Assert.Throws<UsageException>(() => Corpus.Find([_folder.File(name)]));
+
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void No_path_at_all_is_refused() => Assert.Throws<UsageException>(() => Corpus.Find([]));
+}
