@@ -1,4 +1,5 @@
 using System.Globalization;
+using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Devices;
 using QApollo.Models;
 
@@ -13,6 +14,7 @@ public sealed class ModelFolder : IDisposable
     private const int DefaultGroupSize = 128;
 
     private readonly SafetensorsSet _files;
+    private readonly PackQuantizedConfig? _packed;
 
     /// <summary>Opens the files and compares names, shapes and types with config.json; no weight is read yet.</summary>
     /// <param name="path">The model's folder, or a run's: its newest checkpoint is taken.</param>
@@ -33,6 +35,7 @@ public sealed class ModelFolder : IDisposable
             State = RunState.Read(System.IO.Path.Combine(Path, CheckpointFolder.StateFile));
         }
 
+        _packed = PackQuantizedConfig.Read(System.IO.Path.Combine(Path, CheckpointFolder.ConfigFile));
         _files = new SafetensorsSet(Path);
         try
         {
@@ -83,7 +86,7 @@ public sealed class ModelFolder : IDisposable
         foreach (Weight weight in weights.All)
         {
             StoredWeight stored = Find(weight.Parameter);
-            if (stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize)
+            if (weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize)
             {
                 stored.Copy(device, weight);
             }
@@ -104,8 +107,15 @@ public sealed class ModelFolder : IDisposable
         return new WeightFormats(stored.Format, Find(table[0]).Format, stored.IsQuantized ? stored.GroupSize : DefaultGroupSize);
     }
 
-    private StoredWeight Find(Parameter parameter)
+    /// <summary>A parameter's tensors in the files.</summary>
+    /// <exception cref="InvalidFileException">They are not there.</exception>
+    internal StoredWeight Find(Parameter parameter)
     {
+        if (_packed is not null && _files.TryFind(StoredGroups.PackedName(parameter.Name)) is (SafetensorsReader packedReader, SafetensorsEntry packed))
+        {
+            return new StoredWeight(parameter, packedReader, packed, new StoredGroups(parameter, _files, (packedReader, packed), _packed.GroupSize));
+        }
+
         (SafetensorsReader reader, SafetensorsEntry entry) = _files.Find(parameter.Name);
         if (entry.DType != SafetensorsDType.U8)
         {
@@ -120,12 +130,7 @@ public sealed class ModelFolder : IDisposable
             throw new InvalidFileException(reader.Path, $"holds {entry}, but says no {GroupSizeKey} of 32, 64, 128 or 256 in its metadata");
         }
 
-        return new StoredWeight(parameter, reader, entry)
-        {
-            GroupSize = groupSize,
-            Scales = reader.Find(parameter.Name + "_scale"),
-            ZeroPoints = reader.Find(parameter.Name + "_zero"),
-        };
+        return new StoredWeight(parameter, reader, entry, new StoredGroups(parameter, _files, (reader, entry), groupSize));
     }
 
     /// <summary>All parameters are there with the right shapes, and nothing is there that the model has no place for.</summary>
@@ -139,8 +144,7 @@ public sealed class ModelFolder : IDisposable
             known.Add(parameter.Name);
             if (stored.IsQuantized)
             {
-                known.Add(parameter.Name + "_scale");
-                known.Add(parameter.Name + "_zero");
+                known.UnionWith(StoredGroups.Names(parameter.Name));
             }
         }
 

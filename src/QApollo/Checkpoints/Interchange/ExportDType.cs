@@ -7,8 +7,8 @@ public enum ExportDType
     F16,
     BF16,
 
-    /// <summary>ggml's blocks of 32 values: a binary16 scale and signed bytes. GGUF only.</summary>
-    Q8_0,
+    /// <summary>ggml's Q8_0: blocks of 32 values: a binary16 scale and signed bytes. GGUF only.</summary>
+    Q8,
 
     /// <summary>The INT8 groups as they are trained: codes, scales and zero points, byte for byte. Hugging Face only.</summary>
     Int8,

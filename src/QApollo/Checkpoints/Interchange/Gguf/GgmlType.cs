@@ -16,7 +16,7 @@ internal static class GgmlTypes
         ExportDType.F32 => GgmlType.F32,
         ExportDType.F16 => GgmlType.F16,
         ExportDType.BF16 => GgmlType.BF16,
-        ExportDType.Q8_0 => GgmlType.Q8_0,
+        ExportDType.Q8 => GgmlType.Q8_0,
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "no type of GGUF tensors"),
     };
 

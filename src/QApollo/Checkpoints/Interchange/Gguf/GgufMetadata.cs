@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -6,7 +7,7 @@ namespace QApollo.Checkpoints.Interchange.Gguf;
 /// <summary>The key/value pairs of a GGUF file: key, u32 type, value; all little-endian.</summary>
 internal sealed class GgufMetadata
 {
-    private readonly MemoryStream _bytes = new();
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
     private enum ValueType : uint
     {
@@ -23,7 +24,7 @@ internal sealed class GgufMetadata
     public long Count { get; private set; }
 
     /// <summary>The pairs as they stand in the file.</summary>
-    public ReadOnlySpan<byte> Bytes => _bytes.GetBuffer().AsSpan(0, (int)_bytes.Length);
+    public ReadOnlySpan<byte> Bytes => _bytes.WrittenSpan;
 
     public void Add(string key, uint value)
     {
@@ -42,7 +43,7 @@ internal sealed class GgufMetadata
     public void Add(string key, bool value)
     {
         Begin(key, ValueType.Bool);
-        _bytes.WriteByte(value ? (byte)1 : (byte)0);
+        _bytes.Write([value ? (byte)1 : (byte)0]);
     }
 
     public void Add(string key, string value)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using QApollo.Files;
 
 namespace QApollo.Checkpoints.Interchange.Gguf;
 

@@ -1,10 +1,10 @@
-namespace QApollo.Checkpoints.Interchange;
+namespace QApollo.Files;
 
 /// <summary>
 /// A folder that appears whole or not at all: its files are written into <c>name.partial</c>, which gets its name last.
 /// Disposing without <see cref="Commit"/> removes what was written.
 /// </summary>
-internal sealed class PendingFolder : IDisposable
+public sealed class PendingFolder : IDisposable
 {
     private readonly string _target;
     private bool _committed;

@@ -1,0 +1,43 @@
+using QApollo.Models;
+
+namespace QApollo.Checkpoints.Interchange.Gguf;
+
+/// <summary>What llama.cpp must know of the model beside its tensors.</summary>
+internal static class GgufModelMetadata
+{
+    /// <summary>llama.cpp's name of the model's family; Mistral is "llama" there.</summary>
+    public static string Architecture(LlamaConfig config) => "llama";
+
+    /// <summary>Whether the family pairs neighbouring rows in rotary embeddings, where Hugging Face pairs the halves of a head.</summary>
+    public static bool PairsNeighbours(LlamaConfig config) => Architecture(config) == "llama";
+
+    public static GgufMetadata Create(LlamaConfig config, string name, GgmlType type, GgufVocabulary vocabulary)
+    {
+        string architecture = Architecture(config);
+        var metadata = new GgufMetadata();
+        metadata.Add("general.architecture", architecture);
+        metadata.Add("general.type", "model");
+        metadata.Add("general.name", name);
+        metadata.Add("general.alignment", GgufWriter.Alignment);
+        metadata.Add("general.file_type", type.FileType());
+        if (type == GgmlType.Q8_0)
+        {
+            metadata.Add("general.quantization_version", 2);
+        }
+
+        metadata.Add($"{architecture}.vocab_size", config.VocabSize);
+        metadata.Add($"{architecture}.context_length", config.MaxPositionEmbeddings);
+        metadata.Add($"{architecture}.embedding_length", config.HiddenSize);
+        metadata.Add($"{architecture}.block_count", config.NumHiddenLayers);
+        metadata.Add($"{architecture}.feed_forward_length", config.IntermediateSize);
+        metadata.Add($"{architecture}.attention.head_count", config.NumAttentionHeads);
+        metadata.Add($"{architecture}.attention.head_count_kv", config.NumKeyValueHeads);
+        metadata.Add($"{architecture}.attention.key_length", config.HeadDim);
+        metadata.Add($"{architecture}.attention.value_length", config.HeadDim);
+        metadata.Add($"{architecture}.attention.layer_norm_rms_epsilon", (float)config.RmsNormEps);
+        metadata.Add($"{architecture}.rope.dimension_count", config.HeadDim);
+        metadata.Add($"{architecture}.rope.freq_base", (float)config.RopeTheta);
+        vocabulary.PadTo(config.VocabSize).WriteTo(metadata);
+        return metadata;
+    }
+}
