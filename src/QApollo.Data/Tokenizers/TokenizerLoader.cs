@@ -22,21 +22,51 @@ public static class TokenizerLoader
             return new ByteTokenizer();
         }
 
-        if (!Directory.Exists(pathOrName) && !File.Exists(pathOrName))
-        {
-            throw new UsageException(
-                $"tokenizer {pathOrName}: no such file or folder; give \"bytes\", a tokenizer.json, a SentencePiece .model, or a folder that holds one");
-        }
-
+        string path = Find(pathOrName);
         try
         {
-            return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName);
+            return Read(path);
         }
         catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"tokenizer {pathOrName}: {error.Message}", error);
         }
     }
+
+    /// <summary>The file of a tokenizer that is no name.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    internal static string Find(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return File.Exists(path)
+                ? path
+                : throw new UsageException(
+                    $"tokenizer {path}: no such file or folder; give \"bytes\", a tokenizer.json, a SentencePiece .model, or a folder that holds one");
+        }
+
+        try
+        {
+            return FindInFolder(path);
+        }
+        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"tokenizer {path}: {error.Message}", error);
+        }
+    }
+
+    /// <exception cref="UsageException">The file is too large.</exception>
+    internal static byte[] ReadFile(string path)
+    {
+        long length = new FileInfo(path).Length;
+        return length <= MaxFileBytes ? File.ReadAllBytes(path) : throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
+    }
+
+    /// <summary>Whether a file is a tokenizer.json, by its beginning or its name.</summary>
+    internal static bool IsJson(string path, ReadOnlySpan<byte> content) =>
+        WithoutBlanks(content).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
+
+    private static ReadOnlySpan<byte> WithoutBlanks(ReadOnlySpan<byte> content) => content.TrimStart(" \t\r\n\uFEFF"u8);
 
     private static string FindInFolder(string folder)
     {
@@ -59,20 +89,13 @@ public static class TokenizerLoader
 
     private static ITokenizer Read(string path)
     {
-        long length = new FileInfo(path).Length;
-        if (length > MaxFileBytes)
-        {
-            throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
-        }
-
-        byte[] bytes = File.ReadAllBytes(path);
-        ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
-        if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))
+        byte[] bytes = ReadFile(path);
+        if (IsJson(path, bytes))
         {
             return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
         }
 
-        return IsTiktoken(content)
+        return IsTiktoken(WithoutBlanks(bytes))
             ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
             : new SentencePieceTokenizer(bytes);
     }
