@@ -2,12 +2,12 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using QApollo.Files;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.Patterns;
 using QApollo.Data.Tokenizers.Pipeline;
 using QApollo.Data.Tokenizers.Text;
 using QApollo.Data.Tokenizers.Training;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using QApollo.Checkpoints;
 using QApollo.Batches;
+using QApollo.Checkpoints;
 using QApollo.Models;
 using QApollo.Training;
 

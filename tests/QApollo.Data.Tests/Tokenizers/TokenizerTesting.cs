@@ -8,7 +8,7 @@ namespace QApollo.Data.Tests.Tokenizers;
 internal static class TokenizerTesting
 {
     public static string Goldens { get; } =
-        Path.Combine(GoldenFolder.RepositoryRoot, "tests", "QApollo.Tests", "Data", "Tokenizers", "Goldens");
+        Path.Combine(GoldenFolder.RepositoryRoot, "tests", "QApollo.Data.Tests", "Tokenizers", "Goldens");
 
     public static string Golden(string name) => Path.Combine(Goldens, name);
 

@@ -9,8 +9,8 @@ using QApollo.Inference;
 using QApollo.Models;
 using QApollo.Quantization;
 using QApollo.Runs;
-using QApollo.TestSupport;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 

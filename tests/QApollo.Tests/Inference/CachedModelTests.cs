@@ -4,8 +4,8 @@ using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
 using QApollo.Runs;
-using QApollo.TestSupport;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 

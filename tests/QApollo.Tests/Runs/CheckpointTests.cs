@@ -3,8 +3,8 @@ using QApollo.Checkpoints;
 using QApollo.Cpu;
 using QApollo.Optimizers;
 using QApollo.Runs;
-using QApollo.TestSupport;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
 
