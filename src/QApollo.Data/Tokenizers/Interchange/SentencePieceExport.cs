@@ -58,8 +58,8 @@ internal sealed class SentencePieceExport : TokenizerExport
             Model = IsBpe ? "llama" : "t5",
             PreTokenizer = "default",
             Tokens = [.. _file.Pieces.Select(piece => piece.Text)],
-            Types = [.. _file.Pieces.Select(piece => (GgufTokenType)(int)piece.Type)],
-            Scores = [.. _file.Pieces.Select(piece => piece.Score)],
+            Types = [.. _file.Pieces.Select(TypeOf)],
+            Scores = IsBpe ? [.. _file.Pieces.Select(piece => piece.Score)] : [.. SentencePieceModels.UnigramScores(_tables).Select(score => (float)score)],
             BeginToken = tokens.Begin,
             EndToken = tokens.End,
             UnknownToken = _tables.Unknown,
@@ -71,8 +71,19 @@ internal sealed class SentencePieceExport : TokenizerExport
         };
     }
 
+    /// <summary>
+    /// Around user-defined tokens llama.cpp treats spaces as at the ends of a text. Pieces of a unigram model win by their score
+    /// and need not be user-defined there.
+    /// </summary>
+    private GgufTokenType TypeOf(Piece piece) => piece.Type == PieceType.UserDefined && !IsBpe ? GgufTokenType.Normal : (GgufTokenType)(int)piece.Type;
+
     private IEnumerable<string> Notes()
     {
+        if (IsBpe && _file.AddDummyPrefix && !_tables.UserDefined.IsEmpty)
+        {
+            yield return "llama.cpp puts a space after each user-defined piece, where SentencePiece puts none: text behind them becomes other tokens there";
+        }
+
         if (IsBpe && (_file.CharacterMap.Length > 0 || _file.RemoveExtraWhitespaces))
         {
             yield return "llama.cpp does not normalize text for this kind of tokenizer: characters and spaces that the SentencePiece model changes become other tokens there";

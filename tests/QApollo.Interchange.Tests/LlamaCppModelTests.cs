@@ -1,0 +1,85 @@
+using QApollo.Checkpoints;
+using QApollo.Checkpoints.Interchange;
+using QApollo.Checkpoints.Interchange.Gguf;
+using QApollo.Data.Tokenizers;
+using QApollo.Data.Tokenizers.Interchange;
+using QApollo.Models;
+using QApollo.TestSupport;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace QApollo.Interchange.Tests;
+
+/// <summary>llama.cpp computes with an exported file what this program computes with the model: an implementation that is not ours.</summary>
+[Collection(LlamaCppCollection.Name)]
+public class LlamaCppModelTests(ITestOutputHelper output)
+{
+    private const int Length = 192;
+    private const int GreedyTokens = 50;
+
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("llama tied")]
+    [InlineData("llama wide heads")]
+    public void Logits_perplexity_and_greedy_tokens_are_the_same(string name)
+    {
+        using var temp = new TempFolder();
+        LlamaConfig config = TinyModels.Config(name);
+        TinyModels.Write(temp.Path, config);
+        using var folder = new ModelFolder(temp.Path);
+        using var computed = new Computed(folder, Length);
+        int[] tokens = new ByteTokenizer().Ids(Texts.Long)[..(Length + 1)];
+        float[][] expected = computed.Logits(tokens[..Length]);
+        double loss = computed.Loss(tokens);
+
+        using (var llama = new LlamaCpp(Export(folder, temp, ExportDType.F32)))
+        {
+            float[][] logits = llama.Logits(tokens[..Length]);
+            double error = RelativeError(logits, expected);
+            double perplexity = Perplexity(logits, tokens) / Math.Exp(loss);
+            output.WriteLine($"{name}: F32 logits differ by {error:E2}, perplexity by {perplexity - 1:E2}");
+            Assert.InRange(error, 0, 1e-3);
+            Assert.InRange(perplexity, 1 - 1e-3, 1 + 1e-3);
+            Assert.Equal(computed.Greedy(tokens[..8], GreedyTokens), llama.Greedy(tokens[..8], GreedyTokens));
+        }
+
+        using (var llama = new LlamaCpp(Export(folder, temp, ExportDType.Q8)))
+        {
+            double perplexity = Perplexity(llama.Logits(tokens[..Length]), tokens) / Math.Exp(loss);
+            output.WriteLine($"{name}: Q8_0 perplexity differs by {perplexity - 1:E2}");
+            Assert.InRange(perplexity, 1 - 5e-3, 1 + 5e-3);
+        }
+    }
+
+    private static string Export(ModelFolder folder, TempFolder temp, ExportDType dtype)
+    {
+        string path = temp.File($"{dtype}.gguf");
+        GgufExport.Write(folder, new GgufExportOptions
+        {
+            Output = path,
+            DType = dtype,
+            Name = "test",
+            Vocabulary = TokenizerExport.Load("bytes").Gguf(new DocumentTokens(256, 256, 512)),
+        });
+        return path;
+    }
+
+    /// <summary>The largest difference, as a share of the largest logit.</summary>
+    private static double RelativeError(float[][] actual, float[][] expected)
+    {
+        double largest = expected.Max(row => row.Max(Math.Abs));
+        return actual.Zip(expected).Max(rows => rows.First.Zip(rows.Second).Max(pair => Math.Abs(pair.First - pair.Second))) / largest;
+    }
+
+    private static double Perplexity(float[][] logits, int[] tokens)
+    {
+        double sum = 0;
+        for (int i = 0; i < logits.Length; i++)
+        {
+            double largest = logits[i].Max();
+            sum += largest + Math.Log(logits[i].Sum(logit => Math.Exp(logit - largest))) - logits[i][tokens[i + 1]];
+        }
+
+        return Math.Exp(sum / logits.Length);
+    }
+}

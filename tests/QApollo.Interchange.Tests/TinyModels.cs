@@ -1,0 +1,59 @@
+using System.Runtime.InteropServices;
+using QApollo.Checkpoints;
+using QApollo.Models;
+
+namespace QApollo.Interchange.Tests;
+
+/// <summary>Tiny models with random weights, as Hugging Face folders or as checkpoints.</summary>
+internal static class TinyModels
+{
+    /// <summary>A shape of each kind, by a name that tests show.</summary>
+    public static LlamaConfig Config(string name) => name switch
+    {
+        "llama" => Llama(260),
+        "llama tied" => Llama(260, tied: true),
+        "llama wide heads" => Llama(260) with { HeadDim = 24 },
+        _ => throw new ArgumentException($"no model '{name}'", nameof(name)),
+    };
+
+    public static LlamaConfig Llama(int vocabulary, bool tied = false) => new()
+    {
+        HiddenSize = 64,
+        IntermediateSize = 96,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 2,
+        HeadDim = 16,
+        VocabSize = vocabulary,
+        MaxPositionEmbeddings = 512,
+        TieWordEmbeddings = tied,
+    };
+
+    /// <summary>Writes config.json and model.safetensors. Weights are large enough that the next token is hardly ever a matter of rounding.</summary>
+    public static void Write(string folder, LlamaConfig config, int seed = 1)
+    {
+        File.WriteAllBytes(Path.Combine(folder, "config.json"), LlamaConfigJson.ToUtf8(config, "float32"));
+        IReadOnlyList<Parameter> table = ParameterTable.Of(config);
+        using var writer = new SafetensorsWriter(
+            Path.Combine(folder, "model.safetensors"),
+            table.Select(parameter => parameter.Rows == 1
+                ? new SafetensorsDeclaration(parameter.Name, SafetensorsDType.F32, parameter.Columns)
+                : new SafetensorsDeclaration(parameter.Name, SafetensorsDType.F32, parameter.Rows, parameter.Columns)));
+        foreach (SafetensorsEntry entry in writer.Entries)
+        {
+            Parameter parameter = table.Single(item => item.Name == entry.Name);
+            var random = new Random(HashCode.Combine(seed, parameter.Index));
+            var values = new float[parameter.Elements];
+            double scale = parameter.Rows == 1 ? 0.3 : parameter.IsEmbeddingOrHead ? 1 : 2 / Math.Sqrt(parameter.Columns);
+            for (int i = 0; i < values.Length; i++)
+            {
+                double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+                values[i] = (float)((parameter.IsNorm ? 1 : 0) + (scale * normal));
+            }
+
+            writer.Write(entry, MemoryMarshal.AsBytes<float>(values));
+        }
+
+        writer.Complete();
+    }
+}
