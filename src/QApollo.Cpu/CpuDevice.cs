@@ -88,6 +88,11 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
     public void LinearWeightGradient(Tensor outputGradient, Tensor input, Tensor weightGradient, bool accumulate) =>
         Linear.WeightGradient(_context, outputGradient, input, weightGradient, accumulate);
 
+    public void AddBias(Tensor values, Tensor bias) => Bias.Add(_context, values, bias);
+
+    public void BiasGradient(Tensor outputGradient, Tensor biasGradient, bool accumulate) =>
+        Bias.Gradient(_context, outputGradient, biasGradient, accumulate);
+
     public void RotaryEmbedding(Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse) =>
         Rotary.Rotate(_context, values, cosine, sine, sequenceLength, firstPosition, inverse);
 

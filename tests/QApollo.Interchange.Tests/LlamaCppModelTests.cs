@@ -21,6 +21,14 @@ public class LlamaCppModelTests(ITestOutputHelper output)
     [InlineData("llama")]
     [InlineData("llama tied")]
     [InlineData("llama wide heads")]
+    [InlineData("llama biases")]
+    [InlineData("llama linear rope")]
+    [InlineData("llama 3.1 rope")]
+    [InlineData("llama yarn rope")]
+    [InlineData("mistral")]
+    [InlineData("qwen2")]
+    [InlineData("qwen2 yarn rope")]
+    [InlineData("qwen3")]
     public void Logits_perplexity_and_greedy_tokens_are_the_same(string name)
     {
         using var temp = new TempFolder();
@@ -29,23 +37,23 @@ public class LlamaCppModelTests(ITestOutputHelper output)
         using var folder = new ModelFolder(temp.Path);
         using var computed = new Computed(folder, Length);
         int[] tokens = new ByteTokenizer().Ids(Texts.Long)[..(Length + 1)];
-        float[][] expected = computed.Logits(tokens[..Length]);
+        float[][] expected = computed.Logits(tokens.AsSpan(..Length));
         double loss = computed.Loss(tokens);
 
         using (var llama = new LlamaCpp(Export(folder, temp, ExportDType.F32)))
         {
-            float[][] logits = llama.Logits(tokens[..Length]);
+            float[][] logits = llama.Logits(tokens.AsSpan(..Length));
             double error = RelativeError(logits, expected);
             double perplexity = Perplexity(logits, tokens) / Math.Exp(loss);
             output.WriteLine($"{name}: F32 logits differ by {error:E2}, perplexity by {perplexity - 1:E2}");
             Assert.InRange(error, 0, 1e-3);
             Assert.InRange(perplexity, 1 - 1e-3, 1 + 1e-3);
-            Assert.Equal(computed.Greedy(tokens[..8], GreedyTokens), llama.Greedy(tokens[..8], GreedyTokens));
+            Assert.Equal(computed.Greedy(tokens.AsSpan(..8), GreedyTokens), llama.Greedy(tokens.AsSpan(..8), GreedyTokens));
         }
 
         using (var llama = new LlamaCpp(Export(folder, temp, ExportDType.Q8)))
         {
-            double perplexity = Perplexity(llama.Logits(tokens[..Length]), tokens) / Math.Exp(loss);
+            double perplexity = Perplexity(llama.Logits(tokens.AsSpan(..Length)), tokens) / Math.Exp(loss);
             output.WriteLine($"{name}: Q8_0 perplexity differs by {perplexity - 1:E2}");
             Assert.InRange(perplexity, 1 - 5e-3, 1 + 5e-3);
         }

@@ -12,8 +12,33 @@ internal static class TinyModels
     {
         "llama" => Llama(260),
         "llama tied" => Llama(260, tied: true),
-        "llama wide heads" => Llama(260) with { HeadDim = 24 },
+        "llama wide heads" => Llama(260) with { HeadDim = 24, RopeTheta = 500_000 },
+        "llama biases" => Llama(260) with { QueryKeyValueBias = true, OutputBias = true, MlpBias = true },
+        "llama linear rope" => Llama(260) with { RopeScaling = new RotaryScaling { Kind = RotaryScalingKind.Linear, Factor = 4 } },
+        "llama 3.1 rope" => Llama(260) with
+        {
+            RopeTheta = 500_000,
+            RopeScaling = new RotaryScaling { Kind = RotaryScalingKind.Llama3, Factor = 8, OriginalMaxPositionEmbeddings = 64 },
+        },
+        "llama yarn rope" => Llama(260) with { RopeScaling = Yarn(4) },
+        "mistral" => Llama(260) with { Architecture = ModelArchitecture.Mistral, SlidingWindow = 400 },
+        "qwen2" => Llama(260, tied: true) with { Architecture = ModelArchitecture.Qwen2, QueryKeyValueBias = true, RopeTheta = 1_000_000 },
+        "qwen2 yarn rope" => Llama(260) with
+        {
+            Architecture = ModelArchitecture.Qwen2,
+            QueryKeyValueBias = true,
+            RopeScaling = Yarn(4) with { AttentionFactor = 1.25 },
+        },
+        "qwen3" => Llama(260) with { Architecture = ModelArchitecture.Qwen3, QueryKeyNorm = true, HeadDim = 32, RopeTheta = 1_000_000 },
         _ => throw new ArgumentException($"no model '{name}'", nameof(name)),
+    };
+
+    private static RotaryScaling Yarn(double factor) => new()
+    {
+        Kind = RotaryScalingKind.Yarn,
+        Factor = factor,
+        OriginalMaxPositionEmbeddings = 64,
+        AttentionFactor = RotaryScaling.YarnAttentionFactor(factor),
     };
 
     public static LlamaConfig Llama(int vocabulary, bool tied = false) => new()
@@ -29,14 +54,14 @@ internal static class TinyModels
         TieWordEmbeddings = tied,
     };
 
-    /// <summary>Writes config.json and model.safetensors. Weights are large enough that the next token is hardly ever a matter of rounding.</summary>
+    /// <summary>Writes config.json and model.safetensors. Weights are large enough that every operation matters.</summary>
     public static void Write(string folder, LlamaConfig config, int seed = 1)
     {
         File.WriteAllBytes(Path.Combine(folder, "config.json"), LlamaConfigJson.ToUtf8(config, "float32"));
         IReadOnlyList<Parameter> table = ParameterTable.Of(config);
         using var writer = new SafetensorsWriter(
             Path.Combine(folder, "model.safetensors"),
-            table.Select(parameter => parameter.Rows == 1
+            table.Select(parameter => parameter.IsVector
                 ? new SafetensorsDeclaration(parameter.Name, SafetensorsDType.F32, parameter.Columns)
                 : new SafetensorsDeclaration(parameter.Name, SafetensorsDType.F32, parameter.Rows, parameter.Columns)));
         foreach (SafetensorsEntry entry in writer.Entries)
@@ -44,7 +69,7 @@ internal static class TinyModels
             Parameter parameter = table.Single(item => item.Name == entry.Name);
             var random = new Random(HashCode.Combine(seed, parameter.Index));
             var values = new float[parameter.Elements];
-            double scale = parameter.Rows == 1 ? 0.3 : parameter.IsEmbeddingOrHead ? 1 : 2 / Math.Sqrt(parameter.Columns);
+            double scale = parameter.IsVector ? 0.3 : parameter.IsEmbeddingOrHead ? 0.3 : 1 / Math.Sqrt(parameter.Columns);
             for (int i = 0; i < values.Length; i++)
             {
                 double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());

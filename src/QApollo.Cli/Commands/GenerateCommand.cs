@@ -51,9 +51,7 @@ internal static class GenerateCommand
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         byte[] text = ReadPrompt(values);
 
-        // Models of this program saw documents one behind the other; others begin with their start token.
-        int start = folder.State is null && folder.Config.BosTokenId is int bos ? bos : tokenizer.EndOfDocument;
-        int[] prompt = TextGenerator.PromptTokens(tokenizer, start, text);
+        int[] prompt = TextGenerator.PromptTokens(tokenizer, ModelSettings.BeginToken(folder, tokenizer), text);
         int room = folder.Config.MaxPositionEmbeddings - prompt.Length;
         if (room < 1)
         {

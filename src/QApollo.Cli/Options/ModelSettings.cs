@@ -29,7 +29,7 @@ internal static class ModelSettings
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
-        string name = values.GetText(M.Tokenizer) ?? RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
+        string name = TokenizerName(values, folder);
         ITokenizer tokenizer = TokenizerLoader.Load(name);
         if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
@@ -39,6 +39,14 @@ internal static class ModelSettings
         RequireVocabulary(tokenizer, folder.Config, folder.Path);
         return tokenizer;
     }
+
+    /// <summary>What <see cref="FindTokenizer"/> loads: a name or a path.</summary>
+    public static string TokenizerName(OptionValues values, ModelFolder folder) =>
+        values.GetText(M.Tokenizer) ?? RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
+
+    /// <summary>Models of this program saw documents one behind the other; others begin with their start token.</summary>
+    public static int BeginToken(ModelFolder folder, ITokenizer tokenizer) =>
+        folder.State is null && folder.Config.BosTokenId is int begin ? begin : tokenizer.EndOfDocument;
 
     /// <exception cref="UsageException">The tokenizer has ids that the model has not.</exception>
     public static void RequireVocabulary(ITokenizer tokenizer, LlamaConfig config, string model)

@@ -9,7 +9,7 @@ namespace QApollo.Checkpoints;
 /// A model on disk: a checkpoint of this program, or a Hugging Face folder (config.json with model.safetensors, or with
 /// shards and model.safetensors.index.json). Weights are F32, F16, BF16, or INT8 groups.
 /// </summary>
-public sealed class ModelFolder : IDisposable
+public sealed class ModelFolder : IWeightSource, IDisposable
 {
     private const int DefaultGroupSize = 128;
 

@@ -29,7 +29,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     /// <exception cref="InvalidFileException">A shape or type is not that of the parameter.</exception>
     public void Check()
     {
-        if (groups is not null && !parameter.IsNorm)
+        if (groups is not null && !parameter.IsVector)
         {
             groups.Check();
             return;
@@ -41,7 +41,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         }
 
         // Vectors have one dimension, as Hugging Face stores them.
-        long[] shape = parameter.IsNorm || (parameter.Rows == 1 && values.Shape.Count == 1) ? [parameter.Columns] : [parameter.Rows, parameter.Columns];
+        long[] shape = parameter.IsVector || (parameter.Rows == 1 && values.Shape.Count == 1) ? [parameter.Columns] : [parameter.Rows, parameter.Columns];
         if (!values.Shape.SequenceEqual(shape))
         {
             throw new InvalidFileException(

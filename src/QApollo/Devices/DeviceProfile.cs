@@ -36,6 +36,6 @@ public abstract class DeviceProfile
 
 /// <summary>The sizes that an operation's scratch memory can depend on.</summary>
 /// <param name="Attention">The largest attention of the step.</param>
-/// <param name="HiddenSize">Model width.</param>
+/// <param name="HiddenSize">Model width: the widest row that a norm sees.</param>
 /// <param name="MaxFeatures">The largest matrix dimension that a product sees: intermediate size, or vocabulary.</param>
 public readonly record struct WorkspaceRequest(AttentionShape Attention, int HiddenSize, int MaxFeatures);

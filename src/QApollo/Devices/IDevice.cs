@@ -134,6 +134,16 @@ public interface IDevice : IDisposable
     /// <param name="weightGradient">[O, C] F32 or BF16; the product itself is summed in F32.</param>
     void LinearWeightGradient(Tensor outputGradient, Tensor input, Tensor weightGradient, bool accumulate);
 
+    /// <summary>values[n, o] += bias[o], in place.</summary>
+    /// <param name="values">[N, O].</param>
+    /// <param name="bias">[1, O] F32.</param>
+    void AddBias(Tensor values, Tensor bias);
+
+    /// <summary>biasGradient (+)= sum over rows of outputGradient.</summary>
+    /// <param name="outputGradient">[N, O].</param>
+    /// <param name="biasGradient">[1, O] F32.</param>
+    void BiasGradient(Tensor outputGradient, Tensor biasGradient, bool accumulate);
+
     /// <summary>
     /// Rotary position embedding in place, rotate-half convention (RoFormer, arXiv 2104.09864; Hugging Face layout):
     /// per head, with x1, x2 its halves: [x1 cos - x2 sin, x2 cos + x1 sin].

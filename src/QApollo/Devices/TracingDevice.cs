@@ -169,6 +169,22 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         inner?.LinearWeightGradient(outputGradient, input, weightGradient, accumulate);
     }
 
+    public void AddBias(Tensor values, Tensor bias)
+    {
+        Require.DType("add bias", values, profile.ActivationDType);
+        Require.Vector("add bias", bias, DType.F32, values.Columns);
+        Observe("add bias", Read(bias), ReadWrite(values));
+        inner?.AddBias(values, bias);
+    }
+
+    public void BiasGradient(Tensor outputGradient, Tensor biasGradient, bool accumulate)
+    {
+        Require.DType("bias gradient", outputGradient, profile.ActivationDType);
+        Require.Vector("bias gradient", biasGradient, DType.F32, outputGradient.Columns);
+        Observe("bias gradient", Read(outputGradient), Write(biasGradient, accumulate));
+        inner?.BiasGradient(outputGradient, biasGradient, accumulate);
+    }
+
     public void RotaryEmbedding(Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse)
     {
         Require.Activation("rotary embedding", profile, values, values.Rows, values.Columns);

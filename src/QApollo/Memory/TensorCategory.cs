@@ -14,7 +14,7 @@ public enum TensorCategory
     /// <summary>Token embedding and head, with scales and zero points where they are INT8.</summary>
     EmbeddingAndHead,
 
-    /// <summary>RMSNorm weights.</summary>
+    /// <summary>RMSNorm weights and biases.</summary>
     Norms,
 
     /// <summary>Optimizer state.</summary>

@@ -23,6 +23,14 @@ public sealed class LayerActivations
         Shape = attention;
         Normed = Activation("normed", config.HiddenSize);
         InverseRms = Statistic("inverse_rms", 1);
+        if (config.QueryKeyNorm)
+        {
+            QueryProjected = Activation("query_projected", attention.QueryColumns);
+            QueryInverseRms = Statistic("query_inverse_rms", attention.Heads);
+            KeyProjected = Activation("key_projected", attention.KeyColumns);
+            KeyInverseRms = Statistic("key_inverse_rms", attention.KeyValueHeads);
+        }
+
         Query = Activation("query", attention.QueryColumns);
         Key = Activation("key", attention.KeyColumns);
         Value = Activation("value", attention.KeyColumns);
@@ -50,6 +58,18 @@ public sealed class LayerActivations
 
     /// <summary>[1, N]</summary>
     public PlannedTensor InverseRms { get; }
+
+    /// <summary>[N, A]: queries before their norm; null without head norms, as are the three that follow.</summary>
+    public PlannedTensor? QueryProjected { get; }
+
+    /// <summary>N * heads values, a token's heads side by side.</summary>
+    public PlannedTensor? QueryInverseRms { get; }
+
+    /// <summary>[N, K]: keys before their norm.</summary>
+    public PlannedTensor? KeyProjected { get; }
+
+    /// <summary>N * key/value heads values.</summary>
+    public PlannedTensor? KeyInverseRms { get; }
 
     /// <summary>[N, A], rotated.</summary>
     public PlannedTensor Query { get; }

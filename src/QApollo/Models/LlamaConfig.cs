@@ -1,13 +1,16 @@
 namespace QApollo.Models;
 
 /// <summary>
-/// The shape of a LLaMA (Hugging Face <c>LlamaForCausalLM</c>) and the constants of its formulas.
+/// The shape of a LLaMA-shaped model (<see cref="ModelArchitecture"/>) and the constants of its formulas.
 /// <see cref="LlamaConfigJson"/> reads and writes it as <c>config.json</c>.
 /// </summary>
 public sealed record LlamaConfig
 {
     /// <summary>More layers than any LLaMA has; keeps a mistyped file from asking for a table of billions of tensors.</summary>
     public const int MaxLayers = 10_000;
+
+    /// <summary>The class whose tensor names and file keys the model has.</summary>
+    public ModelArchitecture Architecture { get; init; }
 
     /// <summary>Features of the residual stream.</summary>
     public required int HiddenSize { get; init; }
@@ -36,6 +39,27 @@ public sealed record LlamaConfig
     /// <summary>Base of the rotary frequencies theta^(-2i / HeadDim).</summary>
     public double RopeTheta { get; init; } = 10_000;
 
+    /// <summary>What <see cref="RopeTheta"/>'s frequencies become for long sequences; null for no change.</summary>
+    public RotaryScaling? RopeScaling { get; init; }
+
+    /// <summary>Query, key and value projections add a bias.</summary>
+    public bool QueryKeyValueBias { get; init; }
+
+    /// <summary>The attention's output projection adds a bias.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Gate, up and down projections add a bias.</summary>
+    public bool MlpBias { get; init; }
+
+    /// <summary>Queries and keys pass an RMSNorm over each head's features, before the rotary embedding.</summary>
+    public bool QueryKeyNorm { get; init; }
+
+    /// <summary>
+    /// A token attends to itself and the tokens before it, so many in all; null for all of them. Attention here has no
+    /// window: sequences are at most that long, where it changes nothing (<see cref="RequireWithinWindow"/>).
+    /// </summary>
+    public int? SlidingWindow { get; init; }
+
     /// <summary>The output head is the embedding table.</summary>
     public bool TieWordEmbeddings { get; init; }
 
@@ -54,9 +78,11 @@ public sealed record LlamaConfig
     /// <summary>Output features of the key and of the value projection.</summary>
     public int KeyValueSize => NumKeyValueHeads * HeadDim;
 
-    /// <summary>Trainable values of one layer: attention and MLP matrices and two norms.</summary>
+    /// <summary>Trainable values of one layer: attention and MLP matrices, norms and biases.</summary>
     public long ParametersPerLayer => checked(
-        2L * HiddenSize * QuerySize + 2L * HiddenSize * KeyValueSize + 3L * HiddenSize * IntermediateSize + 2L * HiddenSize);
+        2L * HiddenSize * QuerySize + 2L * HiddenSize * KeyValueSize + 3L * HiddenSize * IntermediateSize + 2L * HiddenSize
+        + (QueryKeyValueBias ? QuerySize + 2L * KeyValueSize : 0) + (OutputBias ? HiddenSize : 0)
+        + (MlpBias ? 2L * IntermediateSize + HiddenSize : 0) + (QueryKeyNorm ? 2L * HeadDim : 0));
 
     /// <summary>Trainable values of the model; a tied head counts once.</summary>
     public long ParameterCount => checked(
@@ -79,6 +105,17 @@ public sealed record LlamaConfig
         Positive(RmsNormEps, "rms_norm_eps");
         Positive(RopeTheta, "rope_theta");
         Positive(InitializerRange, "initializer_range");
+        if (RopeScaling is { } scaling)
+        {
+            ValidateScaling(scaling);
+        }
+
+        if (SlidingWindow is int window)
+        {
+            Positive(window, "sliding_window");
+        }
+
+        ValidateArchitecture();
         Token(BosTokenId, "bos_token_id");
         Token(EosTokenId, "eos_token_id");
 
@@ -110,6 +147,52 @@ public sealed record LlamaConfig
 
         return this;
 
+        // What the class of the architecture cannot have could not be written to a config.json either.
+        void ValidateArchitecture()
+        {
+            bool fits = Architecture switch
+            {
+                ModelArchitecture.Llama => OutputBias == QueryKeyValueBias,
+                ModelArchitecture.Mistral => !QueryKeyValueBias && !OutputBias && !MlpBias,
+                ModelArchitecture.Qwen2 => QueryKeyValueBias && !OutputBias && !MlpBias,
+                ModelArchitecture.Qwen3 => OutputBias == QueryKeyValueBias && !MlpBias,
+                _ => false,
+            };
+            if (!fits || QueryKeyNorm != (Architecture == ModelArchitecture.Qwen3))
+            {
+                throw Wrong($"a model of type {Architecture} has other biases or head norms");
+            }
+        }
+
+        void ValidateScaling(RotaryScaling scaling)
+        {
+            if (!(scaling.Factor >= 1) || !float.IsFinite((float)scaling.Factor))
+            {
+                throw Wrong($"factor of the rotary scaling is {scaling.Factor}; it must be finite and at least 1");
+            }
+
+            if (scaling.Kind != RotaryScalingKind.Linear)
+            {
+                Positive(scaling.OriginalMaxPositionEmbeddings, "original_max_position_embeddings of the rotary scaling");
+            }
+
+            Positive(scaling.LowFreqFactor, "low_freq_factor");
+            Positive(scaling.HighFreqFactor, "high_freq_factor");
+            Positive(scaling.BetaFast, "beta_fast");
+            Positive(scaling.BetaSlow, "beta_slow");
+            Positive(scaling.AttentionFactor, "attention_factor");
+            if (scaling.Kind == RotaryScalingKind.Llama3 && scaling.HighFreqFactor <= scaling.LowFreqFactor)
+            {
+                throw Wrong($"high_freq_factor {scaling.HighFreqFactor} is not above low_freq_factor {scaling.LowFreqFactor}");
+            }
+
+            if (scaling.Kind == RotaryScalingKind.Yarn && (scaling.BetaFast < scaling.BetaSlow || RopeTheta <= 1))
+            {
+                throw Wrong(
+                    $"yarn needs a rope_theta above 1 and beta_fast of at least beta_slow; they are {RopeTheta}, {scaling.BetaFast} and {scaling.BetaSlow}");
+            }
+        }
+
         void Positive(double value, string name)
         {
             // As binary32, because that is what the devices compute with.
@@ -128,6 +211,18 @@ public sealed record LlamaConfig
         }
 
         UsageException Wrong(string what) => new($"{source}: {what}");
+    }
+
+    /// <summary>Checks that the attention window changes nothing for sequences of that length.</summary>
+    /// <exception cref="UsageException">It would; the message says how long they may be.</exception>
+    public void RequireWithinWindow(int sequenceLength)
+    {
+        if (SlidingWindow < sequenceLength)
+        {
+            throw new UsageException(
+                $"sequences of {sequenceLength} tokens are longer than the model's attention window (sliding_window {SlidingWindow}), "
+                + $"and attention here has none: use at most {SlidingWindow} tokens");
+        }
     }
 
     /// <summary><see cref="ParameterCount"/> in floating point, where nothing overflows.</summary>

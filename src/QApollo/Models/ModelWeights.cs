@@ -2,22 +2,38 @@ using QApollo.Memory;
 
 namespace QApollo.Models;
 
-/// <summary>The weights of one decoder layer. Shapes as [out, in]; H hidden, I intermediate, A attention width, K key/value width.</summary>
+/// <summary>
+/// The weights of one decoder layer. Shapes as [out, in]; H hidden, I intermediate, A attention width, K key/value width,
+/// D head dimension. Biases and head norms are null in models that have none.
+/// </summary>
 public sealed class LayerWeights
 {
-    internal LayerWeights(IReadOnlyList<Weight> weights)
+    internal LayerWeights(Weight[] weights)
     {
-        Query = weights[0];
-        Key = weights[1];
-        Value = weights[2];
-        Output = weights[3];
-        Gate = weights[4];
-        Up = weights[5];
-        Down = weights[6];
-        InputNorm = weights[7];
-        PostAttentionNorm = weights[8];
+        All = weights;
+        Query = Find(ParameterRole.Query);
+        Key = Find(ParameterRole.Key);
+        Value = Find(ParameterRole.Value);
+        Output = Find(ParameterRole.Output);
+        Gate = Find(ParameterRole.Gate);
+        Up = Find(ParameterRole.Up);
+        Down = Find(ParameterRole.Down);
+        InputNorm = Find(ParameterRole.InputNorm);
+        PostAttentionNorm = Find(ParameterRole.PostAttentionNorm);
+        QueryBias = TryFind(ParameterRole.QueryBias);
+        KeyBias = TryFind(ParameterRole.KeyBias);
+        ValueBias = TryFind(ParameterRole.ValueBias);
+        OutputBias = TryFind(ParameterRole.OutputBias);
+        GateBias = TryFind(ParameterRole.GateBias);
+        UpBias = TryFind(ParameterRole.UpBias);
+        DownBias = TryFind(ParameterRole.DownBias);
+        QueryNorm = TryFind(ParameterRole.QueryNorm);
+        KeyNorm = TryFind(ParameterRole.KeyNorm);
         Matrices = [Query, Key, Value, Output, Gate, Up, Down];
     }
+
+    /// <summary>In the order of the parameter table.</summary>
+    public Weight[] All { get; }
 
     /// <summary>[A, H]</summary>
     public Weight Query { get; }
@@ -46,24 +62,57 @@ public sealed class LayerWeights
     /// <summary>[1, H]</summary>
     public Weight PostAttentionNorm { get; }
 
+    /// <summary>[1, A]</summary>
+    public Weight? QueryBias { get; }
+
+    /// <summary>[1, K]</summary>
+    public Weight? KeyBias { get; }
+
+    /// <summary>[1, K]</summary>
+    public Weight? ValueBias { get; }
+
+    /// <summary>[1, H]</summary>
+    public Weight? OutputBias { get; }
+
+    /// <summary>[1, I]</summary>
+    public Weight? GateBias { get; }
+
+    /// <summary>[1, I]</summary>
+    public Weight? UpBias { get; }
+
+    /// <summary>[1, H]</summary>
+    public Weight? DownBias { get; }
+
+    /// <summary>[1, D]</summary>
+    public Weight? QueryNorm { get; }
+
+    /// <summary>[1, D]</summary>
+    public Weight? KeyNorm { get; }
+
     public Weight[] Matrices { get; }
 
     /// <summary>The same memory, for products outside the pass that expands the matrices.</summary>
-    public LayerWeights WithoutExpansions() => new([.. Matrices.Append(InputNorm).Append(PostAttentionNorm).Select(weight => weight.WithoutExpansions())]);
+    public LayerWeights WithoutExpansions() => new([.. All.Select(weight => weight.WithoutExpansions())]);
+
+    private Weight? TryFind(ParameterRole role) => Array.Find(All, weight => weight.Parameter.Role == role);
+
+    private Weight Find(ParameterRole role) => TryFind(role) ?? throw new ArgumentException($"a layer without {role}");
 }
 
 /// <summary>All weights of a model.</summary>
 public sealed class ModelWeights
 {
-    private const int WeightsPerLayer = 9;
-
     /// <summary>Declares every weight in the table.</summary>
     public ModelWeights(TensorTable table, LlamaConfig config, WeightFormats formats)
     {
         All = [.. ParameterTable.Of(config).Select(parameter => new Weight(table, parameter, formats))];
         Embedding = All[0];
-        Layers = [.. All.Skip(1).Take(WeightsPerLayer * config.NumHiddenLayers).Chunk(WeightsPerLayer).Select(layer => new LayerWeights(layer))];
-        FinalNorm = All[1 + (WeightsPerLayer * config.NumHiddenLayers)];
+        Layers =
+        [
+            .. All.Where(weight => weight.Parameter.Layer >= 0).GroupBy(weight => weight.Parameter.Layer).OrderBy(layer => layer.Key)
+                .Select(layer => new LayerWeights([.. layer])),
+        ];
+        FinalNorm = All.Single(weight => weight.Parameter.Role == ParameterRole.FinalNorm);
         Head = config.TieWordEmbeddings ? Embedding : All[^1];
     }
 

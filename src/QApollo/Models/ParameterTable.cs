@@ -1,6 +1,9 @@
 namespace QApollo.Models;
 
-/// <summary>Every parameter of a LLaMA in one list; a tied head has no parameter of its own.</summary>
+/// <summary>
+/// Every parameter of a model in one list, by its Hugging Face name; a tied head has no parameter of its own. Biases and
+/// head norms follow a layer's other parameters, so that models without them keep their order.
+/// </summary>
 public static class ParameterTable
 {
     public static IReadOnlyList<Parameter> Of(LlamaConfig config)
@@ -25,6 +28,30 @@ public static class ParameterTable
             Add(prefix + "mlp.down_proj.weight", ParameterRole.Down, layer, hidden, config.IntermediateSize);
             Add(prefix + "input_layernorm.weight", ParameterRole.InputNorm, layer, 1, hidden);
             Add(prefix + "post_attention_layernorm.weight", ParameterRole.PostAttentionNorm, layer, 1, hidden);
+            if (config.QueryKeyValueBias)
+            {
+                Add(prefix + "self_attn.q_proj.bias", ParameterRole.QueryBias, layer, 1, queries);
+                Add(prefix + "self_attn.k_proj.bias", ParameterRole.KeyBias, layer, 1, keys);
+                Add(prefix + "self_attn.v_proj.bias", ParameterRole.ValueBias, layer, 1, keys);
+            }
+
+            if (config.OutputBias)
+            {
+                Add(prefix + "self_attn.o_proj.bias", ParameterRole.OutputBias, layer, 1, hidden);
+            }
+
+            if (config.MlpBias)
+            {
+                Add(prefix + "mlp.gate_proj.bias", ParameterRole.GateBias, layer, 1, config.IntermediateSize);
+                Add(prefix + "mlp.up_proj.bias", ParameterRole.UpBias, layer, 1, config.IntermediateSize);
+                Add(prefix + "mlp.down_proj.bias", ParameterRole.DownBias, layer, 1, hidden);
+            }
+
+            if (config.QueryKeyNorm)
+            {
+                Add(prefix + "self_attn.q_norm.weight", ParameterRole.QueryNorm, layer, 1, config.HeadDim);
+                Add(prefix + "self_attn.k_norm.weight", ParameterRole.KeyNorm, layer, 1, config.HeadDim);
+            }
         }
 
         Add("model.norm.weight", ParameterRole.FinalNorm, -1, 1, hidden);

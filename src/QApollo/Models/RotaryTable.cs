@@ -4,7 +4,10 @@ using QApollo.Memory;
 
 namespace QApollo.Models;
 
-/// <summary>cos and sin of position * theta^(-2i / D), [positions, D/2] each, formed in binary64.</summary>
+/// <summary>
+/// cos and sin of position * <see cref="RotaryFrequencies"/>, [positions, D/2] each, formed in binary64; both times
+/// YaRN's attention factor where there is one.
+/// </summary>
 public sealed class RotaryTable
 {
     private readonly LlamaConfig _config;
@@ -26,16 +29,12 @@ public sealed class RotaryTable
         int half = Cosine.View.Columns;
         var cosine = new float[Cosine.View.Elements];
         var sine = new float[Sine.View.Elements];
-        var frequencies = new double[half];
-        for (int i = 0; i < half; i++)
-        {
-            frequencies[i] = Math.Pow(_config.RopeTheta, -2.0 * i / _config.HeadDim);
-        }
-
+        double[] frequencies = RotaryFrequencies.Of(_config);
+        double factor = _config.RopeScaling?.AttentionFactor ?? 1;
         for (int i = 0; i < cosine.Length; i++)
         {
             double angle = i / half * frequencies[i % half];
-            (sine[i], cosine[i]) = ((float)Math.Sin(angle), (float)Math.Cos(angle));
+            (sine[i], cosine[i]) = ((float)(factor * Math.Sin(angle)), (float)(factor * Math.Cos(angle)));
         }
 
         device.Upload(MemoryMarshal.AsBytes<float>(cosine), Cosine);

@@ -12,9 +12,9 @@ public sealed class Weight
     public Weight(TensorTable table, Parameter parameter, WeightFormats formats)
     {
         Parameter = parameter;
-        WeightFormat format = parameter.IsNorm ? WeightFormat.F32 : parameter.IsMatrix ? formats.Matrices : formats.EmbeddingAndHead;
+        WeightFormat format = parameter.IsVector ? WeightFormat.F32 : parameter.IsMatrix ? formats.Matrices : formats.EmbeddingAndHead;
         TensorCategory category =
-            parameter.IsNorm ? TensorCategory.Norms : parameter.IsMatrix ? TensorCategory.Codes : TensorCategory.EmbeddingAndHead;
+            parameter.IsVector ? TensorCategory.Norms : parameter.IsMatrix ? TensorCategory.Codes : TensorCategory.EmbeddingAndHead;
         DType dtype = format switch { WeightFormat.Int8 => DType.U8, WeightFormat.BF16 => DType.BF16, _ => DType.F32 };
         Values = table.Persistent(parameter.Name, dtype, parameter.Rows, parameter.Columns, category);
         if (format == WeightFormat.Int8)

@@ -11,7 +11,7 @@ public enum WeightFormat
     F32 = 2,
 }
 
-/// <summary>Storage of a model's weights. Norms are always F32.</summary>
+/// <summary>Storage of a model's weights. Norms and biases are always F32.</summary>
 /// <param name="Matrices">Attention and MLP matrices.</param>
 /// <param name="EmbeddingAndHead">Token embedding and head.</param>
 /// <param name="GroupSize">Values per INT8 group: 32, 64, 128 or 256.</param>

@@ -25,14 +25,14 @@ public sealed class WeightStaging
         _buffer = table.Transient("staging.weights", DType.F32, 1, elements, TensorCategory.Staging);
     }
 
-    /// <summary>Norms 1; everything else N(0, initializer_range) as Hugging Face initializes a LLaMA, keyed by the seed.</summary>
+    /// <summary>Norms 1; biases 0; everything else N(0, initializer_range) as Hugging Face initializes a LLaMA, keyed by the seed.</summary>
     public void Initialize(IDevice device, LlamaConfig config, ulong seed)
     {
         foreach (Weight weight in _weights.All)
         {
-            if (weight.Parameter.IsNorm)
+            if (weight.Parameter.IsVector)
             {
-                device.Fill(weight.Values, 1f);
+                device.Fill(weight.Values, weight.Parameter.IsNorm ? 1f : 0f);
                 continue;
             }
 

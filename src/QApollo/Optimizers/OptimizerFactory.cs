@@ -9,7 +9,7 @@ public static class OptimizerFactory
     /// <summary>
     /// Optimizers in the order of the weights, their state declared in the table. Matrices follow
     /// <see cref="OptimizerOptions.Kind"/>, embedding and head <see cref="OptimizerOptions.EmbeddingAndHeadKind"/>;
-    /// norms too, but their few moments stay F32.
+    /// norms and biases too, but their few moments stay F32.
     /// </summary>
     public static ParameterOptimizer[] Create(
         TensorTable table, ModelWeights weights, OptimizerOptions options, IProjectionSource projections)
@@ -22,7 +22,7 @@ public static class OptimizerFactory
         TensorTable table, Weight weight, OptimizerOptions options, OptimizerScratch scratch, IProjectionSource projections)
     {
         OptimizerKind kind = weight.Parameter.IsMatrix ? options.Kind : options.EmbeddingAndHeadKind;
-        if (weight.Parameter.IsNorm && kind == OptimizerKind.AdamW8Bit)
+        if (weight.Parameter.IsVector && kind == OptimizerKind.AdamW8Bit)
         {
             kind = OptimizerKind.AdamW;
         }

@@ -29,7 +29,7 @@ public sealed record OptimizerOptions
 
     /// <summary>
     /// Update rule of embedding and head: AdamW, AdamW8Bit or Sgd. By default that of the matrices, and AdamW
-    /// beside the APOLLO family. Norms follow it too, with F32 moments.
+    /// beside the APOLLO family. Norms and biases follow it too, with F32 moments.
     /// </summary>
     public OptimizerKind? EmbeddingAndHead { get; init; }
 

@@ -22,7 +22,7 @@ public sealed class GradientScratch : IGradientSink
         {
             Parameter parameter = weight.Parameter;
             _byRole[(int)parameter.Role] = table.Transient(
-                $"gradient.{parameter.Role}", parameter.IsNorm ? DType.F32 : dtype, parameter.Rows, parameter.Columns, TensorCategory.Gradients);
+                $"gradient.{parameter.Role}", parameter.IsVector ? DType.F32 : dtype, parameter.Rows, parameter.Columns, TensorCategory.Gradients);
         }
     }
 
@@ -40,10 +40,17 @@ public sealed class GradientScratch : IGradientSink
         }
     }
 
-    public void AddNorm(IDevice device, Weight weight, Tensor outputGradient, Tensor input, Tensor inverseRms, Tensor inputGradient)
+    public void AddBias(IDevice device, Weight bias, Tensor outputGradient)
+    {
+        device.BiasGradient(outputGradient, Of(bias), accumulate: !_first);
+        Release(device, bias);
+    }
+
+    public void AddNorm(
+        IDevice device, Weight weight, Tensor outputGradient, Tensor input, Tensor inverseRms, Tensor inputGradient, bool accumulate)
     {
         device.RmsNormBackward(
-            outputGradient, input, weight.Values, inverseRms, inputGradient, accumulateInput: true, Of(weight), accumulateWeight: !_first);
+            outputGradient, input, weight.Values, inverseRms, inputGradient, accumulate, Of(weight), accumulateWeight: !_first);
         Release(device, weight);
     }
 

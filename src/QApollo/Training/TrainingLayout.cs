@@ -23,6 +23,7 @@ public sealed class TrainingLayout
         Options = options with { SampleTokens = Math.Min(options.SampleTokens, options.Shape.SequenceLength) };
         StepShape shape = options.Shape;
         LlamaConfig model = options.Model;
+        model.RequireWithinWindow(shape.SequenceLength);
         var table = new TensorTable();
         var attention = new AttentionShape(
             shape.BatchSize, shape.SequenceLength, shape.SequenceLength, model.NumAttentionHeads, model.NumKeyValueHeads, model.HeadDim);
@@ -38,7 +39,7 @@ public sealed class TrainingLayout
         var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);
         Step = new TrainingStep(table, options, profile, Weights, Inputs, Statistics, layer, head, Release, VocabularySlice());
         long WorkspaceBytes(in AttentionShape shape) =>
-            profile.WorkspaceBytes(new WorkspaceRequest(shape, model.HiddenSize, Math.Max(model.IntermediateSize, model.VocabSize)));
+            profile.WorkspaceBytes(new WorkspaceRequest(shape, Math.Max(model.HiddenSize, model.HeadDim), Math.Max(model.IntermediateSize, model.VocabSize)));
         long workspaceBytes = WorkspaceBytes(attention);
         if (Options.SampleTokens > 0)
         {

@@ -35,9 +35,7 @@ public sealed class TrainingStep
         (_weights, _inputs, _statistics, _layer, _head, _release) = (weights, inputs, statistics, layer, head, release);
         _shape = options.Shape;
         _vocabularyGradients = new VocabularyGradients(table, weights, options.Memory.GradientDType, vocabularySlice);
-        _layerGradients = new GradientScratch(
-            table, weights.Layers[0].Matrices.Append(weights.Layers[0].InputNorm).Append(weights.Layers[0].PostAttentionNorm),
-            options.Memory.GradientDType, release);
+        _layerGradients = new GradientScratch(table, weights.Layers[0].All, options.Memory.GradientDType, release);
         _expansions = new LayerExpansions(table, weights, profile, isEnabled: options.Memory.ExpandWeights && _shape.GradAccum > 1);
         _logSumExp = table.Transient("head.log_sum_exp", DType.F32, 1, _shape.TokensPerStep, TensorCategory.Logits);
 

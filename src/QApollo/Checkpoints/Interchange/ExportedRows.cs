@@ -47,7 +47,9 @@ internal sealed class ExportedRows(StoredWeight stored, int headDim = 0)
 
         Span<byte> values = MemoryMarshal.AsBytes(_values.AsSpan(0, count * Columns));
         stored.ReadRows(firstRow, values);
-        Arrange(values, Columns * sizeof(float));
+
+        // The rows of a bias are its values.
+        Arrange(values, (stored.Parameter.IsVector ? 1 : Columns) * sizeof(float));
         return _values.AsSpan(0, count * Columns);
     }
 

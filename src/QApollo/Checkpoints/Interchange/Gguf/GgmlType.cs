@@ -20,6 +20,10 @@ internal static class GgmlTypes
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "no type of GGUF tensors"),
     };
 
+    /// <summary>The type of a matrix: rows that are no whole Q8_0 blocks become F16, as in llama.cpp's own tools.</summary>
+    public static GgmlType For(ExportDType dtype, long columns) =>
+        dtype == ExportDType.Q8 && columns % Q8Block.Values != 0 ? GgmlType.F16 : Of(dtype);
+
     public static long RowBytes(this GgmlType type, long columns) => type switch
     {
         GgmlType.F32 => columns * sizeof(float),

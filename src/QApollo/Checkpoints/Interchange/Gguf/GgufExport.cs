@@ -31,12 +31,29 @@ public static class GgufExport
         ModelFolder model, GgufExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken stop = default)
     {
         ExportTarget.RequireFile(options.Output, options.Replace);
-        GgmlType type = GgmlTypes.Of(options.DType);
-        var notes = new List<string>(options.Vocabulary.Notes);
-        (GgufTensor Tensor, GgufTensorSource Source)[] tensors = [.. Tensors(model, type, notes)];
-        GgufMetadata metadata = GgufModelMetadata.Create(model.Config, options.Name, type, options.Vocabulary);
+        GgufMetadata metadata = GgufModelMetadata.Create(model.Config, options.Name, GgmlTypes.Of(options.DType), options.Vocabulary);
+        (GgufTensor Tensor, GgufTensorSource Source)[] tensors = [.. Tensors(model, options.DType)];
+        byte[]? factors = GgufRotary.Factors(model.Config);
+        GgufTensor[] ahead = factors is null ? [] : [new GgufTensor(GgufRotary.FactorsName, GgmlType.F32, 1, factors.Length / sizeof(float), IsVector: true)];
         ExportFolders.CreateParent(options.Output);
-        using var writer = new GgufWriter(options.Output, metadata, [.. tensors.Select(item => item.Tensor)]);
+        using var writer = new GgufWriter(options.Output, metadata, [.. ahead, .. tensors.Select(item => item.Tensor)]);
+        if (factors is not null)
+        {
+            writer.Write(factors);
+        }
+
+        WriteTensors(writer, tensors, progress, stop);
+        writer.Complete();
+        return new ExportReport(writer.FileBytes, [options.Output], [.. options.Vocabulary.Notes, .. Notes(model.Config, options.DType, tensors)])
+        {
+            Q8Blocks = tensors.Sum(item => item.Source.Blocks),
+            LosslessQ8Blocks = tensors.Sum(item => item.Source.LosslessBlocks),
+        };
+    }
+
+    private static void WriteTensors(
+        GgufWriter writer, (GgufTensor Tensor, GgufTensorSource Source)[] tensors, IProgress<ExportProgress>? progress, CancellationToken stop)
+    {
         long total = tensors.Sum(item => item.Tensor.Bytes);
         long written = 0;
         byte[] piece = [];
@@ -54,33 +71,35 @@ public static class GgufExport
                 progress?.Report(new ExportProgress(written, total));
             }
         }
-
-        writer.Complete();
-        return new ExportReport(writer.FileBytes, [options.Output], notes)
-        {
-            Q8Blocks = tensors.Sum(item => item.Source.Blocks),
-            LosslessQ8Blocks = tensors.Sum(item => item.Source.LosslessBlocks),
-        };
     }
 
     /// <summary>Parameters in the order of the table; a tied head has none of its own.</summary>
-    private static IEnumerable<(GgufTensor Tensor, GgufTensorSource Source)> Tensors(ModelFolder model, GgmlType wanted, List<string> notes)
+    private static IEnumerable<(GgufTensor Tensor, GgufTensorSource Source)> Tensors(ModelFolder model, ExportDType dtype)
     {
         LlamaConfig config = model.Config;
         bool pairsNeighbours = GgufModelMetadata.PairsNeighbours(config);
         foreach (Parameter parameter in ParameterTable.Of(config))
         {
-            bool isRotated = pairsNeighbours && parameter.Role is ParameterRole.Query or ParameterRole.Key;
-            GgmlType type = parameter.Rows == 1 ? GgmlType.F32 : wanted;
-            if (type == GgmlType.Q8_0 && parameter.Columns % Q8Block.Values != 0)
-            {
-                type = GgmlType.F16;
-                notes.Add($"{parameter.Name}: rows of {parameter.Columns} values are no whole blocks of {Q8Block.Values}; written as F16");
-            }
-
+            bool isRotated = pairsNeighbours
+                && parameter.Role is ParameterRole.Query or ParameterRole.Key or ParameterRole.QueryBias or ParameterRole.KeyBias;
+            GgmlType type = parameter.IsVector ? GgmlType.F32 : GgmlTypes.For(dtype, parameter.Columns);
             yield return (
-                new GgufTensor(GgufNames.Of(parameter), type, parameter.Rows, parameter.Columns, IsVector: parameter.Rows == 1),
+                new GgufTensor(GgufNames.Of(parameter), type, parameter.Rows, parameter.Columns, parameter.IsVector),
                 new GgufTensorSource(new ExportedRows(model.Find(parameter), isRotated ? config.HeadDim : 0), type));
+        }
+    }
+
+    private static IEnumerable<string> Notes(LlamaConfig config, ExportDType dtype, (GgufTensor Tensor, GgufTensorSource Source)[] tensors)
+    {
+        int halves = dtype == ExportDType.Q8 ? tensors.Count(item => item.Tensor.Type == GgmlType.F16) : 0;
+        if (halves > 0)
+        {
+            yield return $"{halves} matrices have rows that are no whole blocks of {Q8Block.Values} values; they are F16";
+        }
+
+        if (GgufModelMetadata.ContextLength(config) < config.MaxPositionEmbeddings)
+        {
+            yield return $"the file says sequences of at most {config.SlidingWindow} tokens, the model's window: llama.cpp attends to all tokens of such a file";
         }
     }
 }

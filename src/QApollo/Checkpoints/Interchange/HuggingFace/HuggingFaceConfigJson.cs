@@ -3,10 +3,7 @@ using QApollo.Models;
 
 namespace QApollo.Checkpoints.Interchange.HuggingFace;
 
-/// <summary>
-/// config.json and generation_config.json that transformers 4 and 5 read alike: each reads the rotary base and the element type under
-/// its own key and silently takes a default where that one is missing, so both are written.
-/// </summary>
+/// <summary>config.json and generation_config.json that transformers 4 and 5, and others, read alike.</summary>
 internal static class HuggingFaceConfigJson
 {
     /// <summary>The first version that reads everything that is written.</summary>
@@ -16,12 +13,6 @@ internal static class HuggingFaceConfigJson
     public static JsonObject Config(LlamaConfig config, string dtype, PackQuantizedConfig? quantization)
     {
         JsonObject json = JsonNode.Parse(LlamaConfigJson.ToUtf8(config, dtype))!.AsObject();
-        json["dtype"] = dtype;
-        json["rope_parameters"] ??= new JsonObject { ["rope_type"] = "default", ["rope_theta"] = config.RopeTheta };
-
-        // In transformers 5 a rope_scaling that is there replaces rope_parameters.
-        json.Remove("rope_scaling");
-        json["pretraining_tp"] = 1;
         json["use_cache"] = true;
         json["transformers_version"] = TransformersVersion;
         if (quantization is not null)

@@ -18,7 +18,7 @@ internal sealed record HuggingFaceTensor(SafetensorsDeclaration Declaration, Act
             _ => SafetensorsDType.BF16,
         };
         string name = stored.Parameter.Name;
-        SafetensorsDeclaration declaration = rows.Rows == 1
+        SafetensorsDeclaration declaration = stored.Parameter.IsVector
             ? new SafetensorsDeclaration(name, type, rows.Columns)
             : new SafetensorsDeclaration(name, type, rows.Rows, rows.Columns);
         return new HuggingFaceTensor(declaration, sink =>
