@@ -105,6 +105,7 @@ internal sealed class LlamaCpp : IDisposable
         options.n_ubatch = ContextLength;
         options.n_threads = 2;
         options.n_threads_batch = 2;
+        options.llama_flash_attn_type = LLamaFlashAttentionType.LLAMA_FLASH_ATTENTION_TYPE_DISABLED;
         options.type_k = GGMLType.GGML_TYPE_F32;
         options.type_v = GGMLType.GGML_TYPE_F32;
         _context = _model.CreateContext(options);

@@ -14,7 +14,7 @@ namespace QApollo.Interchange.Tests;
 [Collection(LlamaCppCollection.Name)]
 public class LlamaCppModelTests(ITestOutputHelper output)
 {
-    private const int Length = 192;
+    private const int Length = 384;
     private const int GreedyTokens = 50;
 
     [Theory]
@@ -32,13 +32,13 @@ public class LlamaCppModelTests(ITestOutputHelper output)
     public void Logits_perplexity_and_greedy_tokens_are_the_same(string name)
     {
         using var temp = new TempFolder();
-        LlamaConfig config = TinyModels.Config(name);
-        TinyModels.Write(temp.Path, config);
-        using var folder = new ModelFolder(temp.Path);
+        using var model = new TrainedModel(TinyModels.Config(name), new WeightFormats(WeightFormat.F32, WeightFormat.F32));
+        ModelFolder folder = model.Folder;
         using var computed = new Computed(folder, Length);
         int[] tokens = new ByteTokenizer().Ids(Texts.Long)[..(Length + 1)];
         float[][] expected = computed.Logits(tokens.AsSpan(..Length));
         double loss = computed.Loss(tokens);
+        output.WriteLine($"{name}: perplexity {Math.Exp(loss):F2}");
 
         using (var llama = new LlamaCpp(Export(folder, temp, ExportDType.F32)))
         {
@@ -46,7 +46,7 @@ public class LlamaCppModelTests(ITestOutputHelper output)
             double error = RelativeError(logits, expected);
             double perplexity = Perplexity(logits, tokens) / Math.Exp(loss);
             output.WriteLine($"{name}: F32 logits differ by {error:E2}, perplexity by {perplexity - 1:E2}");
-            Assert.InRange(error, 0, 1e-3);
+            Assert.InRange(error, 0, 1e-4);
             Assert.InRange(perplexity, 1 - 1e-3, 1 + 1e-3);
             Assert.Equal(computed.Greedy(tokens.AsSpan(..8), GreedyTokens), llama.Greedy(tokens.AsSpan(..8), GreedyTokens));
         }
