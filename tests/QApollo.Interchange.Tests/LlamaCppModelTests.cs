@@ -14,7 +14,7 @@ namespace QApollo.Interchange.Tests;
 [Collection(LlamaCppCollection.Name)]
 public class LlamaCppModelTests(ITestOutputHelper output)
 {
-    private const int Length = 384;
+    private const int Length = 480;
     private const int GreedyTokens = 50;
 
     [Theory]
@@ -35,7 +35,7 @@ public class LlamaCppModelTests(ITestOutputHelper output)
         using var model = new TrainedModel(TinyModels.Config(name), new WeightFormats(WeightFormat.F32, WeightFormat.F32));
         ModelFolder folder = model.Folder;
         using var computed = new Computed(folder, Length);
-        int[] tokens = new ByteTokenizer().Ids(Texts.Long)[..(Length + 1)];
+        int[] tokens = new ByteTokenizer().Ids(Texts.Long)[^(Length + 1)..];
         float[][] expected = computed.Logits(tokens.AsSpan(..Length));
         double loss = computed.Loss(tokens);
         output.WriteLine($"{name}: perplexity {Math.Exp(loss):F2}");

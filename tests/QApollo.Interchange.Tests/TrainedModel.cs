@@ -13,7 +13,7 @@ namespace QApollo.Interchange.Tests;
 /// <summary>A tiny model that has learned a little of <see cref="Texts.Long"/>, as a checkpoint: its predictions are no noise.</summary>
 internal sealed class TrainedModel : IDisposable
 {
-    private const int Steps = 200;
+    private const int Steps = 300;
     private const int BatchSize = 4;
     private const int Length = 64;
 
@@ -27,7 +27,7 @@ internal sealed class TrainedModel : IDisposable
         {
             Model = config,
             Shape = new StepShape(BatchSize, Length, 1),
-            Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.004, Steps),
+            Schedule = new LearningRateSchedule(ScheduleKind.Cosine, 0.004, Steps),
             Optimizer = new OptimizerOptions { Kind = OptimizerKind.AdamW },
             Memory = new MemoryOptions { Weights = formats },
         };
