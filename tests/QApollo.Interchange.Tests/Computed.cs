@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
 using QApollo.Inference;
@@ -12,14 +13,23 @@ internal sealed class Computed : IDisposable
     private readonly InferenceModel _model;
 
     public Computed(ModelFolder folder, int sequenceLength)
-        : this(folder, folder.Formats, sequenceLength)
+        : this(folder, folder.Config, folder.Formats, sequenceLength)
     {
     }
 
-    public Computed(ModelFolder folder, WeightFormats formats, int sequenceLength) => _model = new InferenceModel(
-        folder,
-        new InferenceOptions { Model = folder.Config, Weights = formats, GeneratedTokens = sequenceLength, BatchSize = 1, SequenceLength = sequenceLength },
+    public Computed(IWeightSource weights, LlamaConfig config, WeightFormats formats, int sequenceLength) => _model = new InferenceModel(
+        weights,
+        new InferenceOptions { Model = config, Weights = formats, GeneratedTokens = sequenceLength, BatchSize = 1, SequenceLength = sequenceLength },
         _device);
+
+    /// <summary>Every weight as binary32, by name.</summary>
+    public Dictionary<string, float[]> Values() => _model.Layout.Weights.All.ToDictionary(weight => weight.Parameter.Name, weight =>
+    {
+        var values = new float[weight.Parameter.Elements];
+        _model.Layout.WeightStaging.Read(_device, weight, (firstRow, rows) =>
+            MemoryMarshal.Cast<byte, float>(rows).CopyTo(values.AsSpan(firstRow * weight.Parameter.Columns)));
+        return values;
+    });
 
     /// <summary>Logits behind every token of a sequence.</summary>
     /// <returns>[tokens][V].</returns>

@@ -13,13 +13,12 @@ namespace QApollo.Interchange.Tests;
 /// <summary>A tiny model that has learned a little of <see cref="Texts.Long"/>, as a checkpoint: its predictions are no noise.</summary>
 internal sealed class TrainedModel : IDisposable
 {
-    private const int Steps = 300;
     private const int BatchSize = 4;
     private const int Length = 64;
 
     private readonly TempFolder _temp = new();
 
-    public TrainedModel(LlamaConfig config, WeightFormats formats)
+    public TrainedModel(LlamaConfig config, WeightFormats formats, int steps = 300)
     {
         TinyModels.Write(_temp.Path, config);
         using var device = new CpuDevice(threads: 2);
@@ -27,7 +26,7 @@ internal sealed class TrainedModel : IDisposable
         {
             Model = config,
             Shape = new StepShape(BatchSize, Length, 1),
-            Schedule = new LearningRateSchedule(ScheduleKind.Cosine, 0.004, Steps),
+            Schedule = new LearningRateSchedule(ScheduleKind.Cosine, 0.004, steps),
             Optimizer = new OptimizerOptions { Kind = OptimizerKind.AdamW },
             Memory = new MemoryOptions { Weights = formats },
         };
@@ -41,7 +40,7 @@ internal sealed class TrainedModel : IDisposable
         var random = new Random(1);
         var tokens = new int[BatchSize * Length];
         var labels = new int[tokens.Length];
-        for (int step = 0; step < Steps; step++)
+        for (int step = 0; step < steps; step++)
         {
             for (int sequence = 0; sequence < BatchSize; sequence++)
             {
@@ -55,7 +54,7 @@ internal sealed class TrainedModel : IDisposable
 
         string run = _temp.File("run");
         Directory.CreateDirectory(run);
-        Folder = new ModelFolder(Checkpoint.Save(trainer, new RunState(Steps, Steps * tokens.Length, new DataPosition(0, 0), 1, "00"), run));
+        Folder = new ModelFolder(Checkpoint.Save(trainer, new RunState(steps, steps * tokens.Length, new DataPosition(0, 0), 1, "00"), run));
     }
 
     /// <summary>The checkpoint.</summary>
