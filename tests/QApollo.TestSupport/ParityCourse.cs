@@ -7,7 +7,10 @@ using Xunit;
 namespace QApollo.TestSupport;
 
 /// <summary>A few updates of a tiny model that every device must make alike: same data, same seed, same course.</summary>
-public sealed record ParityCourse(OptimizerKind Optimizer, int GradAccum, MemorySpace Boundaries, DType GradientDType, bool IsWide = false)
+/// <param name="Architecture">Qwen2 has biases, and frequencies scaled as Llama 3.1's; Qwen3 has head norms and other biases.</param>
+public sealed record ParityCourse(
+    OptimizerKind Optimizer, int GradAccum, MemorySpace Boundaries, DType GradientDType, bool IsWide = false,
+    ModelArchitecture Architecture = ModelArchitecture.Llama)
 {
     public const int Steps = 6;
 
@@ -27,18 +30,33 @@ public sealed record ParityCourse(OptimizerKind Optimizer, int GradAccum, Memory
         new(OptimizerKind.AdamW8Bit, 2, MemorySpace.Device, DType.F32),
         new(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32, IsWide: true),
         new(OptimizerKind.ApolloMini, 2, MemorySpace.PinnedHost, DType.BF16, IsWide: true),
+        new(OptimizerKind.ApolloMini, 2, MemorySpace.Device, DType.F32, Architecture: ModelArchitecture.Qwen2),
+        new(OptimizerKind.ApolloMini, 2, MemorySpace.Device, DType.F32, Architecture: ModelArchitecture.Qwen3),
     ];
 
-    public string Name => $"{(IsWide ? "wide" : "tiny")} {Optimizer} x{GradAccum} {Boundaries} {GradientDType}";
+    public string Name =>
+        $"{(IsWide ? "wide" : "tiny")}{(Architecture == ModelArchitecture.Llama ? "" : " " + Architecture)} {Optimizer} x{GradAccum} {Boundaries} {GradientDType}";
 
     public TrainingOptions Options => new()
     {
-        Model = IsWide ? Wide : Tiny,
+        Model = Model,
         Shape = IsWide ? new StepShape(2, 100, GradAccum) : new StepShape(2, 24, GradAccum),
         Schedule = new LearningRateSchedule(ScheduleKind.Constant, LearningRate, 100),
         Optimizer = new OptimizerOptions { Kind = Optimizer },
         Memory = new MemoryOptions { Boundaries = Boundaries, GradientDType = GradientDType, Weights = new WeightFormats(GroupSize: 32) },
         Seed = 3,
+    };
+
+    private LlamaConfig Model => Architecture switch
+    {
+        ModelArchitecture.Qwen2 => Tiny with
+        {
+            Architecture = Architecture,
+            QueryKeyValueBias = true,
+            RopeScaling = new RotaryScaling { Kind = RotaryScalingKind.Llama3, Factor = 8, OriginalMaxPositionEmbeddings = 32 },
+        },
+        ModelArchitecture.Qwen3 => Tiny with { Architecture = Architecture, QueryKeyNorm = true, QueryKeyValueBias = true, OutputBias = true },
+        _ => IsWide ? Wide : Tiny,
     };
 
     private static LlamaConfig Tiny => new()

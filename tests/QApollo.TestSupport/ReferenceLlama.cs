@@ -11,7 +11,7 @@ namespace QApollo.TestSupport;
 public sealed record ReferencePass(double[] Logits, double Loss, int Counted, IReadOnlyDictionary<string, double[]> Gradients);
 
 /// <summary>
-/// LLaMA (Hugging Face <c>LlamaForCausalLM</c>) in binary64 with an explicit backward pass: the oracle of the
+/// LLaMA and the models of its shape (<see cref="ModelArchitecture"/>) in binary64 with an explicit backward pass: the oracle of the
 /// engine's model. Small models only.
 /// </summary>
 /// <param name="weights">By Hugging Face name, [out, in] row-major; without lm_head.weight for a tied model.</param>

@@ -9,9 +9,12 @@ namespace QApollo.TestSupport;
 internal sealed class ReferenceLlamaLayer(
     LlamaConfig config, int layer, int sequence, IReadOnlyDictionary<string, double[]> weights, IReadOnlyDictionary<string, double[]> gradients)
 {
+    private readonly double[] frequencies = RotaryFrequencies.Of(config);
     private readonly ReferenceAttention attention = new(sequence, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
     private double[] input = [];
     private double[] attentionIn = [];
+    private double[] projectedQ = [];
+    private double[] projectedK = [];
     private double[] q = [];
     private double[] k = [];
     private double[] v = [];
@@ -27,18 +30,20 @@ internal sealed class ReferenceLlamaLayer(
     {
         input = x;
         attentionIn = RmsNorm(x, Weight("input_layernorm"), config.RmsNormEps);
-        q = Linear(attentionIn, Weight("self_attn.q_proj"), config.HiddenSize);
-        k = Linear(attentionIn, Weight("self_attn.k_proj"), config.HiddenSize);
-        v = Linear(attentionIn, Weight("self_attn.v_proj"), config.HiddenSize);
+        projectedQ = Project("self_attn.q_proj", attentionIn, config.HiddenSize);
+        projectedK = Project("self_attn.k_proj", attentionIn, config.HiddenSize);
+        q = HeadNorm("self_attn.q_norm", projectedQ);
+        k = HeadNorm("self_attn.k_norm", projectedK);
+        v = Project("self_attn.v_proj", attentionIn, config.HiddenSize);
         RotateQueriesAndKeys(q, k, backward: false);
         attentionOut = attention.Forward(q, k, v);
-        middle = Add(x, Linear(attentionOut, Weight("self_attn.o_proj"), config.QuerySize));
+        middle = Add(x, Project("self_attn.o_proj", attentionOut, config.QuerySize));
 
         mlpIn = RmsNorm(middle, Weight("post_attention_layernorm"), config.RmsNormEps);
-        gate = Linear(mlpIn, Weight("mlp.gate_proj"), config.HiddenSize);
-        up = Linear(mlpIn, Weight("mlp.up_proj"), config.HiddenSize);
+        gate = Project("mlp.gate_proj", mlpIn, config.HiddenSize);
+        up = Project("mlp.up_proj", mlpIn, config.HiddenSize);
         activation = SwiGlu(gate, up);
-        return Add(middle, Linear(activation, Weight("mlp.down_proj"), config.IntermediateSize));
+        return Add(middle, Project("mlp.down_proj", activation, config.IntermediateSize));
     }
 
     /// <summary>Adds to the gradients of the layer's weights and gives the gradient of its input.</summary>
@@ -57,6 +62,8 @@ internal sealed class ReferenceLlamaLayer(
         BackwardLinear("self_attn.o_proj", attentionOut, dMiddle, config.QuerySize, dAttentionOut);
         var (dq, dk, dv) = attention.Backward(q, k, v, dAttentionOut);
         RotateQueriesAndKeys(dq, dk, backward: true);
+        dq = BackwardHeadNorm("self_attn.q_norm", projectedQ, dq);
+        dk = BackwardHeadNorm("self_attn.k_norm", projectedK, dk);
         double[] dAttentionIn = new double[attentionIn.Length];
         BackwardLinear("self_attn.q_proj", attentionIn, dq, config.HiddenSize, dAttentionIn);
         BackwardLinear("self_attn.k_proj", attentionIn, dk, config.HiddenSize, dAttentionIn);
@@ -68,12 +75,52 @@ internal sealed class ReferenceLlamaLayer(
 
     private void RotateQueriesAndKeys(double[] queries, double[] keys, bool backward)
     {
-        Rotate(queries, sequence, config.QuerySize, config.HeadDim, config.RopeTheta, backward);
-        Rotate(keys, sequence, config.KeyValueSize, config.HeadDim, config.RopeTheta, backward);
+        double factor = config.RopeScaling?.AttentionFactor ?? 1;
+        Rotate(queries, sequence, config.QuerySize, frequencies, factor, backward);
+        Rotate(keys, sequence, config.KeyValueSize, frequencies, factor, backward);
     }
 
-    private void BackwardLinear(string name, double[] x, double[] dy, int inFeatures, double[] dx) =>
+    /// <summary>The product, and the bias where the weights have one of that name.</summary>
+    private double[] Project(string name, double[] x, int inFeatures)
+    {
+        double[] y = Linear(x, Weight(name), inFeatures);
+        if (weights.TryGetValue(Bias(name), out double[]? bias))
+        {
+            for (int i = 0; i < y.Length; i++)
+            {
+                y[i] += bias[i % bias.Length];
+            }
+        }
+
+        return y;
+    }
+
+    private double[] HeadNorm(string name, double[] x) =>
+        weights.TryGetValue(Name(name), out double[]? gain) ? RmsNorm(x, gain, config.RmsNormEps) : [.. x];
+
+    private double[] BackwardHeadNorm(string name, double[] x, double[] dy)
+    {
+        if (!weights.ContainsKey(Name(name)))
+        {
+            return dy;
+        }
+
+        double[] dx = new double[dy.Length];
+        BackwardNorm(name, x, dy, dx);
+        return dx;
+    }
+
+    private void BackwardLinear(string name, double[] x, double[] dy, int inFeatures, double[] dx)
+    {
         LinearBackward(x, Weight(name), dy, inFeatures, dx, gradients[Name(name)]);
+        if (gradients.TryGetValue(Bias(name), out double[]? dBias))
+        {
+            for (int i = 0; i < dy.Length; i++)
+            {
+                dBias[i % dBias.Length] += dy[i];
+            }
+        }
+    }
 
     private void BackwardNorm(string name, double[] x, double[] dy, double[] dx) =>
         RmsNormBackward(x, Weight(name), config.RmsNormEps, dy, dx, gradients[Name(name)]);
@@ -81,4 +128,6 @@ internal sealed class ReferenceLlamaLayer(
     private double[] Weight(string name) => weights[Name(name)];
 
     private string Name(string name) => $"model.layers.{layer}.{name}.weight";
+
+    private string Bias(string name) => $"model.layers.{layer}.{name}.bias";
 }

@@ -77,14 +77,15 @@ internal static class ReferenceOperators
     }
 
     /// <summary>
-    /// Rotates feature i and i + D/2 of each head by position * theta^(-2i/D), in place (Su et al., arXiv 2104.09864,
-    /// in the half-split order of Hugging Face). The derivative is the rotation by the opposite angle.
+    /// Rotates feature i and i + D/2 of each head by position * frequency i, in place (Su et al., arXiv 2104.09864,
+    /// in the half-split order of Hugging Face), and multiplies them. The derivative is the rotation by the opposite angle.
     /// </summary>
     /// <param name="x">[N, heads * D].</param>
-    public static void Rotate(double[] x, int sequence, int features, int headDim, double theta, bool backward)
+    /// <param name="frequencies">[D/2].</param>
+    public static void Rotate(double[] x, int sequence, int features, double[] frequencies, double factor, bool backward)
     {
-        int half = headDim / 2;
-        double[] frequencies = [.. Enumerable.Range(0, half).Select(i => Math.Pow(theta, -2.0 * i / headDim))];
+        int half = frequencies.Length;
+        int headDim = 2 * half;
         for (int head = 0; head < x.Length; head += headDim)
         {
             int position = head / features % sequence;
@@ -94,8 +95,8 @@ internal static class ReferenceOperators
                 var (sin, cos) = Math.SinCos(backward ? -angle : angle);
                 double a = x[head + i];
                 double b = x[head + i + half];
-                x[head + i] = a * cos - b * sin;
-                x[head + i + half] = b * cos + a * sin;
+                x[head + i] = factor * (a * cos - b * sin);
+                x[head + i + half] = factor * (b * cos + a * sin);
             }
         }
     }

@@ -19,7 +19,7 @@ internal static class ForeignKeys
 
         // Positions.
         ("partial_rotary_factor", "1"), ("rotary_pct", "1"), ("rotary_dim", null), ("rotary_emb_base", null), ("rope_interleave", "false"),
-        ("rope_interleaved", "false"), ("rope_local_base_freq", null), ("alibi", "false"), ("use_dynamic_ntk", "false"),
+        ("rope_interleaved", "false"), ("rope_local_base_freq", null), ("alibi", "false"), ("use_dynamic_ntk", "false"), ("use_mrope", "false"),
         ("use_logn_attn", "false"), ("position_embedding_type", "\"rope\""),
 
         // Attention.

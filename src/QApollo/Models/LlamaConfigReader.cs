@@ -45,7 +45,10 @@ internal static class LlamaConfigReader
         int hidden = root.Integer("hidden_size");
         int heads = root.Integer("num_attention_heads");
         int layers = root.Integer("num_hidden_layers");
-        (double theta, RotaryScaling? scaling) = RotaryConfigReader.Read(root);
+
+        // max_sequence_length: the name in the configurations of GaLore and APOLLO.
+        int maxPositions = root.Integer("max_position_embeddings", root.Integer("max_sequence_length", defaults.MaxPositions));
+        (double theta, RotaryScaling? scaling) = RotaryConfigReader.Read(root, maxPositions);
         bool attentionBias = AttentionBias(root, defaults.Architecture);
         var config = new LlamaConfig
         {
@@ -57,9 +60,7 @@ internal static class LlamaConfigReader
             NumKeyValueHeads = root.Integer("num_key_value_heads", IsNull(document, "num_key_value_heads") ? heads : defaults.KeyValueHeads ?? heads),
             HeadDim = root.Has("head_dim") ? root.Integer("head_dim") : defaults.HeadDim ?? DeriveHeadDim(root, hidden, heads),
             VocabSize = root.Integer("vocab_size"),
-
-            // max_sequence_length: the name in the configurations of GaLore and APOLLO.
-            MaxPositionEmbeddings = root.Integer("max_position_embeddings", root.Integer("max_sequence_length", defaults.MaxPositions)),
+            MaxPositionEmbeddings = maxPositions,
             RmsNormEps = root.Number("rms_norm_eps", 1e-6),
             RopeTheta = theta,
             RopeScaling = scaling,

@@ -25,8 +25,42 @@ public static class LlamaPresets
         new("35m", "35 M: quick comparisons", Shape(384, 1024, 6, 8), 0.01),
         new("60m", "58 M: the smallest of the published experiments", Shape(512, 1376, 8, 8), 0.01),
         new("130m", "134 M: of GPT-2's size", Shape(768, 2048, 12, 12), 0.01),
+        new(
+            "smollm2-135m",
+            "135 M: SmolLM2-135M, grouped queries, tied",
+            SmolLM2(hidden: 576, intermediate: 1536, layers: 30, heads: 9, keyValueHeads: 3) with { InitializerRange = 1.0 / 24 },
+            0.01),
         new("250m", "247 M: narrow and deep", Shape(768, 2560, 24, 16), 0.01),
+        new("smollm2-360m", "362 M: SmolLM2-360M, grouped queries, tied", SmolLM2(960, 2560, 32, 15, 5), 0.01),
         new("350m", "368 M: of GPT-2 medium's size", Shape(1024, 2736, 24, 16), 0.01),
+        new(
+            "tinyllama-1.1b",
+            "1.1 B: TinyLlama, grouped queries",
+            Shape(2048, 5632, 22, 32) with { NumKeyValueHeads = 4, MaxPositionEmbeddings = 2048, RmsNormEps = 1e-5, BosTokenId = 1, EosTokenId = 2 },
+            0.01),
+        new(
+            "llama3.2-1b",
+            "1.2 B: Llama-3.2-1B, grouped queries, tied, vocabulary 128,256",
+            Shape(2048, 8192, 16, 32) with
+            {
+                NumKeyValueHeads = 8,
+                VocabSize = 128_256,
+                MaxPositionEmbeddings = 131_072,
+                RopeTheta = 500_000,
+                RopeScaling = new RotaryScaling
+                {
+                    Kind = RotaryScalingKind.Llama3,
+                    Factor = 32,
+                    LowFreqFactor = 1,
+                    HighFreqFactor = 4,
+                    OriginalMaxPositionEmbeddings = 8192,
+                },
+                RmsNormEps = 1e-5,
+                TieWordEmbeddings = true,
+                BosTokenId = 128_000,
+                EosTokenId = 128_001,
+            },
+            0.01),
         new("1b", "1.3 B", Shape(2048, 5461, 24, 32), 0.01),
         new("3b", "2.7 B", Shape(2560, 6848, 32, 32), 0.005),
         new("7b", "6.7 B: LLaMA-7B", Shape(4096, 11008, 32, 32) with { MaxPositionEmbeddings = 4096 }, 0.005),
@@ -55,6 +89,19 @@ public static class LlamaPresets
     /// <exception cref="UsageException">There is none; the message lists the names.</exception>
     public static LlamaPreset Find(string name) => TryFind(name)
         ?? throw new UsageException($"no model preset is called '{name}'; there are {string.Join(", ", All.Select(preset => preset.Name))}");
+
+    private static LlamaConfig SmolLM2(int hidden, int intermediate, int layers, int heads, int keyValueHeads) =>
+        Shape(hidden, intermediate, layers, heads) with
+        {
+            NumKeyValueHeads = keyValueHeads,
+            VocabSize = 49_152,
+            MaxPositionEmbeddings = 8192,
+            RopeTheta = 100_000,
+            RmsNormEps = 1e-5,
+            TieWordEmbeddings = true,
+            BosTokenId = 0,
+            EosTokenId = 0,
+        };
 
     private static LlamaConfig Shape(int hidden, int intermediate, int layers, int heads) => new()
     {

@@ -15,19 +15,20 @@ internal static class RotaryConfigReader
         "beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim", "truncate",
     ];
 
+    /// <param name="maxPositions">The model's, for scalings that say no original ones.</param>
     /// <exception cref="UsageException">A kind or key that is not supported, a value missing, or two that disagree.</exception>
-    public static (double Theta, RotaryScaling? Scaling) Read(in ConfigValues root)
+    public static (double Theta, RotaryScaling? Scaling) Read(in ConfigValues root, int maxPositions)
     {
         ConfigValues? old = root.Object("rope_scaling");
         ConfigValues? parameters = root.Object("rope_parameters");
         double theta = Theta(root, old, parameters);
-        RotaryScaling? scaling = old is { } first ? Scaling(first, root) : null;
+        RotaryScaling? scaling = old is { } first ? Scaling(first, root, maxPositions) : null;
         if (parameters is not { } second)
         {
             return (theta, scaling);
         }
 
-        RotaryScaling? fromParameters = Scaling(second, root);
+        RotaryScaling? fromParameters = Scaling(second, root, maxPositions);
         if (old is not null && scaling != fromParameters)
         {
             throw root.Wrong("rope_scaling and rope_parameters disagree; keep the one that the model was trained with");
@@ -58,7 +59,7 @@ internal static class RotaryConfigReader
         return found ?? DefaultTheta;
     }
 
-    private static RotaryScaling? Scaling(in ConfigValues values, in ConfigValues root)
+    private static RotaryScaling? Scaling(in ConfigValues values, in ConfigValues root, int maxPositions)
     {
         foreach (string key in values.Keys)
         {
@@ -89,18 +90,18 @@ internal static class RotaryConfigReader
             {
                 Kind = RotaryScalingKind.Llama3,
                 Factor = values.Number("factor"),
-                OriginalMaxPositionEmbeddings = OriginalPositions(values, root),
+                OriginalMaxPositionEmbeddings = OriginalPositions(values, root, maxPositions),
                 LowFreqFactor = values.Number("low_freq_factor"),
                 HighFreqFactor = values.Number("high_freq_factor"),
             },
-            "yarn" => Yarn(values, root),
+            "yarn" => Yarn(values, root, maxPositions),
             null => throw values.Wrong("rope_type is missing; supported are \"default\", \"linear\", \"llama3\" and \"yarn\""),
             string other => throw values.Wrong($"rope_type is \"{other}\"; supported are \"default\", \"linear\", \"llama3\" and \"yarn\""),
         };
     }
 
     /// <summary>Version 4 of transformers took max_position_embeddings / original for the factor; the paper, version 5 and vLLM take the factor.</summary>
-    private static RotaryScaling Yarn(in ConfigValues values, in ConfigValues root)
+    private static RotaryScaling Yarn(in ConfigValues values, in ConfigValues root, int maxPositions)
     {
         double factor = values.Number("factor");
         double mscale = values.Number("mscale", 0);
@@ -112,7 +113,7 @@ internal static class RotaryConfigReader
         {
             Kind = RotaryScalingKind.Yarn,
             Factor = factor,
-            OriginalMaxPositionEmbeddings = OriginalPositions(values, root),
+            OriginalMaxPositionEmbeddings = OriginalPositions(values, root, maxPositions),
             BetaFast = values.Number("beta_fast", 32),
             BetaSlow = values.Number("beta_slow", 1),
             AttentionFactor = values.Number("attention_factor", attention),
@@ -121,11 +122,11 @@ internal static class RotaryConfigReader
     }
 
     /// <summary>In the scaling's own object, or (Phi's way) beside it; without either, the model's positions.</summary>
-    private static int OriginalPositions(in ConfigValues values, in ConfigValues root)
+    private static int OriginalPositions(in ConfigValues values, in ConfigValues root, int maxPositions)
     {
         const string Key = "original_max_position_embeddings";
         int beside = root.Integer(Key, 0);
-        int own = values.Integer(Key, beside != 0 ? beside : root.Integer("max_position_embeddings"));
+        int own = values.Integer(Key, beside != 0 ? beside : maxPositions);
         return beside == 0 || beside == own ? own : throw values.Wrong($"{Key} is {own}, but {beside} beside it; keep the one that the model was trained with");
     }
 }

@@ -74,8 +74,9 @@ public static class Checkpoint
     {
         string path = Path.Combine(checkpoint, CheckpointFolder.ConfigFile);
         LlamaConfig saved = LlamaConfigJson.Read(path);
-        (string Name, long Saved, long Wanted)[] shapes =
+        (string Name, object? Saved, object? Wanted)[] shapes =
         [
+            ("model_type", saved.Architecture, model.Architecture),
             ("hidden_size", saved.HiddenSize, model.HiddenSize),
             ("intermediate_size", saved.IntermediateSize, model.IntermediateSize),
             ("num_hidden_layers", saved.NumHiddenLayers, model.NumHiddenLayers),
@@ -83,10 +84,15 @@ public static class Checkpoint
             ("num_key_value_heads", saved.NumKeyValueHeads, model.NumKeyValueHeads),
             ("head_dim", saved.HeadDim, model.HeadDim),
             ("vocab_size", saved.VocabSize, model.VocabSize),
+            ("attention_bias", saved.QueryKeyValueBias, model.QueryKeyValueBias),
+            ("mlp_bias", saved.MlpBias, model.MlpBias),
+            ("rms_norm_eps", saved.RmsNormEps, model.RmsNormEps),
+            ("rope_theta", saved.RopeTheta, model.RopeTheta),
+            ("rope_scaling", saved.RopeScaling, model.RopeScaling),
         ];
-        foreach ((string name, long savedValue, long wanted) in shapes)
+        foreach ((string name, object? savedValue, object? wanted) in shapes)
         {
-            if (savedValue != wanted)
+            if (!Equals(savedValue, wanted))
             {
                 throw new UsageException($"{checkpoint}: {name} is {savedValue}, the model given has {wanted}: resume with the model that was saved");
             }

@@ -41,6 +41,11 @@ public sealed class NormTests : NormContract
     protected override IDevice Device { get; } = new CpuDevice(2);
 }
 
+public sealed class BiasTests : BiasContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
 public sealed class RotaryTests : RotaryContract
 {
     protected override IDevice Device { get; } = new CpuDevice(2);

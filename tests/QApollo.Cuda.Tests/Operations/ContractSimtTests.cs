@@ -19,6 +19,11 @@ public sealed class NormSimtTests : NormContract
     protected override IDevice Device { get; } = SimtLibrary.For<NormSimtTests>();
 }
 
+public sealed class BiasSimtTests : BiasContract
+{
+    protected override IDevice Device { get; } = SimtLibrary.For<BiasSimtTests>();
+}
+
 public sealed class RotarySimtTests : RotaryContract
 {
     protected override IDevice Device { get; } = SimtLibrary.For<RotarySimtTests>();

@@ -40,6 +40,8 @@ internal static class KernelTour
         device.LinearInputGradient(y, weight, Output(DType.BF16, Tokens, Hidden), false);
         device.LinearWeightGradient(y, x, dw, false);
 
+        device.AddBias(y, Random(DType.F32, 1, Wide));
+        device.BiasGradient(y, Output(DType.F32, 1, Wide), false);
         Attention(device, Random, Output);
 
         Tensor labels = memory.Upload(samples.Integers(Tokens, 0, Wide));

@@ -76,6 +76,10 @@ public static class Scenarios
         Tensor normGradient = Activation(N, H).Tensor;
         yield return new Scenario("rmsnorm backward", () => device.RmsNormBackward(normGradient, x, gain, inverse, dx, true, gainGradient, true), dx, gainGradient);
 
+        Tensor biased = Activation(N, I).Tensor, bias = Single(1, I).Tensor, biasGradient = memory.Zeros(DType.F32, 1, I);
+        yield return new Scenario("add bias", () => device.AddBias(biased, bias), biased);
+        yield return new Scenario("bias gradient", () => device.BiasGradient(dy, biasGradient, true), biasGradient);
+
         Tensor cosine = Single(29, 12).Tensor, sine = Single(29, 12).Tensor, rotated = Activation(N, H).Tensor;
         yield return new Scenario("rotary", () => device.RotaryEmbedding(rotated, cosine, sine, 29, 0, false), rotated);
 

@@ -28,7 +28,7 @@ public static class GoldenCases
         select (object[])[set, matrix];
 
     /// <summary>Set: argument of <see cref="LlamaGolden.Load"/>.</summary>
-    public static IEnumerable<object[]> Llama() => GoldenFolder.Sets("llama_forward_backward").Select(set => (object[])[set]);
+    public static IEnumerable<object[]> Llama() => GoldenFolder.SetsWithSubset("llama_forward_backward").Select(set => (object[])[set]);
 
     /// <summary>Set: argument of <see cref="TrainGolden.Load"/>.</summary>
     public static IEnumerable<object[]> Train() => GoldenFolder.Sets("llama_train_apollo").Select(set => (object[])[set]);

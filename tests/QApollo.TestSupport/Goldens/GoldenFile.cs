@@ -17,7 +17,7 @@ public sealed class GoldenFile : IDisposable
     public GoldenFile(string name)
     {
         Name = name;
-        string path = Path.Combine(GoldenFolder.Path, name);
+        string path = GoldenFolder.Locate(name);
         string beside = path + ".json";
         manifest = JsonDocument.Parse(File.ReadAllBytes(File.Exists(beside) ? beside : Path.Combine(Path.GetDirectoryName(path)!, "manifest.json")));
         reader = new SafetensorsReader(path + ".safetensors");

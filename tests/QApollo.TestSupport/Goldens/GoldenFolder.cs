@@ -12,6 +12,9 @@ public static class GoldenFolder
 
     public static string RepositoryRoot { get; } = FindRepositoryRoot(AppContext.BaseDirectory);
 
+    /// <summary>The sets that are in the repository only, such as those of tools/reference/architectures, are found here.</summary>
+    private static string Subset { get; } = System.IO.Path.Combine(RepositoryRoot, "tests", "goldens");
+
     public static string Path { get; } = Find(Environment.GetEnvironmentVariable(Variable), RepositoryRoot);
 
     /// <exception cref="DirectoryNotFoundException">The variable is set, and names no folder.</exception>
@@ -33,6 +36,17 @@ public static class GoldenFolder
     /// </summary>
     /// <param name="kind">What the manifest's "case" begins with.</param>
     public static IReadOnlyList<string> Sets(string kind) => Sets(Path, kind);
+
+    /// <summary>As <see cref="Sets(string)"/>, and those of the repository that <see cref="Path"/> has not.</summary>
+    public static IReadOnlyList<string> SetsWithSubset(string kind) => [.. Sets(kind).Union(Sets(Subset, kind)).Order(StringComparer.Ordinal)];
+
+    /// <summary>The path of a set or of a file of it, without extension: in <see cref="Path"/>, else in the repository's own sets.</summary>
+    public static string Locate(string name)
+    {
+        string set = name.Split('/', '\\')[0];
+        bool isHere = Directory.Exists(System.IO.Path.Combine(Path, set)) || File.Exists(System.IO.Path.Combine(Path, set + ".json"));
+        return System.IO.Path.Combine(isHere ? Path : Subset, name);
+    }
 
     /// <inheritdoc cref="Sets(string)"/>
     public static IReadOnlyList<string> Sets(string folder, string kind)

@@ -40,7 +40,7 @@ public sealed record LlamaGolden(
 
     internal static LlamaConfig LoadConfig(string set)
     {
-        string path = Path.Combine(GoldenFolder.Path, set, "config.json");
+        string path = Path.Combine(GoldenFolder.Locate(set), "config.json");
         return LlamaConfigJson.Parse(File.ReadAllBytes(path), path);
     }
 

@@ -54,6 +54,33 @@ public class CachedModelTests
         Assert.Equal(Length, read);
     }
 
+    public static TheoryData<string> Kinds => [.. Kindred.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Models_of_every_kind_say_the_same_with_a_cache(string kind)
+    {
+        using CpuDevice cpu = Engine.Cpu();
+        var recorder = new LogitRecorder(cpu);
+        using var device = new TracingDevice(cpu.Profile, recorder, cpu);
+        TrainingOptions options = Engine.Options(Kindred.All[kind], new StepShape(1, 40, 1)) with { SampleTokens = 40 };
+        using Trainer trainer = Engine.Trainer(options, device);
+        Kindred.Randomize(trainer);
+        int[] tokens = Engine.RandomBatch(options, seed: 3).Tokens;
+        trainer.Evaluate(tokens, tokens);
+        float[] expected = [.. recorder.Values];
+
+        CachedModel model = trainer.Layout.Sampling!;
+        int vocabulary = options.Model.VocabSize;
+        int read = 0;
+        foreach (int count in (int[])[25, 1, 1, 12, 1])
+        {
+            float[] logits = model.Append(device, tokens.AsSpan(read, count)).ToArray();
+            read += count;
+            Compare.AllClose(logits, expected.AsSpan((read - 1) * vocabulary, vocabulary).ToArray(), 2e-5, 1e-5, $"{kind}, after token {read}");
+        }
+    }
+
     [Fact]
     public void A_second_sequence_sees_nothing_of_the_first()
     {

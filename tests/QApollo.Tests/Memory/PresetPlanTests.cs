@@ -2,6 +2,7 @@ using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
+using QApollo.Tests.Models;
 using QApollo.Tests.Training;
 using QApollo.Training;
 using Xunit;
@@ -40,6 +41,26 @@ public class PresetPlanTests
                 },
             },
             preset + ", everything conceded");
+    }
+
+    public static TheoryData<string> PublishedModels => [.. Published.Names];
+
+    [Theory]
+    [MemberData(nameof(PublishedModels))]
+    public void A_small_model_of_a_published_kind_uses_exactly_what_was_planned(string name)
+    {
+        TrainingOptions options = Engine.Options(Shrink(Published.Configuration(name)), new StepShape(1, 24, 2));
+        PlanAndRun.RequireEqual(options, name);
+    }
+
+    [Theory]
+    [MemberData(nameof(PublishedModels))]
+    public void Published_models_are_planned_without_their_memory(string name)
+    {
+        LlamaConfig config = Published.Configuration(name);
+        var layout = new TrainingLayout(Engine.Options(config, new StepShape(1, 256, 1)), new CpuProfile(2));
+        long matrices = ParameterTable.Of(config).Where(parameter => parameter.IsMatrix).Sum(parameter => parameter.Elements);
+        Assert.InRange(layout.Plan.DeviceArenaBytes, matrices, 40L * config.ParameterCount);
     }
 
     [Fact]

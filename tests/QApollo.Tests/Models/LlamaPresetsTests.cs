@@ -13,8 +13,12 @@ public class LlamaPresetsTests
     [InlineData("35m", 384, 1024, 6, 8, 35_197_824)]
     [InlineData("60m", 512, 1376, 8, 8, 58_073_600)]
     [InlineData("130m", 768, 2048, 12, 12, 134_105_856)]
+    [InlineData("smollm2-135m", 576, 1536, 30, 9, 134_515_008)]
     [InlineData("250m", 768, 2560, 24, 16, 247_370_496)]
+    [InlineData("smollm2-360m", 960, 2560, 32, 15, 361_821_120)]
     [InlineData("350m", 1024, 2736, 24, 16, 367_969_280)]
+    [InlineData("tinyllama-1.1b", 2048, 5632, 22, 32, 1_100_048_384)]
+    [InlineData("llama3.2-1b", 2048, 8192, 16, 32, 1_235_814_400)]
     [InlineData("1b", 2048, 5461, 24, 32, 1_339_082_752)]
     [InlineData("3b", 2560, 6848, 32, 32, 2_685_831_680)]
     [InlineData("7b", 4096, 11008, 32, 32, 6_738_415_616)]
@@ -33,7 +37,7 @@ public class LlamaPresetsTests
     [Fact]
     public void Presets_are_valid_listed_smallest_first_and_named_once()
     {
-        Assert.Equal(13, LlamaPresets.All.Count);
+        Assert.Equal(17, LlamaPresets.All.Count);
         Assert.Equal(LlamaPresets.All.OrderBy(preset => preset.Config.ParameterCount), LlamaPresets.All);
         Assert.Distinct(LlamaPresets.All.Select(preset => preset.Name));
         Assert.All(LlamaPresets.All, preset =>
@@ -65,6 +69,8 @@ public class LlamaPresetsTests
         Assert.Null(LlamaPresets.TryFind("2b"));
         string message = Assert.Throws<UsageException>(() => LlamaPresets.Find("2b")).Message;
 
-        Assert.Equal("no model preset is called '2b'; there are demo, 9m, 20m, 35m, 60m, 130m, 250m, 350m, 1b, 3b, 7b, llama3-8b, 13b", message);
+        Assert.Equal(
+            "no model preset is called '2b'; there are demo, 9m, 20m, 35m, 60m, 130m, smollm2-135m, 250m, smollm2-360m, "
+            + "350m, tinyllama-1.1b, llama3.2-1b, 1b, 3b, 7b, llama3-8b, 13b", message);
     }
 }

@@ -16,9 +16,18 @@ public class TrainingStepTests
     [InlineData(1, false)]
     [InlineData(3, false)]
     [InlineData(3, true)]
-    public void The_step_equals_plain_accumulation_over_the_whole_model(int gradAccum, bool tied)
+    public void The_step_equals_plain_accumulation_over_the_whole_model(int gradAccum, bool tied) =>
+        RequirePlainAccumulation(Engine.TinyModel(tied), gradAccum);
+
+    public static TheoryData<string> Kinds => [.. Kindred.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void The_step_equals_plain_accumulation_for_models_of_every_kind(string kind) => RequirePlainAccumulation(Kindred.All[kind], gradAccum: 2);
+
+    private static void RequirePlainAccumulation(LlamaConfig model, int gradAccum)
     {
-        TrainingOptions options = Dense(Engine.TinyModel(tied), new StepShape(2, 11, gradAccum));
+        TrainingOptions options = Dense(model, new StepShape(2, 11, gradAccum));
         (int[] tokens, int[] labels) = Engine.RandomBatch(options, seed: 5);
         Run run = Train(options, tokens, labels);
 
@@ -126,6 +135,7 @@ public class TrainingStepTests
         var recorder = new GradientRecorder();
         using CpuDevice device = Engine.Cpu();
         using Trainer trainer = Engine.Trainer(options, device, projections: null, recorder);
+        Kindred.Randomize(trainer);
         Dictionary<string, float[]> initial = trainer.ReadAll();
         StepResult result = default;
         for (int step = 0; step < steps; step++)

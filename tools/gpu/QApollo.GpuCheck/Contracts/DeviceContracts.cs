@@ -28,6 +28,7 @@ internal static class DeviceContracts
         new("Quantize", typeof(QuantizeContract), device => new OfQuantize(device)),
         new("Embedding", typeof(EmbeddingContract), device => new OfEmbedding(device)),
         new("Norm", typeof(NormContract), device => new OfNorm(device)),
+        new("Bias", typeof(BiasContract), device => new OfBias(device)),
         new("Rotary", typeof(RotaryContract), device => new OfRotary(device)),
         new("SwiGlu", typeof(SwiGluContract), device => new OfSwiGlu(device)),
         new("CrossEntropy", typeof(CrossEntropyContract), device => new OfCrossEntropy(device)),
@@ -64,6 +65,11 @@ internal static class DeviceContracts
     }
 
     private sealed class OfNorm(IDevice device) : NormContract
+    {
+        protected override IDevice Device { get; } = device;
+    }
+
+    private sealed class OfBias(IDevice device) : BiasContract
     {
         protected override IDevice Device { get; } = device;
     }

@@ -20,6 +20,8 @@ internal sealed class RandomShapes(int seed, int largest)
         [nameof(AttentionContract) + "." + nameof(AttentionContract.Backward_is_the_gradient)] = r => r.Attention(cached: false),
         [nameof(NormContract.Forward_scales_rows_to_unit_mean_square)] = r => [r.Size(), r.Size()],
         [nameof(NormContract) + "." + nameof(NormContract.Backward_is_the_gradient)] = r => [r.Size(), r.Size()],
+        [nameof(BiasContract.Bias_is_added_to_every_row)] = r => [r.Size(), r.Size()],
+        [nameof(BiasContract.Gradient_of_a_bias_is_the_sum_over_rows)] = r => [r.Size(), r.Size()],
         [nameof(SwiGluContract.Forward_gates)] = r => [r.Size(), r.Size()],
         [nameof(SwiGluContract) + "." + nameof(SwiGluContract.Backward_is_the_gradient)] = r => [r.Size(), r.Size()],
         [nameof(RotaryContract.Rotates_each_head_by_its_position)] = r => [r.Few(3), r.Size(), r.Few(4), r.HeadSize(), r.Few(50) - 1],
