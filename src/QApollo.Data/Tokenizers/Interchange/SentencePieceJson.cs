@@ -15,7 +15,7 @@ internal static class SentencePieceJson
         ["version"] = "1.0",
         ["truncation"] = null,
         ["padding"] = null,
-        ["added_tokens"] = AddedTokens(tables),
+        ["added_tokens"] = AddedTokens(tables, file.ModelType == ModelType.Bpe),
         ["normalizer"] = Normalizer(file),
         ["pre_tokenizer"] = null,
         ["post_processor"] = null,
@@ -23,12 +23,13 @@ internal static class SentencePieceJson
         ["model"] = file.ModelType == ModelType.Bpe ? Bpe(tables) : Unigram(tables),
     };
 
-    private static JsonArray AddedTokens(PieceTables tables)
+    /// <summary>User-defined pieces of a unigram model win by their score; cut out as added tokens, the text around them would begin anew.</summary>
+    private static JsonArray AddedTokens(PieceTables tables, bool isBpe)
     {
         var added = new JsonArray();
         for (int id = 0; id < tables.Pieces.Count; id++)
         {
-            if (tables.Pieces[id].Type is PieceType.Control or PieceType.Unknown or PieceType.UserDefined)
+            if (tables.Pieces[id].Type is PieceType.Control or PieceType.Unknown || (isBpe && tables.Pieces[id].Type == PieceType.UserDefined))
             {
                 added.Add((JsonNode)new JsonObject
                 {
@@ -57,7 +58,7 @@ internal static class SentencePieceJson
         if (file.RemoveExtraWhitespaces)
         {
             steps.Add((JsonNode)new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["Regex"] = " {2,}" }, ["content"] = " " });
-            steps.Add((JsonNode)new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["Regex"] = "^ | $" }, ["content"] = string.Empty });
+            steps.Add((JsonNode)new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["Regex"] = @"\A | \z" }, ["content"] = string.Empty });
         }
 
         if (file.AddDummyPrefix)
@@ -86,9 +87,10 @@ internal static class SentencePieceJson
     private static JsonObject Unigram(PieceTables tables)
     {
         var vocabulary = new JsonArray();
-        foreach (Piece piece in tables.Pieces)
+        double[] scores = SentencePieceModels.UnigramScores(tables);
+        for (int id = 0; id < scores.Length; id++)
         {
-            vocabulary.Add((JsonNode)new JsonArray(TextOf(piece), (double)piece.Score));
+            vocabulary.Add((JsonNode)new JsonArray(TextOf(tables.Pieces[id]), scores[id]));
         }
 
         return new JsonObject { ["type"] = "Unigram", ["unk_id"] = tables.Unknown, ["vocab"] = vocabulary, ["byte_fallback"] = tables.Bytes is not null };

@@ -17,19 +17,15 @@ internal sealed record PackQuantizedConfig(int GroupSize, bool IsSymmetric)
     private const string Method = "compressed-tensors";
     private const string Format = "pack-quantized";
 
-    /// <summary>What the file says; null where it has no such key, or the weights are of another method.</summary>
-    /// <exception cref="InvalidFileException">The method is this one with other numbers.</exception>
+    /// <summary>What the file says; null where it has no such key, or the weights are in another form.</summary>
+    /// <exception cref="InvalidFileException">The form is this one with other numbers.</exception>
     public static PackQuantizedConfig? Read(string configFile)
     {
         using JsonDocument document = JsonFile.Read(configFile);
-        if (!document.RootElement.TryGetProperty(Key, out JsonElement json) || json.ValueKind != JsonValueKind.Object || !Is(json, "quant_method", Method))
+        if (!document.RootElement.TryGetProperty(Key, out JsonElement json) || json.ValueKind != JsonValueKind.Object
+            || !Is(json, "quant_method", Method) || !Is(json, "format", Format))
         {
             return null;
-        }
-
-        if (!Is(json, "format", Format))
-        {
-            throw new InvalidFileException(configFile, $"{Key} has another format than {Format}, the one that is read");
         }
 
         return JsonFile.Fields(configFile, () => ReadGroups(configFile, json));
