@@ -55,7 +55,7 @@ internal static class TinyModels
     };
 
     /// <summary>Writes config.json and model.safetensors. Weights are large enough that every operation matters.</summary>
-    public static void Write(string folder, LlamaConfig config, int seed = 1)
+    public static void Write(string folder, LlamaConfig config, int seed = 1, float scale = 1)
     {
         File.WriteAllBytes(Path.Combine(folder, "config.json"), LlamaConfigJson.ToUtf8(config, "float32"));
         IReadOnlyList<Parameter> table = ParameterTable.Of(config);
@@ -69,11 +69,11 @@ internal static class TinyModels
             Parameter parameter = table.Single(item => item.Name == entry.Name);
             var random = new Random(HashCode.Combine(seed, parameter.Index));
             var values = new float[parameter.Elements];
-            double scale = parameter.IsVector ? 0.3 : parameter.IsEmbeddingOrHead ? 0.3 : 1 / Math.Sqrt(parameter.Columns);
+            double deviation = parameter.IsVector ? 0.3 : parameter.IsEmbeddingOrHead ? 0.3 : 1 / Math.Sqrt(parameter.Columns);
             for (int i = 0; i < values.Length; i++)
             {
                 double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-                values[i] = (float)((parameter.IsNorm ? 1 : 0) + (scale * normal));
+                values[i] = scale * (float)((parameter.IsNorm ? 1 : 0) + (deviation * normal));
             }
 
             writer.Write(entry, MemoryMarshal.AsBytes<float>(values));

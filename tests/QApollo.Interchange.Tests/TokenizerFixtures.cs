@@ -10,7 +10,7 @@ namespace QApollo.Interchange.Tests;
 /// <summary>A tokenizer of each kind, as files or by name.</summary>
 internal static class TokenizerFixtures
 {
-    private static readonly string Goldens =
+    public static string Goldens { get; } =
         Path.Combine(GoldenFolder.RepositoryRoot, "tests", "QApollo.Data.Tests", "Tokenizers", "Goldens");
 
     /// <param name="kind">bytes; bpe-gpt2, bpe-llama3, bpe-llama3-words, bpe-qwen2, bpe-smollm; word-marks; sentencepiece-bpe, sentencepiece-unigram.</param>
