@@ -27,7 +27,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context = context;
         _products = ProductTable.Open(options);
         Profile = new CudaProfile(usesCublasLt: _products.Library is not null);
-        _modules = new KernelModules(context);
+        _modules = new KernelModules(context, options.PtxSource);
         _stream = context.CreateStream();
         _commands = new CommandStream(new Submission(context, _modules, _stream), options.UseGraphs);
         _uploads = new UploadRing(context);

@@ -31,4 +31,7 @@ public sealed record CudaOptions
     /// one leaves the same bytes; null to measure.
     /// </summary>
     public IReadOnlyList<ProductShape>? ProductsByCublasLt { get; init; }
+
+    /// <summary>For tests: where the text of a module comes from; null for the one that is embedded.</summary>
+    internal Func<string, byte[]>? PtxSource { get; init; }
 }

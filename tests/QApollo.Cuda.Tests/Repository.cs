@@ -11,5 +11,7 @@ internal static class Repository
 
     public static string SimtLibrary { get; } = Metadata("SimtLibrary");
 
+    public static string PtxLibrary { get; } = Metadata("PtxLibrary");
+
     private static string Metadata(string key) => typeof(Repository).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!;
 }

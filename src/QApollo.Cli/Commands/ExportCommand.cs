@@ -8,6 +8,7 @@ using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Data.Tokenizers.Interchange;
 using QApollo.Memory;
+using QApollo.Models;
 using D = QApollo.Cli.Options.DataOptionTable;
 using M = QApollo.Cli.Options.ModelOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -70,7 +71,10 @@ internal static class ExportCommand
         using var folder = new ModelFolder(values.Get(M.Checkpoint));
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         TokenizerExport source = TokenizerExport.Load(ModelSettings.TokenizerName(values, folder));
-        var tokens = new DocumentTokens(ModelSettings.BeginToken(folder, tokenizer), tokenizer.EndOfDocument, folder.Config.MaxPositionEmbeddings);
+
+        // Models of this program saw documents one behind the other; those from elsewhere begin as their tokenizer says.
+        int? begin = tokenizer.BeginOfDocument ?? (folder.State is null ? null : tokenizer.EndOfDocument);
+        var tokens = new DocumentTokens(begin, tokenizer.EndOfDocument, folder.Config.MaxPositionEmbeddings);
         using var interrupt = new InterruptSignal("stopping");
         using ExportScore? score = values.Get(Data).Length > 0
             ? new ExportScore(values, values.Get(Data), values.Get(MaxTokens), folder, tokenizer, interrupt.Token)
@@ -101,9 +105,13 @@ internal static class ExportCommand
         Output = values.Get(Output),
         DType = values.Get(DType),
         Name = NameOf(folder),
-        Vocabulary = source.Gguf(tokens),
+        Vocabulary = WithDeclared(source.Gguf(tokens), folder.Config),
         Replace = values.Get(Force),
     };
+
+    /// <summary>A start token that the model declares is named even where nothing puts it before a text.</summary>
+    private static GgufVocabulary WithDeclared(GgufVocabulary vocabulary, LlamaConfig config) =>
+        vocabulary with { BeginToken = vocabulary.BeginToken ?? config.BosTokenId };
 
     private static HuggingFaceExportOptions ToHuggingFace(
         OptionValues values, ModelFolder folder, TokenizerExport source, DocumentTokens tokens, long shardBytes) => new()

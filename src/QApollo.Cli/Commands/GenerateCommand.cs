@@ -51,12 +51,17 @@ internal static class GenerateCommand
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         byte[] text = ReadPrompt(values);
 
-        int[] prompt = TextGenerator.PromptTokens(tokenizer, ModelSettings.BeginToken(folder, tokenizer), text);
-        int room = folder.Config.MaxPositionEmbeddings - prompt.Length;
+        // A document begins as in training: with its start token, else behind the end of another one.
+        int? declared = folder.State is null ? folder.Config.BosTokenId : null;
+        int start = tokenizer.BeginOfDocument ?? declared ?? tokenizer.EndOfDocument;
+        int[] prompt = TextGenerator.PromptTokens(tokenizer, start, text);
+        int? window = folder.Config.SlidingWindow;
+        int most = Math.Min(folder.Config.MaxPositionEmbeddings, window ?? int.MaxValue);
+        int room = most - prompt.Length;
         if (room < 1)
         {
             throw new UsageException(
-                $"--prompt: has {prompt.Length - 1} tokens; the model reads {folder.Config.MaxPositionEmbeddings - 2} at most (max_position_embeddings)");
+                $"--prompt: has {prompt.Length - 1} tokens; the model reads {most - 2} at most ({(window == most ? "sliding_window" : "max_position_embeddings")})");
         }
 
         GenerationOptions options = ToOptions(values, room);

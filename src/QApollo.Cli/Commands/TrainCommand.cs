@@ -10,6 +10,7 @@ using QApollo.Data.Tokenizers;
 using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
+using QApollo.Models;
 using QApollo.Runs;
 using QApollo.Training;
 using QApollo.Training.Planning;
@@ -38,6 +39,7 @@ internal static class TrainCommand
         PlannedRun planned = BudgetSettings.Resolve(values, wanted, deviceChoice);
         TrainingOptions options = planned.Options;
         values.Set(T.LearningRate, options.Schedule.Peak);
+        values.Set(T.WarmupSteps, options.Schedule.WarmupSteps);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
@@ -60,16 +62,26 @@ internal static class TrainCommand
             data.Validation is { Count: > 1 } held ? new ValidationBatches(held, batchOptions, values.Get(T.ValidTokens)) : null;
 
         using var trainer = new Trainer(layout, device);
-        initial?.Load(device, layout.Weights, layout.WeightStaging);
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
+        QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory) with { EvaluateFirst = initial is not null };
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
         Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        if (quantization.Squares > 0)
+        {
+            notes.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"weights: INT8 groups of {options.Memory.Weights.GroupSize} differ from the stored values by {100 * quantization.Relative:F2} % (root mean square)"));
+        }
+
+        ModelSettings.NotePositions(options, initial?.Config, notes);
+        ModelSettings.NoteVocabulary(tokenizer, options.Model, notes);
         notes.WriteLine($"device: {deviceChoice.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
+        notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)
         {
@@ -182,7 +194,7 @@ internal static class TrainCommand
 
         TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values));
         DeviceChoice? device = Try(() => new DeviceChoice(values));
-        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
+        ITokenizer? tokenizer = Try(() => ModelSettings.TrainingTokenizer(values));
         DataSettings.CheckPaths(values, errors);
         return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));
 

@@ -1,6 +1,10 @@
+using System.Buffers;
+using System.Text;
 using QApollo.Checkpoints;
+using QApollo.Cli.Views;
 using QApollo.Data.Tokenizers;
 using QApollo.Models;
+using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
 using M = QApollo.Cli.Options.ModelOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -25,11 +29,67 @@ internal static class ModelSettings
         return errors.Count == 0 ? values : null;
     }
 
+    /// <summary>
+    /// The tokenizer of --tokenizer; without it that of the folder whose weights are trained on (of a run: the run's), and bytes
+    /// where weights are initialized. Sets the option, so that the run's record has it.
+    /// </summary>
+    /// <exception cref="UsageException">There is none, or it cannot be used.</exception>
+    public static ITokenizer TrainingTokenizer(OptionValues values)
+    {
+        if (!values.IsGiven(D.Tokenizer) && TrainSettings.WeightsFolder(values) is { } path)
+        {
+            using var folder = new ModelFolder(path);
+            ITokenizer tokenizer = FindTokenizer(null, folder, out string name);
+            values.Set(D.Tokenizer, name);
+            return tokenizer;
+        }
+
+        return TokenizerLoader.Load(values.Get(D.Tokenizer));
+    }
+
+    /// <summary>Says when sequences are longer than those that the model was made for.</summary>
+    /// <param name="loaded">Of the weights that are trained on; null when they are initialized.</param>
+    public static void NotePositions(TrainingOptions options, LlamaConfig? loaded, TextWriter notes)
+    {
+        int positions = loaded?.MaxPositionEmbeddings ?? options.Model.MaxPositionEmbeddings;
+        if (options.Shape.SequenceLength > positions)
+        {
+            notes.WriteLine(
+                $"warning: sequences of {options.Shape.SequenceLength} tokens are longer than the model's {positions} positions (max_position_embeddings)"
+                + (loaded is null ? string.Empty : "; the weights have never seen the later ones, and a scaling of the rotary embedding (rope_scaling) is usual"));
+        }
+    }
+
+    /// <summary>What stands around each document, in words.</summary>
+    public static string DocumentMarks(ITokenizer tokenizer)
+    {
+        string Show(int id)
+        {
+            var text = new ArrayBufferWriter<byte>();
+            tokenizer.Decode([id], text);
+            return text.WrittenCount == 0 ? $"token {id}" : $"{Printable.OnOneLine(Encoding.UTF8.GetString(text.WrittenSpan))} ({id})";
+        }
+
+        return (tokenizer.BeginOfDocument is int start ? $"begin with {Show(start)}, " : "begin with their text, ") + $"end with {Show(tokenizer.EndOfDocument)}";
+    }
+
+    /// <summary>Says when the model has more ids than its tokenizer.</summary>
+    public static void NoteVocabulary(ITokenizer tokenizer, LlamaConfig config, TextWriter notes)
+    {
+        if (tokenizer.VocabularySize < config.VocabSize)
+        {
+            notes.WriteLine(
+                $"vocabulary: {config.VocabSize:N0} ids, of which the tokenizer has {tokenizer.VocabularySize:N0}: the rest is padding");
+        }
+    }
+
     /// <summary>The tokenizer of --tokenizer; without it that of the run, or the one in the model's folder.</summary>
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
-    public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
+    public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder) => FindTokenizer(values.GetText(M.Tokenizer), folder, out _);
+
+    private static ITokenizer FindTokenizer(string? given, ModelFolder folder, out string name)
     {
-        string name = TokenizerName(values, folder);
+        name = given ?? OwnTokenizer(folder);
         ITokenizer tokenizer = TokenizerLoader.Load(name);
         if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
@@ -40,13 +100,11 @@ internal static class ModelSettings
         return tokenizer;
     }
 
-    /// <summary>What <see cref="FindTokenizer"/> loads: a name or a path.</summary>
-    public static string TokenizerName(OptionValues values, ModelFolder folder) =>
-        values.GetText(M.Tokenizer) ?? RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
+    /// <summary>What <see cref="FindTokenizer(OptionValues, ModelFolder)"/> loads: a name or a path.</summary>
+    public static string TokenizerName(OptionValues values, ModelFolder folder) => values.GetText(M.Tokenizer) ?? OwnTokenizer(folder);
 
-    /// <summary>Models of this program saw documents one behind the other; others begin with their start token.</summary>
-    public static int BeginToken(ModelFolder folder, ITokenizer tokenizer) =>
-        folder.State is null && folder.Config.BosTokenId is int begin ? begin : tokenizer.EndOfDocument;
+    /// <summary>The tokenizer that a model was trained with: a name or a path.</summary>
+    private static string OwnTokenizer(ModelFolder folder) => RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
 
     /// <exception cref="UsageException">The tokenizer has ids that the model has not.</exception>
     public static void RequireVocabulary(ITokenizer tokenizer, LlamaConfig config, string model)

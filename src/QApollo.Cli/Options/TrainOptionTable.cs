@@ -45,13 +45,13 @@ internal static class TrainOptionTable
         "adamw beside the APOLLO family, else that of --optimizer", OptimizerWords[2..]);
 
     public static OptionSpec<double> LearningRate { get; } = Spec.Real(
-        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models");
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.0003 for weights that are trained on (adamw: 0.00005)");
 
     public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
         "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,
         ("cosine", ScheduleKind.Cosine), ("linear", ScheduleKind.Linear), ("constant", ScheduleKind.Constant), ("wsd", ScheduleKind.WarmupStableDecay));
 
-    public static OptionSpec<int> WarmupSteps { get; } = Spec.Int("--warmup-steps", OptimizerGroup, "Updates of linear warm-up; -1 for a tenth of the run.", -1, -1);
+    public static OptionSpec<int> WarmupSteps { get; } = Spec.Int("--warmup-steps", OptimizerGroup, "Updates of linear warm-up; -1 for a tenth of the run, at most 100 for weights that are trained on.", -1, -1);
 
     public static OptionSpec<double> MinLrRatio { get; } = Spec.Real("--min-lr-ratio", OptimizerGroup, "Last learning rate, as a share of the peak.", 0.1, 0, 1);
 

@@ -13,19 +13,35 @@ internal static class TrainSettings
 {
     private const double DefaultLearningRate = 0.01;
 
+    /// <summary>
+    /// For weights that are trained on: elements of a matrix of a thousand to four thousand columns then move as with AdamW at
+    /// 5e-5 to 1e-4 (APOLLO-Mini's update is sqrt(128 / columns) of Adam's), where continued pre-training usually is.
+    /// </summary>
+    private const double ContinuedLearningRate = 3e-4;
+
+    /// <summary>As <see cref="ContinuedLearningRate"/>, for optimizers that scale each element by itself.</summary>
+    private const double ContinuedAdamLearningRate = 5e-5;
+
+    /// <summary>Enough for the optimizer's moments; a trained model needs no more.</summary>
+    private const int ContinuedWarmupSteps = 100;
+
     /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
     public static TrainingOptions ToTrainingOptions(OptionValues values)
     {
         (LlamaConfig model, double presetRate) = FindModel(values.Get(T.Model));
+        bool continues = WeightsFolder(values) is not null;
         int maxSteps = values.Get(T.MaxSteps);
         int warmup = values.Get(T.WarmupSteps);
+        int usualWarmup = continues ? Math.Min(ContinuedWarmupSteps, maxSteps / 10) : maxSteps / 10;
+        bool isAdam = values.Get(T.Optimizer) is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit;
+        double usualRate = !continues ? presetRate : isAdam ? ContinuedAdamLearningRate : ContinuedLearningRate;
         double rate = values.Get(T.LearningRate);
         return new TrainingOptions
         {
             Model = model,
             Shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum)),
             Schedule = new LearningRateSchedule(
-                values.Get(T.Schedule), double.IsNaN(rate) ? presetRate : rate, maxSteps, warmup < 0 ? maxSteps / 10 : warmup,
+                values.Get(T.Schedule), double.IsNaN(rate) ? usualRate : rate, maxSteps, warmup < 0 ? usualWarmup : warmup,
                 values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
             Optimizer = new OptimizerOptions
             {
@@ -75,11 +91,26 @@ internal static class TrainSettings
     /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
     /// <exception cref="UsageException">The folder's configuration is broken.</exception>
     /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
-    public static ModelFolder? OpenInitialWeights(OptionValues values)
+    public static ModelFolder? OpenInitialWeights(OptionValues values) => WeightsFolder(values) is { } folder ? new ModelFolder(folder) : null;
+
+    /// <summary>The path of that folder: a checkpoint's where a run is named; null when weights are initialized.</summary>
+    /// <exception cref="UsageException">The folder has weights of a kind that cannot be read.</exception>
+    public static string? WeightsFolder(OptionValues values)
     {
         string text = values.Get(T.Model);
-        bool isFolder = LlamaPresets.TryFind(text) is null && Directory.Exists(text) && !values.Get(T.FromScratch);
-        return isFolder && ModelFolder.HasWeights(ModelFolder.Find(text)) ? new ModelFolder(text) : null;
+        if (LlamaPresets.TryFind(text) is not null || !Directory.Exists(text) || values.Get(T.FromScratch))
+        {
+            return null;
+        }
+
+        string folder = ModelFolder.Find(text);
+        if (ModelFolder.HasWeights(folder))
+        {
+            return folder;
+        }
+
+        ModelFolder.RefuseOtherWeights(folder);
+        return null;
     }
 
     /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>

@@ -11,10 +11,12 @@ internal sealed unsafe class KernelModules : IDisposable
     private const int DefaultSharedBytes = 48 << 10;
 
     private readonly CudaContext _context;
+    private readonly Func<string, byte[]> _ptxSource;
     private readonly Dictionary<string, nint> _modules = [];
     private readonly Dictionary<Kernel, LoadedKernel> _kernels = new(ReferenceEqualityComparer.Instance);
 
-    public KernelModules(CudaContext context) => _context = context;
+    /// <param name="ptxSource">Gives a module's text, ending with a zero byte; by default <see cref="ReadPtx"/>.</param>
+    public KernelModules(CudaContext context, Func<string, byte[]>? ptxSource = null) => (_context, _ptxSource) = (context, ptxSource ?? ReadPtx);
 
     private sealed class LoadedKernel(nint function)
     {
@@ -114,7 +116,7 @@ internal sealed unsafe class KernelModules : IDisposable
         {
             byte[] log = new byte[4096];
             int* options = stackalloc int[] { JitErrorLogBuffer, JitErrorLogBufferSizeBytes };
-            fixed (byte* image = ReadPtx(name), logBytes = log)
+            fixed (byte* image = _ptxSource(name), logBytes = log)
             {
                 void** values = stackalloc void*[] { logBytes, (void*)log.Length };
                 int status = _context.Driver.Table.ModuleLoadData(&module, image, 2, options, values);

@@ -18,6 +18,11 @@ internal static class DatasetKey
 
         Add($"{DatasetManifest.FormatName} {DatasetManifest.CurrentVersion}");
         Add($"tokenizer {tokenizer.Fingerprint} {tokenizer.VocabularySize} {tokenizer.EndOfDocument}");
+        if (tokenizer.BeginOfDocument is int start)
+        {
+            Add($"begin {start}");
+        }
+
         Add($"pieces {TextPiece.MaxBytes} shards {options.ShardTokens}");
         Add($"held out {options.HeldOutFraction:R} {options.SplitSeed}");
         for (int i = 0; i < files.Count; i++)

@@ -90,14 +90,15 @@ public static class TokenizerLoader
     private static ITokenizer Read(string path)
     {
         byte[] bytes = ReadFile(path);
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (IsJson(path, bytes))
         {
-            return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
+            return TokenizerJsonReader.Read(bytes, folder);
         }
 
         return IsTiktoken(WithoutBlanks(bytes))
             ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
-            : new SentencePieceTokenizer(bytes);
+            : new SentencePieceTokenizer(bytes, folder);
     }
 
     /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>

@@ -97,6 +97,11 @@ public sealed class TrainingRun
     {
         using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
         _lastSave = Stopwatch.GetTimestamp();
+        if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
+        {
+            Validate(metrics);
+        }
+
         while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested)
         {
             Step(metrics);

@@ -95,6 +95,48 @@ public abstract class LinearContract : DeviceContract
         }
     }
 
+    /// <summary>Shapes for which the CUDA kernels take their large tiles: whole ones and their edges, rows aligned for vectors and not.</summary>
+    public static TheoryData<int, int, int> LargeShapes => new()
+    {
+        { 130, 264, 136 }, { 130, 261, 139 }, { 130, 264, 139 }, { 130, 261, 136 }, { 257, 136, 260 }, { 256, 256, 384 },
+    };
+
+    [Theory]
+    [MemberData(nameof(LargeShapes))]
+    public void Large_tiles_hold_for_all_three_products(int n, int c, int o)
+    {
+        var samples = new Samples(n + c + o);
+        int width = Math.Max(c, o);
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), width, width));
+        Operand x = Memory.Activation(samples.Normals(n * c), n, c);
+        Operand dy = Memory.Activation(samples.Normals(n * o), n, o);
+        foreach (WeightForm form in Enum.GetValues<WeightForm>())
+        {
+            WeightMatrix weight = Memory.Weight(samples.Normals(o * c), o, c, form);
+            double[] w = Memory.Values(weight);
+            Operand y = Memory.Activation(samples.Normals(n * o), n, o);
+            Device.LinearForward(x.Tensor, weight, y.Tensor, y.Tensor);
+            AssertClose(y.Tensor, LinearOracle.Forward(x.Values, w, n, c, o, y.Values), Math.Sqrt(c), $"x wᵀ + addend, {form}");
+            Device.LinearForward(x.Tensor, weight, y.Tensor);
+            AssertClose(y.Tensor, LinearOracle.Forward(x.Values, w, n, c, o), Math.Sqrt(c), $"x wᵀ, {form}");
+
+            Operand dx = Memory.Activation(samples.Normals(n * c), n, c);
+            Device.LinearInputGradient(dy.Tensor, weight, dx.Tensor, accumulate: true);
+            AssertClose(dx.Tensor, LinearOracle.InputGradient(dy.Values, w, n, c, o, dx.Values), Math.Sqrt(o), $"dx + dy w, {form}");
+            Device.LinearInputGradient(dy.Tensor, weight, dx.Tensor, accumulate: false);
+            AssertClose(dx.Tensor, LinearOracle.InputGradient(dy.Values, w, n, c, o), Math.Sqrt(o), $"dy w, {form}");
+        }
+
+        foreach (DType dtype in (DType[])[DType.F32, DType.BF16])
+        {
+            Operand dw = Memory.Upload(samples.Normals(o * c), dtype, o, c);
+            Device.LinearWeightGradient(dy.Tensor, x.Tensor, dw.Tensor, accumulate: true);
+            AssertClose(dw.Tensor, LinearOracle.WeightGradient(dy.Values, x.Values, n, c, o, dw.Values), Math.Sqrt(n), $"dw + dyᵀ x, {dtype}");
+            Device.LinearWeightGradient(dy.Tensor, x.Tensor, dw.Tensor, accumulate: false);
+            AssertClose(dw.Tensor, LinearOracle.WeightGradient(dy.Values, x.Values, n, c, o), Math.Sqrt(n), $"dyᵀ x, {dtype}");
+        }
+    }
+
     /// <summary>A BF16 gradient is rounded once, however many tokens are summed.</summary>
     [Fact]
     public void Bfloat_weight_gradient_is_rounded_once()

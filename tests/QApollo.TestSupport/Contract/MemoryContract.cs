@@ -18,6 +18,7 @@ public abstract class MemoryContract : DeviceContract
     [InlineData(1, 1)]
     [InlineData(3, 17)]
     [InlineData(300, 999)]
+    [InlineData(256, 1024)]
     public void Copies_convert_between_binary32_and_bfloat16(int rows, int columns)
     {
         double[] values = new Samples(rows).Normals(rows * columns);

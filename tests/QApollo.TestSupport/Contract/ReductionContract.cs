@@ -10,7 +10,9 @@ public abstract class ReductionContract : DeviceContract
     [InlineData(1)]
     [InlineData(17)]
     [InlineData(5461)]
+    [InlineData(16_384)]
     [InlineData(1_000_003)]
+    [InlineData(1_048_576)]
     public void Sums_are_added_to_the_total(int count)
     {
         Operand values = Memory.Upload(new Samples(count).Uniform(count, -0.5, 1), DType.F32, 1, count);
@@ -24,6 +26,7 @@ public abstract class ReductionContract : DeviceContract
     [InlineData(1, 1)]
     [InlineData(3, 17)]
     [InlineData(700, 1365)]
+    [InlineData(704, 1024)]
     public void Sums_of_squares_are_added_to_the_total(int rows, int columns)
     {
         foreach (DType dtype in (DType[])[DType.F32, DType.BF16])

@@ -8,7 +8,7 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 
 /// <summary>
 /// A tokenizer.json: added tokens are cut out of the text, the rest is normalized, cut into words, and each word is
-/// encoded by the model. The post-processor (start and end tokens) is not applied.
+/// encoded by the model. Of the post-processor only the start token is taken, as <see cref="BeginOfDocument"/>.
 /// </summary>
 internal sealed class HuggingFaceTokenizer : ITokenizer
 {
@@ -22,6 +22,8 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
     public required int VocabularySize { get; init; }
 
     public required int EndOfDocument { get; init; }
+
+    public int? BeginOfDocument { get; init; }
 
     public required string Fingerprint { get; init; }
 

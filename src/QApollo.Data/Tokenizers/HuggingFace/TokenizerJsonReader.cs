@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using QApollo.Data.Tokenizers.Models;
 using QApollo.Data.Tokenizers.Normalizers;
@@ -43,11 +44,15 @@ internal static class TokenizerJsonReader
         IReadOnlyList<AddedToken> added = AddedTokenReader.Read(root.Field("added_tokens"), model.Vocabulary);
         IReadOnlyList<AddedToken> searched = AddedTokenReader.Normalize(added, normalizers);
         int end = EndOfDocumentToken.Find(added, model.Vocabulary, folder);
+        int? begin = BeginOfDocumentToken.Find(root.Field("post_processor"), folder, name => Find(added, model.Vocabulary, name));
         return new HuggingFaceTokenizer
         {
             Description = $"{(preTokenizer.IsByteLevel ? "byte-level " : string.Empty)}{model.Name} (tokenizer.json)",
             VocabularySize = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1),
             EndOfDocument = end,
+
+            // One token that does both stands between documents once: the end of one is the beginning of the next.
+            BeginOfDocument = begin == end ? null : begin,
             Fingerprint = Hash(root, end),
             RawTokens = new AddedTokenMatcher(searched.Where(token => !token.Normalized)),
             NormalizedTokens = new AddedTokenMatcher(searched.Where(token => token.Normalized)),
@@ -55,6 +60,12 @@ internal static class TokenizerJsonReader
             Stages = preTokenizer.Build(model.Model),
             Decoder = DecoderReader.Read(root.Field("decoder"), preTokenizer, model.Vocabulary, searched),
         };
+    }
+
+    private static int Find(IReadOnlyList<AddedToken> added, TokenTable vocabulary, string name)
+    {
+        byte[] content = Encoding.UTF8.GetBytes(name);
+        return added.FirstOrDefault(token => token.Content.AsSpan().SequenceEqual(content))?.Id ?? vocabulary.Find(content);
     }
 
     private static string Hash(JsonElement root, int end)

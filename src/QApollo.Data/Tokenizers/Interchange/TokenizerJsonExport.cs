@@ -54,6 +54,7 @@ internal sealed class TokenizerJsonExport : TokenizerExport
 
     public override GgufVocabulary Gguf(DocumentTokens tokens)
     {
+        tokens = tokens with { Begin = tokens.Begin ?? BeginOfTemplate() };
         GgufVocabulary vocabulary = new PreTokenizerReader(_root.Field("pre_tokenizer")).IsByteLevel
             ? GgufByteLevel.Create(_root, tokens)
             : GgufWordMarks.Create(_root, tokens);
@@ -73,6 +74,24 @@ internal sealed class TokenizerJsonExport : TokenizerExport
         JsonObject json = JsonNode.Parse(_root.GetRawText())!.AsObject();
         json["post_processor"] = BeginTokenTemplate.Create(texts[begin], begin);
         return InterchangeJson.File(TokenizerFile, json);
+    }
+
+    /// <summary>The token that the file's own post-processor puts before a text.</summary>
+    private int? BeginOfTemplate()
+    {
+        IReadOnlyList<TokenText?> texts = TokenTexts.Read(_root).Tokens;
+        return BeginOfDocumentToken.Find(_root.Field("post_processor"), _folder, name =>
+        {
+            for (int id = 0; id < texts.Count; id++)
+            {
+                if (texts[id]?.Text == name)
+                {
+                    return id;
+                }
+            }
+
+            return -1;
+        });
     }
 
     private string? ChatTemplate()

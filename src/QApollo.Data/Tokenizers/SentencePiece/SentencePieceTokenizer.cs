@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.Models;
 using QApollo.Data.Tokenizers.Pipeline;
 using QApollo.Data.Tokenizers.Text;
@@ -19,8 +20,9 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     private readonly bool _dropsFirstSpace;
     private readonly bool _dropsFirstSpaces;
 
+    /// <param name="folder">Where tokenizer_config.json may lie; null without one.</param>
     /// <exception cref="UsageException">The bytes are no model, a damaged one, or need what is not supported.</exception>
-    public SentencePieceTokenizer(ReadOnlySpan<byte> bytes)
+    public SentencePieceTokenizer(ReadOnlySpan<byte> bytes, string? folder = null)
     {
         SentencePieceFile file = SentencePieceFile.Read(bytes);
         var tables = new PieceTables(file);
@@ -39,6 +41,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             throw new UsageException("no piece ends a document: it was trained without </s>");
         }
 
+        int Find(string piece) => tables.ByText.Find(Encoding.UTF8.GetBytes(piece));
+        BeginOfDocument = BeginOfDocumentToken.FindForSentencePiece(folder, Find("<s>"), Find);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(bytes));
         _normalizer = new SentencePieceNormalizer(file, tables.UserDefined);
 
@@ -58,6 +62,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     public int VocabularySize { get; }
 
     public int EndOfDocument { get; }
+
+    public int? BeginOfDocument { get; }
 
     public string Fingerprint { get; }
 

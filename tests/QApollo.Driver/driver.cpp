@@ -1,11 +1,8 @@
-// The emulator behind the names and signatures of the CUDA driver API, so that the CUDA device drives it like a GPU.
+// A machine that runs kernels (QApollo.Simt: their sources; QApollo.Ptx: the PTX that ships) behind the names and signatures of the CUDA
+// driver API, so that the CUDA device drives it like a GPU. machine.h is the machine's own.
 // Copies and fills wait in their stream until something makes them visible: a forgotten wait shows as stale data.
 // A stream that captures takes launches, copies and fills, and refuses what the driver refuses.
-#include "simt.h"
-#undef threadIdx
-#undef blockIdx
-#undef blockDim
-#undef gridDim
+#include "machine.h"
 #include "graph.h"
 #include "stream.h"
 #include <algorithm>
@@ -14,11 +11,12 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sys/mman.h>
 
 namespace {
 
 enum Status {
-    Success = 0, InvalidValue = 1, OutOfMemory = 2, NoDevice = 100, InvalidDevice = 101, InvalidContext = 201,
+    Success = 0, InvalidValue = 1, OutOfMemory = 2, NoDevice = 100, InvalidDevice = 101, InvalidContext = 201, InvalidPtx = 218,
     IllegalState = 401, NotFound = 500, LaunchFailed = 719,
     CaptureUnsupported = 900, CaptureInvalidated = 901, CaptureIsolation = 905, CaptureWrongThread = 908
 };
@@ -44,7 +42,7 @@ std::set<Graph*> graphs;
 struct Counts { int launches, graph_launches, graph_updates; } counts;
 double clock_ms; // virtual: a kernel, a copy and a fill take a millisecond, whatever they do
 thread_local bool has_context;
-thread_local simt::Order launch_order = simt::Order::Ascending;
+thread_local machine::Order launch_order = machine::Order::Ascending;
 std::string message;
 
 void drain(Stream* stream) {
@@ -84,23 +82,23 @@ int defer(Stream* stream, std::function<void()> work) {
     return Success;
 }
 
-int refuse(const simt::Kernel* kernel, const char* reason) {
-    std::lock_guard<std::mutex> text(simt::error_lock);
-    simt::error_text = std::string(kernel ? kernel->name : "launch") + ": " + reason;
+int refuse(const machine::Kernel* kernel, const char* reason) {
+    std::lock_guard<std::mutex> text(machine::error_lock);
+    machine::error_text = std::string(kernel ? kernel->name : "launch") + ": " + reason;
     return LaunchFailed;
 }
 
-int validate(const simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsigned shared_bytes) {
+int validate(const machine::Kernel* kernel, machine::Dim3 grid, machine::Dim3 block, unsigned shared_bytes) {
     if (!has_context) return InvalidContext;
     if (!kernel || !grid.x || !grid.y || !grid.z || grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffffu) return refuse(kernel, "grid out of range");
     if (uint64_t(block.x) * block.y * block.z != kernel->threads) return refuse(kernel, "block size differs from the one the kernel was written for");
-    if (shared_bytes > simt::StaticSharedLimit && shared_bytes > kernel->granted_shared_bytes) return refuse(kernel, "more shared memory than was granted");
+    if (shared_bytes > machine::StaticSharedLimit && shared_bytes > kernel->granted_shared_bytes) return refuse(kernel, "more shared memory than was granted");
     return Success;
 }
 
-int run(const simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsigned shared_bytes, void** parameters) {
+int run(machine::Kernel* kernel, machine::Dim3 grid, machine::Dim3 block, unsigned shared_bytes, void** parameters) {
     clock_ms += 1;
-    return simt::Launcher::instance().launch(kernel, grid, block, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
+    return machine::Launcher::instance().launch(kernel, grid, block, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
 }
 
 /// New memory is not zero on a GPU. The first part of it shows who relies on that; more would only cost time.
@@ -145,6 +143,15 @@ int unmap(void* address) {
 
 bool simt_has_context() { return has_context; }
 
+/// For a machine that checks addresses. A kernel runs with the driver locked, so nothing changes meanwhile.
+bool driver_has_memory(uint64_t address, uint64_t bytes) {
+    auto next = allocations.upper_bound(reinterpret_cast<void*>(address));
+    if (next == allocations.begin()) return false;
+    auto& [first, allocation] = *--next;
+    uint64_t offset = address - uint64_t(first);
+    return offset <= allocation.bytes && bytes <= allocation.bytes - offset;
+}
+
 int simt_submit(void* stream, double milliseconds, std::function<void()> work) {
     std::lock_guard<std::recursive_mutex> guard(api_lock);
     auto* target = static_cast<Stream*>(stream);
@@ -168,10 +175,10 @@ API cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal < 
 API cuDeviceGetName(char* name, int bytes, int) { snprintf(name, size_t(bytes), "CPU emulation"); return Success; }
 API cuDeviceGetAttribute(int* value, int attribute, int) {
     switch (attribute) {
-        case 16: *value = int(simt::Launcher::instance().workers()); break;
+        case 16: *value = int(machine::Launcher::instance().workers()); break;
         case 75: *value = claims.capability_major; break;
         case 76: *value = claims.capability_minor; break;
-        case 97: *value = int(simt::SharedLimit); break;
+        case 97: *value = int(machine::SharedLimit); break;
         default: *value = 0;
     }
     return Success;
@@ -188,23 +195,33 @@ API cuDevicePrimaryCtxRelease_v2(int) { live_objects--; return Success; }
 API cuCtxSetCurrent(void* context) { has_context = context != nullptr; return Success; }
 API cuCtxSynchronize() { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain_all(); return has_context ? Success : InvalidContext; }
 
-API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; *module = const_cast<void*>(image); live_objects++; return image ? Success : InvalidValue; }
+API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
+    Guard guard(api_lock);
+    REFUSE_WHILE_CAPTURING;
+    if (!image) return InvalidValue;
+    *module = machine::load_module(static_cast<const char*>(image));
+    if (!*module) return InvalidPtx;
+    live_objects++;
+    return Success;
+}
 API cuModuleUnload(void*) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; live_objects--; return Success; }
-API cuModuleGetFunction(void** function, void*, const char* name) {
-    for (auto& kernel : simt::kernels()) {
+API cuModuleGetFunction(void** function, void* module, const char* name) {
+    Guard guard(api_lock);
+    for (auto& kernel : static_cast<machine::LoadedModule*>(module)->kernels) {
         if (!strcmp(kernel.name, name)) { *function = &kernel; return Success; }
     }
     return NotFound;
 }
-API cuModuleGetGlobal_v2(uint64_t* address, size_t* bytes, void*, const char* name) {
-    for (auto& global : simt::globals()) {
+API cuModuleGetGlobal_v2(uint64_t* address, size_t* bytes, void* module, const char* name) {
+    Guard guard(api_lock);
+    for (auto& global : static_cast<machine::LoadedModule*>(module)->globals) {
         if (!strcmp(global.name, name)) { *address = uint64_t(global.address); *bytes = global.bytes; return Success; }
     }
     return NotFound;
 }
 API cuFuncSetAttribute(void* function, int attribute, int value) {
-    if (attribute != 8 || value < 0 || size_t(value) > simt::SharedLimit) return InvalidValue;
-    static_cast<simt::Kernel*>(function)->granted_shared_bytes = unsigned(value);
+    if (attribute != 8 || value < 0 || size_t(value) > machine::SharedLimit) return InvalidValue;
+    static_cast<machine::Kernel*>(function)->granted_shared_bytes = unsigned(value);
     return Success;
 }
 
@@ -288,7 +305,7 @@ API cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, void* st
 API cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared_bytes, void* stream, void** parameters, void**) {
     Guard guard(api_lock);
-    auto* kernel = static_cast<simt::Kernel*>(function);
+    auto* kernel = static_cast<machine::Kernel*>(function);
     auto* target = static_cast<Stream*>(stream);
     if (int status = validate(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes)) return status;
     if (target->capture) return capture(target, Node(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters));
@@ -380,16 +397,16 @@ API cuGraphDestroy(void* graph) {
     return Success;
 }
 
-API cuGetErrorName(int status, const char** name) { *name = status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : status == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : status >= 900 ? "CUDA_ERROR_STREAM_CAPTURE" : "CUDA_ERROR"; return Success; }
+API cuGetErrorName(int status, const char** name) { *name = status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : status == InvalidPtx ? "CUDA_ERROR_INVALID_PTX" : status == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : status >= 900 ? "CUDA_ERROR_STREAM_CAPTURE" : "CUDA_ERROR"; return Success; }
 API cuGetErrorString(int status, const char** text) {
-    std::lock_guard<std::mutex> guard(simt::error_lock);
-    message = status == LaunchFailed ? simt::error_text : status == NotFound ? "named symbol not found" : status >= 900 ? "not while a stream captures" : "emulated error";
+    std::lock_guard<std::mutex> guard(machine::error_lock);
+    message = status == LaunchFailed || status == InvalidPtx ? machine::error_text : status == NotFound ? "named symbol not found" : status >= 900 ? "not while a stream captures" : "emulated error";
     *text = message.c_str();
     return Success;
 }
 
 // Beyond the driver API: what tests set and ask. The order is that of launches from the calling thread.
-API simt_set_order(int order) { launch_order = simt::Order(order); return Success; }
+API simt_set_order(int order) { launch_order = machine::Order(order); return Success; }
 API simt_claim(int driver_version, int device_count, int capability_major, int capability_minor, uint64_t memory_bytes) {
     claims = {driver_version, device_count, capability_major, capability_minor, memory_bytes};
     return Success;
@@ -403,5 +420,23 @@ API simt_counts(int* launches, int* graph_launches, int* graph_updates) {
     *graph_updates = counts.graph_updates;
     return Success;
 }
-API simt_kernel_count() { return int(simt::kernels().size()); }
-API simt_kernel(int index, const char** name, int* threads) { *name = simt::kernels()[size_t(index)].name; *threads = int(simt::kernels()[size_t(index)].threads); return Success; }
+/// Kernels of the modules that were loaded, one after the other.
+API simt_kernel_count() {
+    Guard guard(api_lock);
+    size_t count = 0;
+    for (auto& module : machine::modules()) count += module.kernels.size();
+    return int(count);
+}
+API simt_kernel(int index, const char** name, int* threads) {
+    Guard guard(api_lock);
+    for (auto& module : machine::modules()) {
+        if (size_t(index) >= module.kernels.size()) {
+            index -= int(module.kernels.size());
+            continue;
+        }
+        *name = module.kernels[size_t(index)].name;
+        *threads = int(module.kernels[size_t(index)].threads);
+        return Success;
+    }
+    return InvalidValue;
+}

@@ -1,13 +1,13 @@
 // What a stream captures, and the executable graph that is made of it.
 #pragma once
-#include "launcher.h"
+#include "machine.h"
 #include <functional>
 #include <memory>
 
 /// CUDA_KERNEL_NODE_PARAMS, version 1.
 struct KernelNodeParameters {
-    simt::Kernel* function;
-    simt::Dim3 grid, block;
+    machine::Kernel* function;
+    machine::Dim3 grid, block;
     unsigned shared_bytes;
     void** arguments;
     void** extra;
@@ -16,14 +16,14 @@ static_assert(sizeof(KernelNodeParameters) == 56 && offsetof(KernelNodeParameter
 
 /// A kernel with a copy of its arguments, or other work.
 struct Node {
-    simt::Kernel* kernel = nullptr;
-    simt::Dim3 grid{}, block{};
+    machine::Kernel* kernel = nullptr;
+    machine::Dim3 grid{}, block{};
     unsigned shared_bytes = 0;
     std::vector<std::vector<unsigned char>> arguments;
     std::function<void()> work;
 
     explicit Node(std::function<void()> work) : work(std::move(work)) {}
-    Node(simt::Kernel* kernel, simt::Dim3 grid, simt::Dim3 block, unsigned shared_bytes, void** parameters)
+    Node(machine::Kernel* kernel, machine::Dim3 grid, machine::Dim3 block, unsigned shared_bytes, void** parameters)
         : kernel(kernel), grid(grid), block(block), shared_bytes(shared_bytes) {
         for (size_t i = 0; i < kernel->parameter_bytes.size(); i++) {
             auto* first = static_cast<unsigned char*>(parameters[i]);
