@@ -102,6 +102,8 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         return error;
     }
 
+    void IWeightSource.Load(IDevice device, ModelWeights weights, WeightStaging staging) => Load(device, weights, staging);
+
     /// <summary>Refuses a folder whose weights are in files of other kinds, and says where to take them from.</summary>
     /// <exception cref="UsageException">It has some, and none as safetensors.</exception>
     public static void RefuseOtherWeights(string folder)
