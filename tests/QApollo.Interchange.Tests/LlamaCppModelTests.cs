@@ -23,10 +23,10 @@ public class LlamaCppModelTests(ITestOutputHelper output)
     [InlineData("llama wide heads")]
     [InlineData("llama biases")]
     [InlineData("llama linear rope")]
-    [InlineData("llama 3.1 rope")]
+    [InlineData("llama 3.2")]
     [InlineData("llama yarn rope")]
     [InlineData("mistral")]
-    [InlineData("qwen2")]
+    [InlineData("qwen2.5")]
     [InlineData("qwen2 yarn rope")]
     [InlineData("qwen3")]
     public void Logits_perplexity_and_greedy_tokens_are_the_same(string name)
@@ -57,6 +57,20 @@ public class LlamaCppModelTests(ITestOutputHelper output)
             output.WriteLine($"{name}: Q8_0 perplexity differs by {perplexity - 1:E2}");
             Assert.InRange(perplexity, 1 - 5e-3, 1 + 5e-3);
         }
+    }
+
+    [Fact]
+    public void A_checkpoint_in_INT8_is_computed_as_here()
+    {
+        using var temp = new TempFolder();
+        using var model = new TrainedModel(TinyModels.Config("llama"), new WeightFormats(WeightFormat.Int8, WeightFormat.BF16, 32), steps: 100);
+        using var computed = new Computed(model.Folder, Length);
+        int[] tokens = new ByteTokenizer().Ids(Texts.Long)[^Length..];
+        using var llama = new LlamaCpp(Export(model.Folder, temp, ExportDType.F32));
+        double error = RelativeError(llama.Logits(tokens), computed.Logits(tokens));
+        output.WriteLine($"INT8: F32 logits differ by {error:E2}");
+        Assert.InRange(error, 0, 1e-4);
+        Assert.Equal(computed.Greedy(tokens.AsSpan(..8), GreedyTokens), llama.Greedy(tokens.AsSpan(..8), GreedyTokens));
     }
 
     private static string Export(ModelFolder folder, TempFolder temp, ExportDType dtype)

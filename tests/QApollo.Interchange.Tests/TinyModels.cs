@@ -7,7 +7,7 @@ namespace QApollo.Interchange.Tests;
 /// <summary>Tiny models with random weights, as Hugging Face folders or as checkpoints.</summary>
 internal static class TinyModels
 {
-    /// <summary>A shape of each kind, by a name that tests show.</summary>
+    /// <summary>A shape of each kind, by a name that tests show; those of public models are theirs, shrunk.</summary>
     public static LlamaConfig Config(string name) => name switch
     {
         "llama" => Llama(260),
@@ -15,21 +15,21 @@ internal static class TinyModels
         "llama wide heads" => Llama(260) with { HeadDim = 24, RopeTheta = 500_000 },
         "llama biases" => Llama(260) with { QueryKeyValueBias = true, OutputBias = true, MlpBias = true },
         "llama linear rope" => Llama(260) with { RopeScaling = new RotaryScaling { Kind = RotaryScalingKind.Linear, Factor = 4 } },
-        "llama 3.1 rope" => Llama(260) with
+        "llama 3.2" => Llama(260, tied: true) with
         {
             RopeTheta = 500_000,
-            RopeScaling = new RotaryScaling { Kind = RotaryScalingKind.Llama3, Factor = 8, OriginalMaxPositionEmbeddings = 64 },
+            RopeScaling = new RotaryScaling { Kind = RotaryScalingKind.Llama3, Factor = 32, OriginalMaxPositionEmbeddings = 64 },
         },
         "llama yarn rope" => Llama(260) with { RopeScaling = Yarn(4) },
-        "mistral" => Llama(260) with { Architecture = ModelArchitecture.Mistral, SlidingWindow = 400 },
-        "qwen2" => Llama(260, tied: true) with { Architecture = ModelArchitecture.Qwen2, QueryKeyValueBias = true, RopeTheta = 1_000_000 },
+        "mistral" => Llama(260) with { Architecture = ModelArchitecture.Mistral, SlidingWindow = 500 },
+        "qwen2.5" => Llama(260, tied: true) with { Architecture = ModelArchitecture.Qwen2, QueryKeyValueBias = true, RopeTheta = 1_000_000 },
         "qwen2 yarn rope" => Llama(260) with
         {
             Architecture = ModelArchitecture.Qwen2,
             QueryKeyValueBias = true,
             RopeScaling = Yarn(4) with { AttentionFactor = 1.25 },
         },
-        "qwen3" => Llama(260) with { Architecture = ModelArchitecture.Qwen3, QueryKeyNorm = true, HeadDim = 32, RopeTheta = 1_000_000 },
+        "qwen3" => Llama(260, tied: true) with { Architecture = ModelArchitecture.Qwen3, QueryKeyNorm = true, HeadDim = 32, RopeTheta = 1_000_000 },
         _ => throw new ArgumentException($"no model '{name}'", nameof(name)),
     };
 
@@ -67,7 +67,7 @@ internal static class TinyModels
         foreach (SafetensorsEntry entry in writer.Entries)
         {
             Parameter parameter = table.Single(item => item.Name == entry.Name);
-            var random = new Random(HashCode.Combine(seed, parameter.Index));
+            var random = new Random((seed * 1000) + parameter.Index);
             var values = new float[parameter.Elements];
             double deviation = parameter.IsVector ? 0.3 : parameter.IsEmbeddingOrHead ? 0.3 : 1 / Math.Sqrt(parameter.Columns);
             for (int i = 0; i < values.Length; i++)
