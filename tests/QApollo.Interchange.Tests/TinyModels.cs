@@ -69,7 +69,7 @@ internal static class TinyModels
             Parameter parameter = table.Single(item => item.Name == entry.Name);
             var random = new Random((seed * 1000) + parameter.Index);
             var values = new float[parameter.Elements];
-            double deviation = parameter.IsVector ? 0.3 : parameter.IsEmbeddingOrHead ? 0.3 : 1 / Math.Sqrt(parameter.Columns);
+            double deviation = parameter.IsVector ? 0.1 : parameter.IsEmbeddingOrHead ? 0.3 : 1 / Math.Sqrt(parameter.Columns);
             for (int i = 0; i < values.Length; i++)
             {
                 double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());

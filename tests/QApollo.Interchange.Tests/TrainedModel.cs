@@ -18,7 +18,7 @@ internal sealed class TrainedModel : IDisposable
 
     private readonly TempFolder _temp = new();
 
-    public TrainedModel(LlamaConfig config, WeightFormats formats, int steps = 300)
+    public TrainedModel(LlamaConfig config, WeightFormats formats, int steps = 200)
     {
         TinyModels.Write(_temp.Path, config);
         using var device = new CpuDevice(threads: 2);

@@ -12,7 +12,7 @@ public class Q8BlockTests
         var random = new Random(1);
         for (int round = 0; round < 200; round++)
         {
-            float size = MathF.Pow(10, random.Next(-3, 4));
+            float size = MathF.Pow(10, random.Next(-1, 4));
             float[] values = [.. Enumerable.Range(0, Q8Block.Values).Select(_ => (random.NextSingle() - 0.5f) * size)];
             var block = new byte[Q8Block.Bytes];
             Q8Block.Quantize(values, block);
