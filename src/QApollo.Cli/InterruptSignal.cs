@@ -2,13 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace QApollo.Cli;
 
-/// <summary>The first Ctrl+C or SIGTERM asks the work to end at its next safe point; the second ends the process.</summary>
+/// <summary>
+/// The first Ctrl+C, SIGTERM or SIGHUP (a closed terminal, a lost connection) asks the work to end at its next safe point;
+/// the second ends the process. On Windows, closing the console comes as SIGHUP and shutting down as SIGTERM, and the system
+/// ends the process once their handlers have returned.
+/// </summary>
 internal sealed class InterruptSignal : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
     private readonly string _message;
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
+    private readonly PosixSignalRegistration _hangUp;
+    private readonly ManualResetEventSlim _ended = new();
 
     /// <param name="message">Said at the first signal.</param>
     public InterruptSignal(string message)
@@ -16,6 +22,7 @@ internal sealed class InterruptSignal : IDisposable
         _message = message;
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
     }
 
     public CancellationToken Token => _source.Token;
@@ -28,8 +35,11 @@ internal sealed class InterruptSignal : IDisposable
 
     public void Dispose()
     {
+        // Before the registrations: these wait for handlers that run.
+        _ended.Set();
         _interrupt.Dispose();
         _terminate.Dispose();
+        _hangUp.Dispose();
         _source.Dispose();
     }
 
@@ -44,5 +54,10 @@ internal sealed class InterruptSignal : IDisposable
         context.Cancel = true;
         _source.Cancel();
         Say(_message + "; once more to abort");
+        if (OperatingSystem.IsWindows() && context.Signal != PosixSignal.SIGINT)
+        {
+            // Until the work has ended; the system itself sets an end to it (5 s for a closed console).
+            _ended.Wait();
+        }
     }
 }

@@ -1,14 +1,32 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Runtime.CompilerServices;
 using System.Text;
 using QApollo.Cli.Commands;
-using QApollo.Cuda.Driver;
+using QApollo.Cli.Views;
 
 namespace QApollo.Cli;
 
 internal static class Program
 {
+    private const string VerboseOption = "--verbose";
+
     private static int Main(string[] args)
+    {
+        // Here stands nothing that would have to be loaded before there is a handler.
+        bool verbose = Array.IndexOf(args, VerboseOption) >= 0;
+        try
+        {
+            return Run(args, verbose);
+        }
+        catch (Exception exception)
+        {
+            return ErrorReport.Write(exception, verbose);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Run(string[] args, bool verbose)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -16,9 +34,10 @@ internal static class Program
             Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         }
 
+        Terminal.Open();
+        ErrorReport.CatchAll(verbose);
         var root = new RootCommand("Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini.");
-        var verbose = new Option<bool>("--verbose") { Description = "Show where an error came from.", Recursive = true };
-        root.Options.Add(verbose);
+        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from.", Recursive = true });
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(GenerateCommand.Create());
         root.Subcommands.Add(EvalCommand.Create());
@@ -51,28 +70,6 @@ internal static class Program
             return ExitCode.Usage;
         }
 
-        try
-        {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
-        }
-        catch (UsageException exception)
-        {
-            return Report(exception, parsed.GetValue(verbose), ExitCode.Usage);
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("qapollo: stopped");
-            return ExitCode.Failure;
-        }
-        catch (Exception exception) when (exception is RunFailedException or CudaException or OutOfMemoryException or IOException or UnauthorizedAccessException)
-        {
-            return Report(exception, parsed.GetValue(verbose), ExitCode.Failure);
-        }
-    }
-
-    private static int Report(Exception exception, bool verbose, int exitCode)
-    {
-        Console.Error.WriteLine($"qapollo: {(verbose ? exception.ToString() : exception.Message)}");
-        return exitCode;
+        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 }

@@ -9,5 +9,9 @@ public sealed class InvalidFileException : RunFailedException
     public InvalidFileException(string path, string fault, Exception innerException)
         : base($"{path}: {fault}", innerException) => Path = path;
 
+    /// <param name="message">Begins with the file's name, as that of <paramref name="fault"/> does.</param>
+    internal InvalidFileException(string message, InvalidFileException fault)
+        : base(message, fault) => Path = fault.Path;
+
     public string Path { get; }
 }

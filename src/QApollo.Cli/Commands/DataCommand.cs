@@ -54,7 +54,7 @@ internal static class DataCommand
 
     private static PreparedData Run(PreparationOptions options, ITokenizer tokenizer, LastProgress last, CancellationToken stop)
     {
-        using var view = new PreparationView(Console.Out, !Console.IsOutputRedirected);
+        using var view = new PreparationView(Terminal.Out, !Console.IsOutputRedirected);
         last.Next = view;
         return CorpusPreparation.Prepare(options, tokenizer, last, stop);
     }

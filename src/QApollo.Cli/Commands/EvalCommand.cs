@@ -60,9 +60,14 @@ internal static class EvalCommand
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, batchOptions), device);
         DataScore score;
-        using (var progress = new CountView(Console.Error, "scoring", batches.Count, !Console.IsErrorRedirected))
+        using (var progress = new CountView(Terminal.Error, "scoring", batches.Count, !Console.IsErrorRedirected))
         {
             score = DataScore.Measure(model, batches, tokenizer, progress, interrupt.Token);
+        }
+
+        if (!double.IsFinite(score.Loss))
+        {
+            throw new RunFailedException($"{folder.Path}: the loss is {score.Loss}: the weights are damaged, or their training has diverged");
         }
 
         Write(folder.Path, score, values.Get(M.Json));

@@ -171,7 +171,7 @@ internal static class ExportCommand
     {
         private const long Steps = 10_000;
 
-        private readonly CountView _view = new(Console.Error, "writing", Steps, !Console.IsErrorRedirected);
+        private readonly CountView _view = new(Terminal.Error, "writing", Steps, !Console.IsErrorRedirected);
 
         public void Report(ExportProgress value) => _view.Report((long)((double)value.Written / Math.Max(1, value.Total) * Steps));
 

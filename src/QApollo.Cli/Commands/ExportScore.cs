@@ -46,7 +46,7 @@ internal sealed class ExportScore : IDisposable
             SequenceLength = _batches.Options.SequenceLength,
         };
         using var model = new InferenceModel(weights, options, _device);
-        using var progress = new CountView(Console.Error, "scoring", _batches.Count, !Console.IsErrorRedirected);
+        using var progress = new CountView(Terminal.Error, "scoring", _batches.Count, !Console.IsErrorRedirected);
         DataScore score = DataScore.Measure(model, _batches, _tokenizer, progress, _stop);
         Tokens = score.Tokens;
         return score.Perplexity;

@@ -73,7 +73,7 @@ internal static class GenerateCommand
 
     private static void Generate(InferenceModel model, TextGenerator generator, byte[] text, int[] prompt, GenerationOptions options)
     {
-        var output = new StreamingText(Console.Out, isTerminal: !Console.IsOutputRedirected);
+        var output = new StreamingText(Terminal.Out, isTerminal: !Console.IsOutputRedirected);
         using var interrupt = new InterruptSignal("stopping");
         output.Append(text);
         long begin = Stopwatch.GetTimestamp();

@@ -95,9 +95,10 @@ internal static class TrainCommand
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
-            if (run.DataChange is { } change)
+            foreach (string change in run.Changes)
             {
-                notes.WriteLine($"note: {change}");
+                // Also with --quiet: the results will be others.
+                Console.WriteLine($"note: {change}");
             }
         }
 
@@ -141,7 +142,7 @@ internal static class TrainCommand
     {
         PreparedData data;
         TextWriter notes = Notes(values);
-        using (var view = new PreparationView(notes, !Console.IsOutputRedirected))
+        using (var view = new PreparationView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Out, !Console.IsOutputRedirected))
         {
             data = DataSettings.Prepare(values, tokenizer, seed, view, notes, stop);
         }

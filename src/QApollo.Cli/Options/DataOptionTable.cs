@@ -9,16 +9,21 @@ internal static class DataOptionTable
         "--data", Group, "Text to train on.", "paths: files or folders of .txt, .md, .jsonl or their .gz, or token shards (.bin)")
     {
         DefaultNote = "the API reference of the .NET SDK on this machine",
+        IsPath = _ => true,
     };
 
     /// <summary>For commands that have nothing to do without text.</summary>
     public static ListSpec Text { get; } = new("--data", Group, "Text to read.", Data.RangeText);
 
     public static ListSpec ValidData { get; } = new(
-        "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data");
+        "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data")
+    {
+        IsPath = _ => true,
+    };
 
-    public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
-        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes");
+    public static OptionSpec<string> Tokenizer { get; } = Spec.Path(
+        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes",
+        isPath: text => text != "bytes");
 
     public static OptionSpec<double> ValidShare { get; } = Spec.Real("--valid-share", Group, "Share of the documents that is held out.", 0.02, 0, 0.5);
 
@@ -26,7 +31,7 @@ internal static class DataOptionTable
 
     public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 instead of replacing and counting it.");
 
-    public static OptionSpec<string> CacheDir { get; } = Spec.Text(
+    public static OptionSpec<string> CacheDir { get; } = Spec.Path(
         "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");
 
     public static OptionSpec<int> Threads { get; } = Spec.Int("--threads", Group, "CPU threads; 0 for all cores.", 0, 0, 1024);

@@ -54,7 +54,7 @@ internal static class DataSettings
     {
         PreparationOptions options = ToPreparationOptions(values, seed: 0) with { Data = paths, HeldOutFraction = 0 };
         PreparedData data;
-        using (var view = new PreparationView(Console.Error, !Console.IsErrorRedirected))
+        using (var view = new PreparationView(Terminal.Error, !Console.IsErrorRedirected))
         {
             data = CorpusPreparation.Prepare(options, tokenizer, view, stop);
         }

@@ -30,6 +30,9 @@ internal abstract class OptionSpec(string name, string group, string help, strin
     /// <summary>Belongs to one invocation only (such as --resume): not written to run.json.</summary>
     public bool IsTransient { get; init; }
 
+    /// <summary>Whether a value is a path, which run.json holds in full: a run goes on from any folder. Null: none ever is.</summary>
+    public Func<string, bool>? IsPath { get; init; }
+
     /// <summary>Null when the option has no value unless one is given.</summary>
     public abstract string? DefaultText { get; }
 

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using QApollo.Cli.Views;
+using QApollo.Files;
 
 namespace QApollo.Cli.Options;
 
@@ -25,29 +27,17 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
     /// <summary>Takes the values of a run.json for options that are not given yet; collects what is wrong with it.</summary>
     public void MergeJson(string path, ICollection<string> errors)
     {
-        JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(File.ReadAllBytes(path));
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
-        {
-            errors.Add($"{path}: not a readable JSON file: {exception.Message}");
-            return;
-        }
-
-        using (document)
-        {
-            if (document.RootElement.ValueKind != JsonValueKind.Object)
-            {
-                errors.Add($"{path}: needs a JSON object of options, like the run.json of a run");
-                return;
-            }
-
+            using JsonDocument document = JsonFile.Read(path);
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
                 MergeProperty(path, property, errors);
             }
+        }
+        catch (RunFailedException exception)
+        {
+            errors.Add($"{exception.Message}; it takes a JSON object of options, like the run.json of a run");
         }
     }
 
@@ -65,7 +55,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
                     writer.WriteStartArray(spec.Key);
                     foreach (string item in list)
                     {
-                        writer.WriteStringValue(item);
+                        writer.WriteStringValue(Full(spec, item));
                     }
 
                     writer.WriteEndArray();
@@ -85,7 +75,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
                 case double:
                     break;
                 case object value when spec.Format(value) is { Length: > 0 } text:
-                    writer.WriteString(spec.Key, text);
+                    writer.WriteString(spec.Key, Full(spec, text));
                     break;
                 default:
                     // A default that depends on other options has no text of its own.
@@ -105,6 +95,8 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         object value => spec.Format(value) is { Length: > 0 } text ? $"{spec.Name} {Quoted(text)}" : null,
     };
 
+    private static string Full(OptionSpec spec, string text) => spec.IsPath is { } isPath && isPath(text) ? Path.GetFullPath(text) : text;
+
     private static string Quoted(string text) => text.Length == 0 || text.Any(char.IsWhiteSpace) ? $"\"{text}\"" : text;
 
     private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;
@@ -114,7 +106,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         OptionSpec? spec = Specs.FirstOrDefault(candidate => candidate.Key == property.Name && !candidate.IsTransient);
         if (spec is null)
         {
-            errors.Add($"{path}: unknown option '{property.Name}'");
+            errors.Add($"{path}: unknown option '{Printable.OnOneLine(property.Name)}'");
             return;
         }
 
@@ -132,7 +124,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         }
         else
         {
-            errors.Add($"{path}: {error}");
+            errors.Add($"{path}: {Printable.OnOneLine(error)}");
         }
     }
 }

@@ -28,6 +28,11 @@ internal static class Spec
     public static OptionSpec<string> Text(string name, string group, string help, string rangeText, string? defaultValue, string? defaultNote = null) =>
         new(name, group, help, rangeText, defaultValue, text => (text.Length > 0, text)) { DefaultNote = defaultNote };
 
+    /// <param name="isPath">For values that may be something else too; a path, if null.</param>
+    public static OptionSpec<string> Path(
+        string name, string group, string help, string rangeText, string? defaultValue, string? defaultNote = null, Func<string, bool>? isPath = null) =>
+        new(name, group, help, rangeText, defaultValue, text => (text.Length > 0, text)) { DefaultNote = defaultNote, IsPath = isPath ?? (_ => true) };
+
     /// <summary>One of a few words.</summary>
     public static OptionSpec<T> Choice<T>(string name, string group, string help, T defaultValue, params (string Word, T Value)[] choices)
         where T : struct, Enum => Choice(name, group, help, defaultValue, null, choices);

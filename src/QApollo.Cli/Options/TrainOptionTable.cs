@@ -18,8 +18,9 @@ internal static class TrainOptionTable
     private const string NumbersGroup = "Numbers and memory";
     private const string RunGroup = "Run";
 
-    public static OptionSpec<string> Model { get; } = Spec.Text(
-        "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo");
+    public static OptionSpec<string> Model { get; } = Spec.Path(
+        "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo",
+        isPath: text => LlamaPresets.TryFind(text) is null);
 
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
@@ -127,7 +128,7 @@ internal static class TrainOptionTable
         "--gemm", RunGroup, "Who multiplies matrices on a GPU; auto measures each product where cuBLASLt is found.", GemmChoice.Auto,
         ("auto", GemmChoice.Auto), ("own", GemmChoice.Own), ("cublaslt", GemmChoice.CublasLt));
 
-    public static OptionSpec<string> CublasLt { get; } = Spec.Text(
+    public static OptionSpec<string> CublasLt { get; } = Spec.Path(
         "--cublaslt", RunGroup, "The file of cuBLASLt.", "a path", null, "searched for in CUDA toolkits and Python packages");
 
     public static ListSpec GemmProducts { get; } = new(
@@ -142,7 +143,7 @@ internal static class TrainOptionTable
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
-    public static OptionSpec<string> OutputDir { get; } = Spec.Text(
+    public static OptionSpec<string> OutputDir { get; } = Spec.Path(
         "--output-dir", RunGroup, "Folder of the run.", "a path", null, "checkpoints/<model>-<date>-<time>");
 
     public static OptionSpec<int> EvalEvery { get; } = Spec.Int("--eval-every", RunGroup, "Steps between validations; 0 for only the one at the end.", 100, 0);

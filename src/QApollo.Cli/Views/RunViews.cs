@@ -1,5 +1,3 @@
-using Spectre.Console;
-
 namespace QApollo.Cli.Views;
 
 /// <summary>Chooses how a run is shown: live on a terminal, plain lines elsewhere or when asked for.</summary>
@@ -13,8 +11,8 @@ internal static class RunViews
         }
 
         // A terminal that cannot move its cursor gets plain lines, too.
-        return plain || Console.IsOutputRedirected || !AnsiConsole.Console.Profile.Capabilities.Ansi
+        return plain || Console.IsOutputRedirected || !Terminal.Ansi.Profile.Capabilities.Ansi
             ? new PlainView(Console.Out, facts.MaxSteps)
-            : new LiveView(facts, AnsiConsole.Console);
+            : new LiveView(facts, Terminal.Ansi);
     }
 }

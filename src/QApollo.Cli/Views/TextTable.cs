@@ -25,10 +25,10 @@ internal static class TextTable
 
         foreach (IReadOnlyList<string> row in all)
         {
-            table.AddRow([.. row.Select(Markup.Escape)]);
+            table.AddRow([.. row.Select(cell => Markup.Escape(Printable.OnOneLine(cell)))]);
         }
 
-        AnsiConsole.Write(table);
+        Terminal.Ansi.Write(table);
     }
 
     /// <summary>The title on a line, then header and rows with two spaces between columns.</summary>

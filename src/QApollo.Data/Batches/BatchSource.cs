@@ -11,6 +11,7 @@ public sealed class BatchSource : IBatchSource
 {
     private readonly BatchOptions _options;
     private readonly SequenceReader _sequences;
+    private readonly Lazy<string> _fingerprint;
     private SequenceOrder _order;
     private DataPosition _position;
 
@@ -20,6 +21,7 @@ public sealed class BatchSource : IBatchSource
         _sequences = SequenceReader.Create(data, options, keepTail: false);
         _options = options;
         DataTokens = data.Count;
+        _fingerprint = new Lazy<string>(() => DataFingerprints.Of(data));
         _order = new SequenceOrder(options.Seed, 0, _sequences.Count);
     }
 
@@ -27,6 +29,11 @@ public sealed class BatchSource : IBatchSource
 
     /// <summary>Tokens of the whole data.</summary>
     public long DataTokens { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>Computed when it is first asked for.</remarks>
+    /// <exception cref="RunFailedException">A shard cannot be read.</exception>
+    public string DataFingerprint => _fingerprint.Value;
 
     public long SequencesPerEpoch => _sequences.Count;
 

@@ -11,14 +11,16 @@ public sealed class ValidationBatches : IValidationBatches
 {
     private readonly BatchOptions _options;
     private readonly SequenceReader _sequences;
+    private readonly int _targets;
 
-    /// <param name="maxTokens">Positions to score at most, rounded down to whole sequences (at least one).</param>
+    /// <param name="maxTokens">Positions to score at most, rounded down to whole sequences; of a single one, the first.</param>
     /// <exception cref="UsageException">The data has no sequence at all.</exception>
     public ValidationBatches(TokenDataset data, BatchOptions options, long maxTokens = long.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
         _sequences = SequenceReader.Create(data, options, keepTail: true);
         _options = options;
+        _targets = (int)Math.Min(maxTokens, options.SequenceLength);
         SequenceCount = Math.Min(_sequences.Count, Math.Max(1, maxTokens / options.SequenceLength));
     }
 
@@ -52,6 +54,7 @@ public sealed class ValidationBatches : IValidationBatches
             {
                 long sequence = (long)((Int128)number * _sequences.Count / SequenceCount);
                 _sequences.Read(sequence, rowTokens, rowLabels);
+                rowLabels[_targets..].Fill(BatchOptions.IgnoredLabel);
             }
             else
             {

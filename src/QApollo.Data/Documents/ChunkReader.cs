@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
@@ -68,7 +69,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     {
         // Plain text is read in large portions, straight into the chunk.
         int bufferSize = File.IsGzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
-        _source = new FileStream(File.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
+        _source = RegularFile.OpenRead(File.Path, bufferSize);
         Stream content = File.IsGzip ? new WholeGzipStream(_source) : _source;
         if (File.Format == DocumentFormat.XmlDocumentation)
         {

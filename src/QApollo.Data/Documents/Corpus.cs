@@ -8,7 +8,7 @@ public static class Corpus
     /// <summary>
     /// Files as given, folders with everything readable below them, sorted by path (ordinal, equal on every system). A file
     /// that several paths name counts once, at its first place. In folders, hidden files and folders, empty files and XML
-    /// that is no documentation are passed over, and links to folders are not followed.
+    /// that is no documentation are passed over, as are a run's metrics, and links to folders are not followed.
     /// </summary>
     /// <exception cref="UsageException">A path is missing, unreadable or empty, or has a format that cannot be read.</exception>
     public static IReadOnlyList<CorpusFile> Find(IEnumerable<string> paths)
@@ -51,7 +51,7 @@ public static class Corpus
 
         CorpusFile file = CorpusFile.TryCreate(Path.GetFullPath(path))
             ?? throw new UsageException($"data: {path}: this format cannot be read; give {CorpusFile.ReadableFormats}");
-        return file.Length == 0 ? throw new UsageException($"data: {path}: the file is empty") : file;
+        return file.Length == 0 ? throw new UsageException($"data: {path}: the file is empty, or no regular file") : file;
     }
 
     /// <summary>Whether a folder has anything that <see cref="Find"/> would read.</summary>
@@ -85,13 +85,18 @@ public static class Corpus
         };
         foreach (string path in entries)
         {
-            if (CorpusFile.TryCreate(path) is { Length: > 0 } file
+            if (!IsMetrics(path)
+                && CorpusFile.TryCreate(path) is { Length: > 0 } file
                 && (file.Format != DocumentFormat.XmlDocumentation || XmlDocumentationText.IsDocumentation(file)))
             {
                 yield return file;
             }
         }
     }
+
+    /// <summary>Whether it is what a training run writes about itself: a run may go to a folder beside its text.</summary>
+    private static bool IsMetrics(string path) =>
+        Path.GetFileName(path) == "metrics.jsonl" && File.Exists(Path.Combine(Path.GetDirectoryName(path)!, "run.json"));
 
     private static string Comparable(string root, CorpusFile file) => Path.GetRelativePath(root, file.Path).Replace('\\', '/');
 }

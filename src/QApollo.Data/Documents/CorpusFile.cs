@@ -1,3 +1,5 @@
+using QApollo.Files;
+
 namespace QApollo.Data;
 
 /// <summary>How a file holds documents.</summary>
@@ -16,7 +18,7 @@ public enum DocumentFormat
 /// <summary>One file of a corpus.</summary>
 /// <param name="Path">Full path.</param>
 /// <param name="IsGzip">The content is compressed (.gz).</param>
-/// <param name="Length">Bytes on disk.</param>
+/// <param name="Length">Bytes on disk; 0 for what is no regular file.</param>
 public sealed record CorpusFile(string Path, DocumentFormat Format, bool IsGzip, long Length)
 {
     /// <summary>What can be read, for messages.</summary>
@@ -37,7 +39,7 @@ public sealed record CorpusFile(string Path, DocumentFormat Format, bool IsGzip,
             : HasExtension(name, ".jsonl") ? DocumentFormat.JsonLines
             : HasExtension(name, ".xml") ? DocumentFormat.XmlDocumentation
             : null;
-        return format is { } known ? new CorpusFile(path, known, gzip, new FileInfo(path).Length) : null;
+        return format is { } known ? new CorpusFile(path, known, gzip, RegularFile.LengthOf(path)) : null;
     }
 
     private static bool HasExtension(string name, string extension) => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase);

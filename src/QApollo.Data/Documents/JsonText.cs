@@ -18,7 +18,9 @@ internal static class JsonText
         escaped = false;
         bool found = false;
         string names = string.Empty;
-        var reader = new Utf8JsonReader(line);
+        
+        // However deep: of the other fields only their ends count.
+        var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)

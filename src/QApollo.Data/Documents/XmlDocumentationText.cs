@@ -1,5 +1,6 @@
 using System.Text;
 using System.Xml;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
@@ -70,7 +71,7 @@ internal sealed class XmlDocumentationText
     {
         try
         {
-            using FileStream source = File.OpenRead(file.Path);
+            using FileStream source = RegularFile.OpenRead(file.Path, 1 << 16);
             using Stream content = file.IsGzip ? new WholeGzipStream(source) : source;
             using var reader = XmlReader.Create(content, Settings);
             return reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";

@@ -17,6 +17,7 @@ internal sealed class HashCache(string folder)
 {
     private const string FileName = "sources.json";
     private const int CurrentVersion = 1;
+    private const long MaxBytes = 1L << 30;
 
     /// <summary>A change within the clock's step may leave the time as it was; FAT's step is two seconds.</summary>
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
@@ -68,10 +69,10 @@ internal sealed class HashCache(string folder)
     {
         try
         {
-            byte[] json = File.ReadAllBytes(Path.Combine(folder, FileName));
+            byte[] json = RegularFile.ReadAllBytes(Path.Combine(folder, FileName), MaxBytes);
             return JsonSerializer.Deserialize(json, DataJson.Default.HashCacheContent) is { Version: CurrentVersion } content ? content.Files : [];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception e) when (e is RunFailedException or IOException or UnauthorizedAccessException or JsonException)
         {
             return [];
         }

@@ -27,6 +27,8 @@ internal sealed record PreparationState(
     public const int CurrentVersion = 1;
     public const string FileName = "progress.json";
 
+    private const long MaxBytes = 1L << 30;
+
     public static PreparationState Begin(string key) =>
         new(CurrentVersion, key, default, false, 0, 0, 0, [], ShardWriterState.Empty, ShardWriterState.Empty);
 
@@ -35,13 +37,13 @@ internal sealed record PreparationState(
     {
         try
         {
-            byte[] json = File.ReadAllBytes(Path.Combine(folder, FileName));
+            byte[] json = RegularFile.ReadAllBytes(Path.Combine(folder, FileName), MaxBytes);
             return JsonSerializer.Deserialize(json, DataJson.Default.PreparationState) is { Version: CurrentVersion } state
                 && state.Checksum == state.ComputeChecksum()
                 ? state
                 : null;
         }
-        catch (Exception e) when (e is IOException or JsonException)
+        catch (Exception e) when (e is RunFailedException or IOException or UnauthorizedAccessException or JsonException)
         {
             return null;
         }

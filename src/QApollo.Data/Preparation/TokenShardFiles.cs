@@ -73,7 +73,7 @@ internal sealed class TokenShardFiles
     {
         if (_folder is null)
         {
-            return OpenFiles(options);
+            return OpenFiles(options, tokenizer, report, cancellation);
         }
 
         DatasetManifest manifest = DatasetManifestFile.Read(_folder);
@@ -114,9 +114,25 @@ internal sealed class TokenShardFiles
         };
     }
 
-    private PreparedData OpenFiles(PreparationOptions options)
+    private PreparedData OpenFiles(PreparationOptions options, ITokenizer tokenizer, ProgressReport report, CancellationToken cancellation)
     {
         var all = new ShardedTokens([.. _train, .. _validation]);
+        try
+        {
+            foreach (IGrouping<string, TokenShard> folder in all.Shards.GroupBy(shard => Path.GetDirectoryName(Path.GetFullPath(shard.Path))!))
+            {
+                if (DatasetManifestFile.Exists(folder.Key))
+                {
+                    VerifyNamed([.. folder], folder.Key, options, tokenizer, report, cancellation);
+                }
+            }
+        }
+        catch
+        {
+            all.Dispose();
+            throw;
+        }
+
         if (_validation.Count == 0)
         {
             (TokenRange train, TokenRange validation) = HeldOutSplit.End(all.Count, options.HeldOutFraction);
@@ -128,6 +144,29 @@ internal sealed class TokenShardFiles
 
         long trainTokens = all.Shards.Take(_train.Count).Sum(shard => (long)shard.Count);
         return new PreparedData(all.Slice(0, trainTokens), all.Slice(trainTokens, all.Count - trainTokens), all);
+    }
+
+    /// <summary>Shards that were named one by one, against the description beside them.</summary>
+    private static void VerifyNamed(
+        TokenShard[] shards, string folder, PreparationOptions options, ITokenizer tokenizer, ProgressReport report, CancellationToken cancellation)
+    {
+        DatasetManifest manifest = DatasetManifestFile.Read(folder);
+        Dictionary<string, ShardRecord> records = manifest.Shards.DistinctBy(record => record.File).ToDictionary(record => record.File);
+        TokenShard[] described = [.. shards.Where(shard => records.ContainsKey(Path.GetFileName(shard.Path)))];
+        if (described.Length == 0)
+        {
+            return;
+        }
+
+        Check(manifest, folder, tokenizer, options.Strict);
+        DatasetManifest part = manifest with { Shards = [.. described.Select(shard => records[Path.GetFileName(shard.Path)])] };
+        ShardVerification.CheckCounts(described, part);
+        long bytes = described.Sum(shard => shard.FileBytes);
+        if (options.VerifyHashes ?? bytes <= SmallBytes)
+        {
+            report.Begin(PreparationPhase.Verifying, bytes);
+            ShardVerification.CheckHashes(described, part, options.Threads, report, cancellation);
+        }
     }
 
     private static void Check(DatasetManifest manifest, string folder, ITokenizer tokenizer, bool strict)

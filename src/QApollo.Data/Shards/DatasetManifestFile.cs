@@ -27,12 +27,7 @@ internal static class DatasetManifestFile
         string path = Path.Combine(folder, DatasetManifest.FileName);
         try
         {
-            if (new FileInfo(path).Length > MaxBytes)
-            {
-                throw new InvalidFileException(path, "too large for the description of a dataset");
-            }
-
-            return Parse(File.ReadAllBytes(path), path);
+            return Parse(RegularFile.ReadAllBytes(path, MaxBytes), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
@@ -31,7 +32,7 @@ internal static class FileHash
         byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 18);
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
+            using FileStream stream = RegularFile.OpenRead(path);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             for (int count = stream.Read(buffer); count > 0; count = stream.Read(buffer))
             {

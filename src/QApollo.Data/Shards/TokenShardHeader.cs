@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
@@ -34,7 +35,12 @@ internal readonly record struct TokenShardHeader(int Tokens, int TokenBytes)
     /// <summary>Whether the file begins as a token shard does.</summary>
     public static bool IsAt(string path)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        if (RegularFile.LengthOf(path) == 0)
+        {
+            return false;
+        }
+
+        using FileStream stream = RegularFile.OpenRead(path);
         Span<byte> magic = stackalloc byte[4];
         return stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length
             && BinaryPrimitives.ReadInt32LittleEndian(magic) is Magic16 or Magic32;

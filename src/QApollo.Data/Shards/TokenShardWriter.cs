@@ -143,7 +143,7 @@ internal sealed class TokenShardWriter : IDisposable
     private static void Require(string path, long bytes)
     {
         var file = new FileInfo(path);
-        if (!file.Exists || file.Length < bytes)
+        if (!file.Exists || file.LinkTarget is not null || file.Length < bytes)
         {
             throw new InvalidFileException(path, "the unfinished dataset is damaged: a file is missing or short");
         }
@@ -176,7 +176,7 @@ internal sealed class TokenShardWriter : IDisposable
 
         if (_stream is null)
         {
-            _stream = new FileStream(PendingPath, FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            _stream = PendingFile.CreateNew(PendingPath);
             _stream.Write(new byte[TokenShardHeader.Bytes]);
         }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
 
@@ -27,7 +28,7 @@ public static class TokenizerLoader
         {
             return Read(path);
         }
-        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"tokenizer {pathOrName}: {error.Message}", error);
         }
@@ -55,12 +56,7 @@ public static class TokenizerLoader
         }
     }
 
-    /// <exception cref="UsageException">The file is too large.</exception>
-    internal static byte[] ReadFile(string path)
-    {
-        long length = new FileInfo(path).Length;
-        return length <= MaxFileBytes ? File.ReadAllBytes(path) : throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
-    }
+    internal static byte[] ReadFile(string path) => RegularFile.ReadAllBytes(path, MaxFileBytes);
 
     /// <summary>Whether a file is a tokenizer.json, by its beginning or its name.</summary>
     internal static bool IsJson(string path, ReadOnlySpan<byte> content) =>

@@ -6,6 +6,9 @@ public interface IBatchSource
     /// <summary>Tokens of the whole data.</summary>
     long DataTokens { get; }
 
+    /// <summary>A hash of the data's tokens, hexadecimal: a resumed run compares it with the saved one.</summary>
+    string DataFingerprint { get; }
+
     /// <exception cref="UsageException">On setting: there is no such position in this data.</exception>
     DataPosition Position { get; set; }
 

@@ -20,6 +20,12 @@ public static class CheckpointFolder
     private const string Prefix = "step-";
     private const string PartialSuffix = ".partial";
 
+    /// <summary>Beside a partial folder, held by the process that fills or removes it.</summary>
+    private const string LockSuffix = ".lock";
+
+    /// <summary>The files of a checkpoint: all of them, and no other, are in its record.</summary>
+    private static readonly string[] Files = [ConfigFile, ModelFile, OptimizerFile, StateFile];
+
     public static string NameOf(int step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D6}");
 
     /// <summary>Complete checkpoints of a run, oldest first.</summary>
@@ -52,8 +58,10 @@ public static class CheckpointFolder
     {
         string path = Path.Combine(runDirectory, NameOf(step));
         string partial = path + PartialSuffix;
+        FileLock? held = null;
         try
         {
+            held = FileLock.TryTake(partial + LockSuffix) ?? throw new RunFailedException($"{path}: another process writes this checkpoint");
             DeleteIfThere(partial);
             Directory.CreateDirectory(partial);
             writeFiles(partial);
@@ -64,19 +72,28 @@ public static class CheckpointFolder
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or RunFailedException)
         {
-            TryDelete(partial);
+            if (held is not null)
+            {
+                TryDelete(partial);
+            }
+
             string reason = exception is RunFailedException ? exception.Message : $"{path}: the checkpoint cannot be written: {exception.Message}";
             throw new RunFailedException(reason, exception);
         }
+        finally
+        {
+            held?.Dispose();
+        }
     }
 
-    /// <summary>Deletes all but the newest checkpoints, and what killed saves left behind.</summary>
+    /// <summary>Deletes all but the newest checkpoints, and what killed saves left behind; never what another process still writes.</summary>
     /// <param name="keep">Checkpoints to keep, 1 or more; 0 for all.</param>
     public static void Prune(string runDirectory, int keep)
     {
-        foreach (string leftover in Directory.EnumerateDirectories(runDirectory, Prefix + "*" + PartialSuffix))
+        foreach (string leftover in Directory.EnumerateFileSystemEntries(runDirectory, Prefix + "*" + PartialSuffix + "*"))
         {
-            TryDelete(leftover);
+            string partial = leftover.EndsWith(LockSuffix, StringComparison.Ordinal) ? leftover[..^LockSuffix.Length] : leftover;
+            UnderLock(partial, () => DeleteIfThere(partial));
         }
 
         IReadOnlyList<(int Step, string Path)> checkpoints = List(runDirectory);
@@ -88,41 +105,91 @@ public static class CheckpointFolder
     }
 
     /// <summary>Compares every file with the completion record.</summary>
-    /// <exception cref="InvalidFileException">A file is missing, has another length or another checksum, or is of a newer version.</exception>
+    /// <exception cref="InvalidFileException">A file is missing, has another length or another checksum, or the record is broken or of a newer version.</exception>
+    /// <exception cref="RunFailedException">A file cannot be read, or is no regular one.</exception>
     public static void Verify(string checkpoint)
     {
-        foreach ((string name, long bytes, string sha256) in ReadCompletion(Path.Combine(checkpoint, CompletionFile)))
+        string record = Path.Combine(checkpoint, CompletionFile);
+        Dictionary<string, (long Bytes, string Sha256)> files = ReadCompletion(record);
+        foreach (string name in Files)
         {
-            string path = Path.Combine(checkpoint, name);
-            if (!File.Exists(path))
+            if (!files.TryGetValue(name, out (long Bytes, string Sha256) recorded))
             {
-                throw new InvalidFileException(path, "is missing from the checkpoint");
+                throw new InvalidFileException(record, $"has no entry for {name}: it is damaged");
             }
 
-            (long length, string hash) = Measure(path);
-            if (length != bytes)
+            VerifyFile(Path.Combine(checkpoint, name), recorded.Bytes, recorded.Sha256);
+        }
+    }
+
+    /// <summary>The error of the newest checkpoint, with the newest of the older ones that is whole.</summary>
+    /// <param name="checkpoints">Of <see cref="List"/>.</param>
+    /// <param name="offer">What to do, for the older checkpoint's path.</param>
+    public static InvalidFileException WithOlder(
+        InvalidFileException exception, IReadOnlyList<(int Step, string Path)> checkpoints, Func<string, string> offer)
+    {
+        foreach ((_, string older) in checkpoints.SkipLast(1).Reverse())
+        {
+            try
             {
-                throw new InvalidFileException(path, $"has {length} bytes, not those of its completion record: it is damaged");
+                Verify(older);
+                return new InvalidFileException($"{exception.Message}; {offer(older)}", exception);
+            }
+            catch (RunFailedException)
+            {
+                // Damaged too.
+            }
+        }
+
+        return exception;
+    }
+
+    private static void VerifyFile(string path, long bytes, string sha256)
+    {
+        if (!File.Exists(path))
+        {
+            throw new InvalidFileException(path, "is missing from the checkpoint");
+        }
+
+        try
+        {
+            using FileStream file = RegularFile.OpenRead(path);
+            if (file.Length != bytes)
+            {
+                throw new InvalidFileException(path, $"has {file.Length} bytes, not those of its completion record: it is damaged");
             }
 
-            if (hash != sha256)
+            if (Convert.ToHexStringLower(SHA256.HashData(file)) != sha256)
             {
                 throw new InvalidFileException(path, "does not match its checksum: it is damaged");
             }
         }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new RunFailedException($"{path}: cannot be read: {exception.Message}", exception);
+        }
     }
 
-    /// <exception cref="InvalidFileException">The record is broken, or of a newer version.</exception>
-    private static List<(string Name, long Bytes, string Sha256)> ReadCompletion(string path)
+    /// <exception cref="InvalidFileException">The record is broken, of a newer version, or names what is no file of a checkpoint.</exception>
+    private static Dictionary<string, (long Bytes, string Sha256)> ReadCompletion(string path)
     {
         using JsonDocument document = JsonFile.Read(path);
         JsonFile.RequireVersion(path, document.RootElement, RunState.FormatVersion);
-        return JsonFile.Fields(path, () => JsonFile.Require(path, document.RootElement, "files").EnumerateObject()
-            .Select(file => (
-                file.Name,
-                JsonFile.Require(path, file.Value, "bytes").GetInt64(),
-                JsonFile.Require(path, file.Value, "sha256").GetString() ?? string.Empty))
-            .ToList());
+        return JsonFile.Fields(path, () =>
+        {
+            var files = new Dictionary<string, (long, string)>(StringComparer.Ordinal);
+            foreach (JsonProperty file in JsonFile.Require(path, document.RootElement, "files").EnumerateObject())
+            {
+                long bytes = JsonFile.Require(path, file.Value, "bytes").GetInt64();
+                string sha256 = JsonFile.Require(path, file.Value, "sha256").GetString() ?? string.Empty;
+                if (!Files.Contains(file.Name) || !files.TryAdd(file.Name, (bytes, sha256)))
+                {
+                    throw new InvalidFileException(path, $"names other files than {string.Join(", ", Files)}, once each: it is damaged");
+                }
+            }
+
+            return files;
+        });
     }
 
     private static void WriteCompletion(string folder)
@@ -151,7 +218,7 @@ public static class CheckpointFolder
 
     private static (long Length, string Hash) Measure(string path)
     {
-        using FileStream file = File.OpenRead(path);
+        using FileStream file = RegularFile.OpenRead(path);
         return (file.Length, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
 
@@ -165,18 +232,30 @@ public static class CheckpointFolder
 
     private static void TryRemove(string checkpoint)
     {
-        try
+        string partial = checkpoint + PartialSuffix;
+        UnderLock(partial, () =>
         {
             // Renamed first: a kill in the middle of the deletion must not leave a folder that looks complete.
-            Rename.Folder(checkpoint, checkpoint + PartialSuffix);
+            Rename.Folder(checkpoint, partial);
+            DeleteIfThere(partial);
+        });
+    }
+
+    /// <summary>Removes what is in the way, unless another process works on it or the disk fails: the next save tries again.</summary>
+    private static void UnderLock(string partial, Action remove)
+    {
+        try
+        {
+            using FileLock? held = FileLock.TryTake(partial + LockSuffix);
+            if (held is not null)
+            {
+                remove();
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Somebody reads it, on Windows, or the disk fails; the run has saved all the same, and the next save tries again.
-            return;
+            // The run has saved all the same. Without a completion record nobody takes what is left for a checkpoint.
         }
-
-        TryDelete(checkpoint + PartialSuffix);
     }
 
     private static void TryDelete(string path)

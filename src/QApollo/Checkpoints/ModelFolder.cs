@@ -19,7 +19,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     /// <summary>Opens the files and compares names, shapes and types with config.json; no weight is read yet.</summary>
     /// <param name="path">The model's folder, or a run's: its newest checkpoint is taken.</param>
     /// <exception cref="UsageException">There is no model, or its config.json cannot be used.</exception>
-    /// <exception cref="InvalidFileException">A tensor is missing or has another shape; a checkpoint does not match its checksums.</exception>
+    /// <exception cref="InvalidFileException">A tensor is missing or has another shape; a checkpoint does not match its checksums, or has none.</exception>
     public ModelFolder(string path)
     {
         Path = Find(path);
@@ -32,8 +32,12 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         Config = LlamaConfigJson.Read(System.IO.Path.Combine(Path, CheckpointFolder.ConfigFile));
         if (File.Exists(System.IO.Path.Combine(Path, CheckpointFolder.CompletionFile)))
         {
-            CheckpointFolder.Verify(Path);
+            Verify(path);
             State = RunState.Read(System.IO.Path.Combine(Path, CheckpointFolder.StateFile));
+        }
+        else if (File.Exists(System.IO.Path.Combine(Path, CheckpointFolder.StateFile)))
+        {
+            throw new InvalidFileException(Path, $"is a checkpoint without its {CheckpointFolder.CompletionFile}: its save did not end, or the file was lost");
         }
 
         _packed = PackQuantizedConfig.Read(System.IO.Path.Combine(Path, CheckpointFolder.ConfigFile));
@@ -126,6 +130,19 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     }
 
     public void Dispose() => _files.Dispose();
+
+    /// <exception cref="InvalidFileException">The checkpoint is damaged; the message names an older one of the run, if there is one.</exception>
+    private void Verify(string given)
+    {
+        try
+        {
+            CheckpointFolder.Verify(Path);
+        }
+        catch (InvalidFileException exception) when (given != Path)
+        {
+            throw CheckpointFolder.WithOlder(exception, CheckpointFolder.List(given), older => $"{older} is whole: name that one");
+        }
+    }
 
     private WeightFormats StoredFormats()
     {

@@ -18,6 +18,12 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
     /// <summary>Tokens of the training data; 0 where the run did not say.</summary>
     public long DataTokens { get; init; }
 
+    /// <summary>What the training data holds, see <see cref="Batches.IBatchSource.DataFingerprint"/>; empty where the run did not say.</summary>
+    public string DataFingerprint { get; init; } = string.Empty;
+
+    /// <summary>That the schedule gave for the next update; null where the run did not say.</summary>
+    public float? NextLearningRate { get; init; }
+
     /// <summary>Raised when a field changes its meaning; files of a newer version are refused.</summary>
     public const int FormatVersion = 1;
 
@@ -34,6 +40,12 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             writer.WriteNumber("epoch", Position.Epoch);
             writer.WriteNumber("sequence", Position.Index);
             writer.WriteNumber("dataTokens", DataTokens);
+            writer.WriteString("dataFingerprint", DataFingerprint);
+            if (NextLearningRate is float rate)
+            {
+                writer.WriteNumber("nextLr", rate);
+            }
+
             writer.WriteNumber("seed", Seed);
             writer.WriteString("tokenizer", TokenizerFingerprint);
             writer.WriteEndObject();
@@ -57,6 +69,8 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty)
         {
             DataTokens = root.TryGetProperty("dataTokens", out JsonElement tokens) ? tokens.GetInt64() : 0,
+            DataFingerprint = root.TryGetProperty("dataFingerprint", out JsonElement fingerprint) ? fingerprint.GetString() ?? string.Empty : string.Empty,
+            NextLearningRate = root.TryGetProperty("nextLr", out JsonElement rate) ? rate.GetSingle() : null,
         });
     }
 }

@@ -33,5 +33,5 @@ public sealed class SafetensorsEntry
 
     public long Elements => ByteLength / DType.Size();
 
-    public override string ToString() => $"{Name} {DType.FormatName()}[{string.Join(", ", Shape)}]";
+    public override string ToString() => $"{SafetensorsHeaderParser.Shown(Name)} {DType.FormatName()}[{string.Join(", ", Shape)}]";
 }

@@ -186,7 +186,7 @@ internal sealed class SafetensorsHeaderParser
     private InvalidFileException Wrong(string tensor, string fault) => new(path, $"tensor '{Shown(tensor)}': {fault}");
 
     /// <summary>Text of the file on one line, without control characters, and not longer than a message can bear.</summary>
-    private static string Shown(string text)
+    internal static string Shown(string text)
     {
         string line = string.Concat(text.Take(100).Select(c => char.IsControl(c) ? '?' : c));
         return text.Length <= 100 ? line : line + "...";

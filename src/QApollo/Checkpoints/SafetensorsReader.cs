@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using QApollo.Files;
 
 namespace QApollo.Checkpoints;
 
@@ -105,7 +106,7 @@ public sealed class SafetensorsReader : IDisposable
                 int count = RandomAccess.Read(handle, destination, position);
                 if (count == 0)
                 {
-                    throw new InvalidFileException(Path, $"became shorter while it was read ('{what}' is not complete)");
+                    throw new InvalidFileException(Path, $"became shorter while it was read ('{SafetensorsHeaderParser.Shown(what)}' is not complete)");
                 }
 
                 position += count;
@@ -114,7 +115,7 @@ public sealed class SafetensorsReader : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new RunFailedException($"{Path}: cannot be read ('{what}'): {e.Message}", e);
+            throw new RunFailedException($"{Path}: cannot be read ('{SafetensorsHeaderParser.Shown(what)}'): {e.Message}", e);
         }
     }
 
@@ -122,7 +123,7 @@ public sealed class SafetensorsReader : IDisposable
     {
         try
         {
-            return File.OpenHandle(path);
+            return RegularFile.OpenHandle(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

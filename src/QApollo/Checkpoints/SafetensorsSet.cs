@@ -63,7 +63,7 @@ internal sealed class SafetensorsSet : IDisposable
             string? file = tensor.Value.ValueKind == JsonValueKind.String ? tensor.Value.GetString() : null;
             if (string.IsNullOrEmpty(file) || file != Path.GetFileName(file) || file is "." or "..")
             {
-                throw new InvalidFileException(_source, $"weight_map gives '{tensor.Name}' no plain file name");
+                throw new InvalidFileException(_source, $"weight_map gives '{SafetensorsHeaderParser.Shown(tensor.Name)}' no plain file name");
             }
 
             if (!shards.TryGetValue(file, out HashSet<string>? names))

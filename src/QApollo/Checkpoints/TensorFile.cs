@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using QApollo.Devices;
 using QApollo.Memory;
 
@@ -8,6 +9,7 @@ internal static class TensorFile
 {
     private const int PieceBytes = 4 << 20;
 
+    /// <exception cref="RunFailedException">A value is not finite, or the disk is full or fails; nothing is left.</exception>
     public static void Write(
         string path, IDevice device, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
@@ -16,7 +18,15 @@ internal static class TensorFile
         foreach (SafetensorsEntry entry in writer.Entries)
         {
             Tensor view = byName[entry.Name];
-            writer.Write(entry, (offset, piece) => device.Download(Part(view, offset, piece.Length), piece));
+            writer.Write(entry, (offset, piece) =>
+            {
+                device.Download(Part(view, offset, piece.Length), piece);
+                if (!IsFinite(entry.DType, piece))
+                {
+                    throw new RunFailedException(
+                        $"{entry.Name} is not finite, so that nothing is saved: the run has diverged; a lower --lr or more --warmup-steps may help");
+                }
+            });
         }
 
         writer.Complete();
@@ -42,6 +52,38 @@ internal static class TensorFile
                 reader.Read(entry, offset, piece);
                 device.Upload(piece, Part(tensor, offset, piece.Length));
             }
+        }
+    }
+
+    /// <summary>Whether no exponent is that of infinity or NaN.</summary>
+    private static bool IsFinite(SafetensorsDType dtype, ReadOnlySpan<byte> piece)
+    {
+        switch (dtype)
+        {
+            case SafetensorsDType.F32:
+                const uint Exponent = 0x7F80_0000;
+                foreach (uint bits in MemoryMarshal.Cast<byte, uint>(piece))
+                {
+                    if ((bits & Exponent) == Exponent)
+                    {
+                        return false;
+                    }
+                }
+
+                return true;
+            case SafetensorsDType.BF16:
+                const ushort ShortExponent = 0x7F80;
+                foreach (ushort bits in MemoryMarshal.Cast<byte, ushort>(piece))
+                {
+                    if ((bits & ShortExponent) == ShortExponent)
+                    {
+                        return false;
+                    }
+                }
+
+                return true;
+            default:
+                return true;
         }
     }
 

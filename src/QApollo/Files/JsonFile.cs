@@ -8,33 +8,40 @@ public static class JsonFile
     /// <summary>More than any file of a run has; a hostile one is not read into memory.</summary>
     private const long MaxBytes = 16L << 20;
 
-    /// <exception cref="InvalidFileException">Not a JSON object.</exception>
-    /// <exception cref="RunFailedException">The file cannot be read.</exception>
+    /// <summary>Reads and parses; all names and texts of the document are valid Unicode.</summary>
+    /// <exception cref="InvalidFileException">Not a JSON object, or not valid Unicode.</exception>
+    /// <exception cref="RunFailedException">The file cannot be read, is no regular file, or too large.</exception>
     public static JsonDocument Read(string path)
     {
+        JsonDocument? document = null;
         try
         {
-            if (new FileInfo(path).Length > MaxBytes)
+            document = JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw new InvalidFileException(path, "is too large for a JSON file of a run");
+                throw new InvalidFileException(path, "is not a JSON object");
             }
 
-            JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                return document;
-            }
-
-            document.Dispose();
-            throw new InvalidFileException(path, "is not a JSON object");
+            RequireUnicode(document.RootElement);
+            JsonDocument result = document;
+            document = null;
+            return result;
         }
         catch (JsonException exception)
         {
-            throw new InvalidFileException(path, $"is not valid JSON: {exception.Message}");
+            throw new InvalidFileException(path, $"is not valid JSON: {exception.Message}", exception);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new InvalidFileException(path, "contains text that is not valid Unicode", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException($"{path}: cannot be read: {exception.Message}", exception);
+        }
+        finally
+        {
+            document?.Dispose();
         }
     }
 
@@ -63,6 +70,33 @@ public static class JsonFile
         if (version > known)
         {
             throw new InvalidFileException(path, $"has format version {version}; this program knows up to {known}: a newer program is needed");
+        }
+    }
+
+    /// <summary>Names and texts are decoded where they are asked for: bad ones are found here once, not anywhere later.</summary>
+    /// <exception cref="InvalidOperationException">A text is not valid UTF-8, or has half a surrogate pair.</exception>
+    private static void RequireUnicode(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (JsonElement item in element.EnumerateArray())
+                {
+                    RequireUnicode(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (JsonProperty property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    RequireUnicode(property.Value);
+                }
+
+                break;
         }
     }
 }

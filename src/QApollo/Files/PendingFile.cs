@@ -6,6 +6,8 @@ namespace QApollo.Files;
 /// </summary>
 public sealed class PendingFile : IDisposable
 {
+    private const string Suffix = ".tmp";
+
     private readonly string path;
     private readonly string temporaryPath;
     private FileStream? stream;
@@ -15,15 +17,35 @@ public sealed class PendingFile : IDisposable
     public PendingFile(string path, long bytes = 0)
     {
         this.path = path;
-        temporaryPath = path + ".tmp";
-        stream = Guard(() => new FileStream(temporaryPath, new FileStreamOptions
+        temporaryPath = path + Suffix;
+        stream = Guard(() => CreateNew(temporaryPath, bytes));
+    }
+
+    /// <summary>
+    /// Creates a file that nobody else has: never what a link of that name points to. What a killed process left there is
+    /// removed; what a living one still writes is not.
+    /// </summary>
+    /// <param name="bytes">Size to reserve; 0 if unknown.</param>
+    /// <exception cref="IOException">Another process writes the file, or it cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder cannot be written.</exception>
+    public static FileStream CreateNew(string path, long bytes = 0)
+    {
+        var options = new FileStreamOptions
         {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
             Share = FileShare.None,
             BufferSize = 0,
             PreallocationSize = bytes,
-        }));
+        };
+        if (new FileInfo(path) is { LinkTarget: null, Exists: true })
+        {
+            // Whoever still writes it keeps it locked. For reading too: so that even a pipe is not waited for.
+            new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0).Dispose();
+        }
+
+        File.Delete(path);
+        return new FileStream(path, options);
     }
 
     /// <summary>Writes a small file whole or not at all.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using QApollo.Files;
 
 namespace QApollo.Models;
 
@@ -9,13 +10,20 @@ namespace QApollo.Models;
 /// </summary>
 public static class LlamaConfigJson
 {
+    /// <summary>More than any configuration has.</summary>
+    private const long MaxBytes = 16L << 20;
+
     /// <summary>As <see cref="Parse"/>, from a file.</summary>
     /// <exception cref="UsageException">The file cannot be read, or is no configuration that this program can train.</exception>
     public static LlamaConfig Read(string path)
     {
         try
         {
-            return Parse(File.ReadAllBytes(path), path);
+            return Parse(RegularFile.ReadAllBytes(path, MaxBytes), path);
+        }
+        catch (InvalidFileException exception)
+        {
+            throw new UsageException(exception.Message, exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

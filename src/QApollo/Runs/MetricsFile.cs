@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using QApollo.Files;
 using QApollo.Training;
@@ -22,11 +23,10 @@ public sealed class MetricsFile : IDisposable
     {
         try
         {
-            if (File.Exists(path))
-            {
-                DropLaterSteps(path, completedSteps);
-            }
-
+            // Written anew: lines never go to what a link of that name points to.
+            using var kept = new MemoryStream();
+            KeepSteps(path, completedSteps, kept);
+            PendingFile.WriteAll(path, kept.ToArray());
             _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -41,12 +41,12 @@ public sealed class MetricsFile : IDisposable
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", result.Step);
-        _json.WriteNumber("loss", result.Loss);
-        _json.WriteNumber("lr", result.LearningRate);
+        WriteReal("loss", result.Loss);
+        WriteReal("lr", result.LearningRate);
         _json.WriteNumber("tokens", result.Tokens);
-        _json.WriteNumber("tokensPerSecond", Math.Round(tokensPerSecond, 1));
-        _json.WriteNumber("gradientNorm", result.GradientNorm);
-        _json.WriteNumber("changedShare", result.ChangedShare);
+        WriteReal("tokensPerSecond", Math.Round(tokensPerSecond, 1));
+        WriteReal("gradientNorm", result.GradientNorm);
+        WriteReal("changedShare", result.ChangedShare);
         EndLine();
     }
 
@@ -54,7 +54,7 @@ public sealed class MetricsFile : IDisposable
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", step);
-        _json.WriteNumber("validationLoss", loss);
+        WriteReal("validationLoss", loss);
         EndLine();
     }
 
@@ -64,31 +64,63 @@ public sealed class MetricsFile : IDisposable
         _file.Dispose();
     }
 
-    private static void DropLaterSteps(string path, int completedSteps)
+    private static void KeepSteps(string path, int completedSteps, MemoryStream kept)
     {
-        using var kept = new MemoryStream();
-        foreach (string line in File.ReadLines(path))
+        if (RegularFile.LengthOf(path) == 0)
+        {
+            return;
+        }
+
+        using var reader = new StreamReader(RegularFile.OpenRead(path), Encoding.UTF8);
+        while (reader.ReadLine() is { } line)
         {
             if (StepOf(line) is int step && step <= completedSteps)
             {
-                kept.Write(System.Text.Encoding.UTF8.GetBytes(line + "\n"));
+                kept.Write(Encoding.UTF8.GetBytes(line + "\n"));
             }
         }
-
-        PendingFile.WriteAll(path, kept.ToArray());
     }
 
-    /// <summary>Null for a line that a kill cut short.</summary>
-    private static int? StepOf(string line)
+    /// <summary>Null for a line that a kill cut short, or that is none of this file's.</summary>
+    private static int? StepOf(string text)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
-            return document.RootElement.TryGetProperty("step", out JsonElement step) && step.TryGetInt32(out int value) ? value : null;
+            using JsonDocument document = JsonDocument.Parse(text);
+            return document.RootElement is { ValueKind: JsonValueKind.Object } line
+                && line.TryGetProperty("step", out JsonElement step)
+                && step.ValueKind == JsonValueKind.Number
+                && step.TryGetInt32(out int value) ? value : null;
         }
         catch (JsonException)
         {
             return null;
+        }
+    }
+
+    /// <summary>JSON has no infinity; a number that is none is written as null.</summary>
+    private void WriteReal(string name, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            _json.WriteNumber(name, value);
+        }
+        else
+        {
+            _json.WriteNull(name);
+        }
+    }
+
+    /// <summary>With the digits that a binary32 needs.</summary>
+    private void WriteReal(string name, float value)
+    {
+        if (float.IsFinite(value))
+        {
+            _json.WriteNumber(name, value);
+        }
+        else
+        {
+            _json.WriteNull(name);
         }
     }
 

@@ -43,8 +43,8 @@ public sealed class TrainingRun
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
     public double ValidationLoss { get; private set; } = double.NaN;
 
-    /// <summary>Set by <see cref="Resume"/> when the training data is not what it was; for people.</summary>
-    public string? DataChange { get; private set; }
+    /// <summary>What <see cref="Resume"/> found that makes the run go on other than it would have; for people, a line each.</summary>
+    public IReadOnlyList<string> Changes { get; private set; } = [];
 
     /// <summary>Restores the newest complete checkpoint of the run's folder.</summary>
     /// <returns>The checkpoint's path.</returns>
@@ -59,7 +59,7 @@ public sealed class TrainingRun
         }
 
         string path = checkpoints[^1].Path;
-        RunState state = Checkpoint.Load(_trainer, path);
+        RunState state = Load(checkpoints);
         if (state.TokenizerFingerprint != _tokenizerFingerprint)
         {
             throw new UsageException($"--resume: {path} was trained with another tokenizer; pass the one it began with");
@@ -76,23 +76,52 @@ public sealed class TrainingRun
             throw new UsageException($"--max-steps: {path} has done {state.Step} steps, more than {_options.MaxSteps}: name as many or more");
         }
 
-        if (state.DataTokens != 0 && state.DataTokens != _batches.DataTokens)
-        {
-            DataChange = string.Create(
-                CultureInfo.InvariantCulture,
-                $"the checkpoint's run had {state.DataTokens:N0} tokens to train on, now there are {_batches.DataTokens:N0}: it goes on, but not as it would have");
-        }
-
+        Changes = [.. FindChanges(state)];
         _batches.Position = state.Position;
         _tokensSeen = state.Tokens;
         _savedStep = state.Step;
         return path;
     }
 
+    /// <exception cref="InvalidFileException">The newest checkpoint is damaged; the message names the one to go on from, if there is one.</exception>
+    private RunState Load(IReadOnlyList<(int Step, string Path)> checkpoints)
+    {
+        try
+        {
+            return Checkpoint.Load(_trainer, checkpoints[^1].Path);
+        }
+        catch (InvalidFileException exception)
+        {
+            throw CheckpointFolder.WithOlder(exception, checkpoints, older => $"delete {checkpoints[^1].Path} to go on from {older}");
+        }
+    }
+
+    private IEnumerable<string> FindChanges(RunState state)
+    {
+        if (state.DataTokens != 0 && state.DataTokens != _batches.DataTokens)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"the checkpoint's run had {state.DataTokens:N0} tokens to train on, now there are {_batches.DataTokens:N0}: it goes on, but not as it would have");
+        }
+        else if (state.DataFingerprint.Length > 0 && state.DataFingerprint != _batches.DataFingerprint)
+        {
+            yield return "the training data has other tokens than that of the checkpoint's run, though as many: it goes on, but not as it would have";
+        }
+
+        float rate = _trainer.Layout.Options.Schedule.At(state.Step);
+        if (state.NextLearningRate is float planned && planned != rate && state.Step < _options.MaxSteps)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"the learning rate was {planned:G4} at this step and is {rate:G4} now: the schedule is another one (--max-steps, --lr, --schedule, --warmup-steps)");
+        }
+    }
+
     /// <summary>Trains until the last step, or until asked to stop; both end with a checkpoint.</summary>
     /// <param name="stop">Ends the run at the next step's end.</param>
     /// <returns>True when all steps are done.</returns>
-    /// <exception cref="RunFailedException">Loss or gradient not finite, or the disk is full; earlier checkpoints stand.</exception>
+    /// <exception cref="RunFailedException">Loss, gradient or weights not finite, or the disk is full; earlier checkpoints stand.</exception>
     public bool Run(CancellationToken stop)
     {
         using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
@@ -175,6 +204,12 @@ public sealed class TrainingRun
         }
 
         ValidationLoss = Evaluation.MeanLoss(_trainer, _validation).Loss;
+        if (!double.IsFinite(ValidationLoss))
+        {
+            throw new RunFailedException(
+                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help");
+        }
+
         _validatedStep = _trainer.CompletedSteps;
         metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss);
         _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
@@ -196,6 +231,8 @@ public sealed class TrainingRun
             _trainer.CompletedSteps, _tokensSeen, _batches.Position, _trainer.Layout.Options.Seed, _tokenizerFingerprint)
         {
             DataTokens = _batches.DataTokens,
+            DataFingerprint = _batches.DataFingerprint,
+            NextLearningRate = _trainer.Layout.Options.Schedule.At(_trainer.CompletedSteps),
         };
         string path = Checkpoint.Save(_trainer, state, _options.Directory);
         CheckpointFolder.Prune(_options.Directory, _options.Keep);

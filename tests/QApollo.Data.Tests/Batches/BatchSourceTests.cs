@@ -140,6 +140,29 @@ public sealed class BatchSourceTests
         Assert.True(source.Position.Epoch > 0);
     }
 
+    [Fact]
+    public void The_fingerprint_is_that_of_the_tokens_alone()
+    {
+        int[] ids = [.. Enumerable.Range(0, 9000)];
+        string fingerprint = Of(ids);
+        Assert.Equal(32, fingerprint.Length);
+        Assert.Equal(fingerprint, Of([.. ids]));
+        foreach (int changed in (int[])[0, 4095, 4096, 8999])
+        {
+            int[] other = [.. ids];
+            other[changed]++;
+            Assert.NotEqual(fingerprint, Of(other));
+        }
+
+        Assert.NotEqual(fingerprint, Of(ids[..^1]));
+
+        static string Of(int[] tokens)
+        {
+            using TokenDataset data = TokenDataset.FromTokens(tokens);
+            return new BatchSource(data, new BatchOptions(1, 8, 10_000, 0)).DataFingerprint;
+        }
+    }
+
     private static TokenDataset Numbers(int count) => TokenDataset.FromTokens(Enumerable.Range(0, count).ToArray());
 
     private static BatchOptions Options(int batch, int length) => new(batch, length, VocabularySize: 1000, EndOfDocument: End, Seed: 1);

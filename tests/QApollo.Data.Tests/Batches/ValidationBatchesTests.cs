@@ -37,6 +37,16 @@ public sealed class ValidationBatchesTests
         Assert.Throws<UsageException>(() => new ValidationBatches(none, Options(batch: 3, length: 100)));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(10)]
+    public void A_limit_below_one_sequence_holds_too(int limit)
+    {
+        using TokenDataset data = Numbers(101);
+        Assert.Equal(Enumerable.Range(1, limit), Labels(new ValidationBatches(data, Options(batch: 2, length: 10), limit)).Where(label => label >= 0));
+    }
+
     private static TokenDataset Numbers(int count) => TokenDataset.FromTokens(Enumerable.Range(0, count).ToArray());
 
     private static BatchOptions Options(int batch, int length) => new(batch, length, VocabularySize: 2000, EndOfDocument: 1999);

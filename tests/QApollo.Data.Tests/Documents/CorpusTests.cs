@@ -57,6 +57,43 @@ public sealed class CorpusTests : IDisposable
         Assert.Equal(["a.txt", "b.txt"], Corpus.Find([_folder.Path]).Select(found => Path.GetFileName(found.Path)));
     }
 
+    [Fact]
+    public void Only_regular_files_are_text()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        string text = _folder.Write("text.txt", "a text");
+        File.CreateSymbolicLink(_folder.File("zero.txt"), "/dev/zero");
+        File.CreateSymbolicLink(_folder.File("dangling.txt"), _folder.File("nowhere"));
+        File.CreateSymbolicLink(_folder.File("link.txt"), text);
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [_folder.File("pipe.txt")]))
+        {
+            made.WaitForExit();
+        }
+
+        Assert.Equal(["link.txt", "text.txt"], Corpus.Find([_folder.Path]).Select(found => Path.GetFileName(found.Path)));
+        Assert.All(Corpus.Find([_folder.Path]), file => Assert.Equal(6, file.Length));
+        foreach (string name in (string[])["zero.txt", "pipe.txt"])
+        {
+            Assert.Contains("no regular file", Assert.Throws<UsageException>(() => Corpus.Find([_folder.File(name)])).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_run_beside_its_text_gives_no_text()
+    {
+        _folder.Write("a.txt", "text");
+        _folder.Write("run/run.json", "{}");
+        _folder.Write("run/metrics.jsonl", "{\"step\":1}\n");
+        _folder.Write("other/metrics.jsonl", "{\"text\":\"somebody's text\"}\n");
+
+        Assert.Equal(["a.txt", "metrics.jsonl"], Corpus.Find([_folder.Path]).Select(found => Path.GetFileName(found.Path)));
+        Assert.Contains("no file with text", Assert.Throws<UsageException>(() => Corpus.Find([_folder.File("run")])).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("missing.txt", "no such file or folder")]
     [InlineData("paper.pdf", "give .txt, .md, .jsonl")]

@@ -198,6 +198,30 @@ public sealed class DocumentSourceTests : IDisposable
         Fails("a.txt", "UTF-16");
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(512)]
+    [InlineData(65_530)]
+    [InlineData(200_000)]
+    public void Zeros_behind_a_gzip_file_are_padding(int zeros)
+    {
+        foreach (string text in (string[])["a", "text", "text that ends\n", new string('x', 100_000)])
+        {
+            _folder.Write("a.txt.gz", [.. TemporaryFolder.Gzip(System.Text.Encoding.UTF8.GetBytes(text)), .. new byte[zeros]]);
+            Assert.Equal(text, string.Concat(Read()));
+        }
+
+        // The smallest member has itself zeros at its end.
+        _folder.Write("a.txt.gz", [.. TemporaryFolder.Gzip("one"u8), .. TemporaryFolder.Gzip([]), .. new byte[zeros]]);
+        Assert.Equal(["one"], Read());
+
+        // But not in the middle, nor with anything behind them.
+        _folder.Write("a.txt.gz", [.. TemporaryFolder.Gzip("one"u8), .. new byte[zeros], 1]);
+        Assert.Contains("a.txt.gz", Assert.Throws<InvalidFileException>(() => Read()).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Gzip_members_in_a_row_are_one_text()
     {

@@ -91,7 +91,7 @@ public sealed class TokenShardFilesTests : IDisposable
     }
 
     [Fact]
-    public void Mapped_shards_are_read_without_allocation()
+    public void Shards_are_read_without_allocation()
     {
         Shard("a.bin", Enumerable.Range(0, 1000));
         Shard("b.bin", Enumerable.Range(1000, 1000), wide: true);
@@ -146,6 +146,47 @@ public sealed class TokenShardFilesTests : IDisposable
 
         InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare());
         Assert.StartsWith(shard, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_shard_that_is_cut_short_while_it_is_read_is_an_error(bool wide)
+    {
+        string shard = Shard("a.bin", Enumerable.Range(0, 10_000), wide);
+        using PreparedData data = _fixture.Prepare();
+        int[] ids = new int[100];
+        data.Train.Read(9_000, ids);
+        using (var file = new FileStream(shard, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(2_000);
+        }
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => data.Train.Read(9_000, ids));
+        Assert.Equal($"{shard}: became shorter while it was read", error.Message);
+    }
+
+    [Fact]
+    public void A_shard_named_directly_is_compared_with_the_description_beside_it()
+    {
+        string folder = PrepareDocuments();
+        string shard = Path.Combine(folder, "train-000000.bin");
+        using (PreparedData whole = _fixture.Prepare(_fixture.Options with { Data = [shard], HeldOutFraction = 0 }))
+        {
+            Assert.True(whole.Train.Count > 100);
+        }
+
+        byte[] bytes = File.ReadAllBytes(shard);
+        bytes[^2] ^= 1;
+        File.WriteAllBytes(shard, bytes);
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare(_fixture.Options with { Data = [shard] }));
+        Assert.StartsWith(shard, error.Message, StringComparison.Ordinal);
+        Assert.Contains("checksum", error.Message, StringComparison.Ordinal);
+
+        // A shard that the description does not name is somebody else's.
+        string other = Path.Combine(folder, "other.bin");
+        File.WriteAllBytes(other, bytes);
+        _fixture.Prepare(_fixture.Options with { Data = [other] }).Dispose();
     }
 
     [Fact]

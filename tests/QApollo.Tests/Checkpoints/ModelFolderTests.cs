@@ -172,6 +172,8 @@ public class ModelFolderTests
         using Trainer trainer = NewTrainer(device, new WeightFormats());
         string checkpoint = Save(trainer, temp.Path, step: 1);
         File.Delete(Path.Combine(checkpoint, CheckpointFolder.CompletionFile));
+        Assert.Contains("complete.json", Assert.Throws<InvalidFileException>(() => new ModelFolder(checkpoint)).Message, StringComparison.Ordinal);
+        File.Delete(Path.Combine(checkpoint, CheckpointFolder.StateFile));
         string path = Path.Combine(checkpoint, CheckpointFolder.ModelFile);
         File.WriteAllBytes(path, Replace(File.ReadAllBytes(path), "qapollo.group_size", "qapollo.group_sizf"));
         Assert.Contains("qapollo.group_size", Assert.Throws<InvalidFileException>(() => new ModelFolder(checkpoint)).Message, StringComparison.Ordinal);
@@ -188,6 +190,11 @@ public class ModelFolderTests
         bytes[^1] ^= 4;
         File.WriteAllBytes(path, bytes);
         Assert.Contains("checksum", Assert.Throws<InvalidFileException>(() => new ModelFolder(temp.Path)).Message, StringComparison.Ordinal);
+
+        // Of a run, the newest whole one is offered.
+        string whole = Save(trainer, temp.Path, step: 0);
+        string message = Assert.Throws<InvalidFileException>(() => new ModelFolder(temp.Path)).Message;
+        Assert.EndsWith($"{whole} is whole: name that one", message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -99,7 +99,7 @@ public sealed class SafetensorsReaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, "holds only 0 bytes; a safetensors file starts with the length of its header in 8")]
+    [InlineData(0, "is empty, or no regular file")]
     [InlineData(7, "holds only 7 bytes; a safetensors file starts with the length of its header in 8")]
     [InlineData(8, "a header of 107 bytes is more than the file (8 bytes) or the format allows; it is truncated or no safetensors file")]
     [InlineData(60, "a header of 107 bytes is more than the file (60 bytes) or the format allows; it is truncated or no safetensors file")]

@@ -55,6 +55,38 @@ public sealed class PendingFileTests : IDisposable
     }
 
     [Fact]
+    public void What_another_process_still_writes_is_left_alone()
+    {
+        using var living = new PendingFile(folder.File("a"));
+        var failure = Assert.Throws<RunFailedException>(() => new PendingFile(folder.File("a")));
+        Assert.StartsWith(folder.File("a") + ": cannot be written: ", failure.Message, StringComparison.Ordinal);
+        living.Write("living"u8);
+        living.Commit();
+        Assert.Equal("living", File.ReadAllText(folder.File("a")));
+    }
+
+    [Fact]
+    public void A_planted_link_is_not_followed()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        File.WriteAllText(folder.File("target"), "precious");
+        File.CreateSymbolicLink(folder.File("a.tmp"), folder.File("target"));
+        File.CreateSymbolicLink(folder.File("b.tmp"), folder.File("not there"));
+        File.CreateSymbolicLink(folder.File("b"), folder.File("target"));
+        PendingFile.WriteAll(folder.File("a"), "new"u8);
+        PendingFile.WriteAll(folder.File("b"), "newer"u8);
+
+        Assert.Equal("precious", File.ReadAllText(folder.File("target")));
+        Assert.Equal("new", File.ReadAllText(folder.File("a")));
+        Assert.Equal("newer", File.ReadAllText(folder.File("b")));
+        Assert.Equal(["a", "b", "target"], folder.Names);
+    }
+
+    [Fact]
     public void A_name_that_cannot_be_taken_is_one_clear_line_and_nothing_stays()
     {
         Directory.CreateDirectory(folder.File("a"));

@@ -1,6 +1,10 @@
+using System.Text.Json.Nodes;
 using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Runs;
 using QApollo.Tests.Training;
@@ -81,18 +85,19 @@ public class CheckpointTests
     }
 
     [Theory]
-    [InlineData("file", "checksum")]
-    [InlineData("longer", "bytes")]
-    [InlineData("missing", "missing")]
-    public void Damage_is_found_and_named(string damage, string expected)
+    [InlineData("config.json", "changed", "checksum")]
+    [InlineData("model.safetensors", "changed", "checksum")]
+    [InlineData("optimizer.safetensors", "longer", "bytes")]
+    [InlineData("state.json", "missing", "missing")]
+    public void Damage_is_found_and_named(string name, string damage, string expected)
     {
         using var folder = new TempFolder();
-        string path = CheckpointFolder.Write(folder.Path, 1, checkpoint => File.WriteAllText(Path.Combine(checkpoint, "file"), "content"));
+        string path = WriteFiles(folder.Path, 1);
         CheckpointFolder.Verify(path);
-        string file = Path.Combine(path, "file");
+        string file = Path.Combine(path, name);
         switch (damage)
         {
-            case "file":
+            case "changed":
                 File.WriteAllText(file, "contenu");
                 break;
             case "longer":
@@ -116,16 +121,124 @@ public class CheckpointTests
     [InlineData("{\"formatVersion\":1,\"files\":{\"file\":{\"bytes\":1e30,\"sha256\":\"\"}}}", "wrong type")]
     [InlineData("{\"formatVersion\":1,\"files\":{\"file\":{\"bytes\":7,\"sha256\":1}}}", "wrong type")]
     [InlineData("{\"formatVersion\":1}", "files")]
+    [InlineData("{\"formatVersion\":1,\"files\":{}}", "no entry for config.json")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"/dev/zero\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"../secret\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"\\u001b[2J\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
+    [InlineData("{\"formatVersion\":1,\"files\":{\"state.json\":{\"bytes\":0,\"sha256\":\"\"},\"state.json\":{\"bytes\":0,\"sha256\":\"\"}}}", "other files")]
     [InlineData("{\"formatVers", "JSON")]
     public void A_broken_completion_record_is_named(string text, string expected)
     {
         using var folder = new TempFolder();
-        string path = CheckpointFolder.Write(folder.Path, 1, checkpoint => File.WriteAllText(Path.Combine(checkpoint, "file"), "content"));
+        string path = WriteFiles(folder.Path, 1);
         File.WriteAllText(Path.Combine(path, "complete.json"), text);
         var exception = Assert.Throws<InvalidFileException>(() => CheckpointFolder.Verify(path));
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
         Assert.Contains("complete.json", exception.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("model.safetensors")]
+    [InlineData("optimizer.safetensors")]
+    [InlineData("state.json")]
+    public void A_record_without_one_of_the_files_is_refused(string name)
+    {
+        using var folder = new TempFolder();
+        string path = WriteFiles(folder.Path, 1);
+        string record = Path.Combine(path, "complete.json");
+        JsonNode json = JsonNode.Parse(File.ReadAllText(record))!;
+        Assert.True(json["files"]!.AsObject().Remove(name));
+        File.WriteAllText(record, json.ToJsonString());
+        Assert.Contains($"no entry for {name}", Assert.Throws<InvalidFileException>(() => CheckpointFolder.Verify(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pipe_in_the_place_of_a_file_is_not_waited_for()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using var folder = new TempFolder();
+        string path = WriteFiles(folder.Path, 1);
+        string model = Path.Combine(path, CheckpointFolder.ModelFile);
+        File.Delete(model);
+        File.CreateSymbolicLink(model, "/dev/zero");
+        Assert.Contains("no regular file", Assert.Throws<InvalidFileException>(() => CheckpointFolder.Verify(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_living_process_writes_is_neither_pruned_nor_written_over()
+    {
+        using var folder = new TempFolder();
+        WriteFiles(folder.Path, 1);
+        string written = CheckpointFolder.Write(folder.Path, 2, partial =>
+        {
+            File.WriteAllText(Path.Combine(partial, "state.json"), "being written");
+            CheckpointFolder.Prune(folder.Path, keep: 1);
+            Assert.True(File.Exists(Path.Combine(partial, "state.json")));
+            Assert.Contains("another process", Assert.Throws<RunFailedException>(() => WriteFiles(folder.Path, 2)).Message, StringComparison.Ordinal);
+            Assert.True(File.Exists(Path.Combine(partial, "state.json")));
+        });
+        Assert.True(Directory.Exists(written));
+        Assert.Equal(["step-000001", "step-000002"], folder.Names);
+
+        // What a killed process left binds nobody.
+        Directory.CreateDirectory(Path.Combine(folder.Path, "step-000003.partial"));
+        File.WriteAllText(folder.File("step-000003.partial.lock"), string.Empty);
+        File.WriteAllText(folder.File("step-000004.partial.lock"), string.Empty);
+        CheckpointFolder.Prune(folder.Path, keep: 0);
+        Assert.Equal(["step-000001", "step-000002"], folder.Names);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Weights_that_are_not_finite_are_not_saved(bool quantized)
+    {
+        using var folder = new TempFolder();
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(1, 4, 1)) with
+        {
+            Memory = new MemoryOptions { Weights = quantized ? new WeightFormats() : Engine.Dense },
+        };
+        using CpuDevice device = Engine.Cpu();
+        using Trainer trainer = Engine.Trainer(options, device);
+        Weight last = trainer.Layout.Weights.Layers[^1].Matrices.Last();
+        PlannedTensor damaged = quantized ? last.Scales! : last.Values;
+        Tensor view = damaged;
+        Tensor end = view.ElementRange(((long)view.Rows * view.Columns) - 1, 1);
+        device.Upload(quantized ? BitConverter.GetBytes((ushort)0x7F80) : BitConverter.GetBytes(float.NaN), end);
+
+        var state = new RunState(1, 4, default, options.Seed, "tokenizer");
+        string message = Assert.Throws<RunFailedException>(() => Checkpoint.Save(trainer, state, folder.Path)).Message;
+        Assert.Contains(last.Parameter.Name, message, StringComparison.Ordinal);
+        Assert.Contains("not finite", message, StringComparison.Ordinal);
+        Assert.Empty(folder.Names);
+    }
+
+    [Fact]
+    public void A_state_of_an_earlier_version_has_no_fingerprint_of_its_data()
+    {
+        using var folder = new TempFolder();
+        string path = folder.File("state.json");
+        File.WriteAllText(path, "{\"formatVersion\":1,\"step\":2,\"tokens\":1,\"epoch\":0,\"sequence\":3,\"seed\":1,\"tokenizer\":\"t\"}");
+        RunState old = RunState.Read(path);
+        Assert.Equal(new RunState(2, 1, new DataPosition(0, 3), 1, "t"), old);
+        RunState state = old with { DataFingerprint = "f", NextLearningRate = 0.1f, DataTokens = 7 };
+        File.WriteAllBytes(path, state.ToUtf8());
+        Assert.Equal(state, RunState.Read(path));
+    }
+
+    /// <summary>A checkpoint whose files have any content.</summary>
+    private static string WriteFiles(string run, int step) => CheckpointFolder.Write(run, step, folder =>
+    {
+        foreach (string name in (string[])["config.json", "model.safetensors", "optimizer.safetensors", "state.json"])
+        {
+            File.WriteAllText(Path.Combine(folder, name), "content");
+        }
+    });
 
     [Fact]
     public void An_old_checkpoint_that_cannot_be_removed_does_not_end_the_run()

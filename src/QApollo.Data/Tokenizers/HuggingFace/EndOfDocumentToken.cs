@@ -1,12 +1,15 @@
 using System.Text;
 using System.Text.Json;
 using QApollo.Data.Tokenizers.Models;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers.HuggingFace;
 
 /// <summary>Chooses the token that ends a document: by its usual names, else the one that the model's other files name.</summary>
 internal static class EndOfDocumentToken
 {
+    private const long MaxBytes = 1L << 26;
+
     // Not the end of a turn (<|eot_id|>, <|im_end|>), which chat models declare as their end.
     private static readonly string[] UsualNames =
     [
@@ -52,11 +55,11 @@ internal static class EndOfDocumentToken
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
             JsonElement? field = document.RootElement.Field("eos_token");
             return field is { ValueKind: JsonValueKind.Object } token ? token.TextField("content") : field?.Text("eos_token");
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             throw new UsageException($"{path}: {error.Message}", error);
         }

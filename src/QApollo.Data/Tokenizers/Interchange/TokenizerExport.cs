@@ -29,7 +29,7 @@ public abstract class TokenizerExport
                 ? new TokenizerJsonExport(content, Path.GetDirectoryName(Path.GetFullPath(path)))
                 : new SentencePieceExport(content);
         }
-        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"tokenizer {pathOrName}: {error.Message}", error);
         }

@@ -1,0 +1,110 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using QApollo.Cli.Views;
+using QApollo.Cuda.Driver;
+
+namespace QApollo.Cli;
+
+/// <summary>The last line of a run that failed: what is wrong, and where. No error, foreseen or not, ends in a stack trace unless --verbose asks for it.</summary>
+internal static class ErrorReport
+{
+    /// <summary>EMFILE.</summary>
+    private const int TooManyOpenFiles = 24;
+
+    private const string TooFewFiles = " (more files may have to be open at once than are allowed: see ulimit -n)";
+
+    /// <summary>Also for errors of other threads, which would end the process past every handler.</summary>
+    public static void CatchAll(bool verbose) => AppDomain.CurrentDomain.UnhandledException += (_, fault) =>
+    {
+        if (fault.ExceptionObject is Exception exception)
+        {
+            Environment.Exit(Write(exception, verbose));
+        }
+    };
+
+    /// <returns>The exit code.</returns>
+    public static int Write(Exception exception, bool verbose)
+    {
+        try
+        {
+            return WriteInFull(exception, verbose);
+        }
+        catch (Exception)
+        {
+            // Not even what the report needs can be loaded or opened, for want of handles as a rule.
+            WriteBare(exception);
+            return ExitCode.Failure;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int WriteInFull(Exception exception, bool verbose)
+    {
+        Exception cause = Cause(exception);
+        Console.Error.WriteLine($"qapollo: {(verbose ? exception.ToString() : Message(cause))}");
+        return cause is UsageException ? ExitCode.Usage : ExitCode.Failure;
+    }
+
+    /// <summary>By nothing but the runtime's own core, and without opening anything.</summary>
+    private static void WriteBare(Exception exception)
+    {
+        try
+        {
+            const int StandardError = 2;
+            while (exception.InnerException is { } inner)
+            {
+                exception = inner;
+            }
+
+            using var handle = new SafeFileHandle(StandardError, ownsHandle: false);
+            string line = exception.Message.ReplaceLineEndings(" ").TrimEnd();
+            RandomAccess.Write(handle, Encoding.UTF8.GetBytes($"qapollo: {line}{TooFewFiles}\n"), fileOffset: 0);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            // There is no one to tell but the caller.
+        }
+    }
+
+    internal static string Message(Exception exception) => exception switch
+    {
+        // Several faults of a command line have a line each.
+        UsageException => exception.Message,
+        OperationCanceledException => "stopped",
+        OutOfMemoryException => Printable.OnOneLine(exception.Message),
+        RunFailedException or CudaException or IOException or UnauthorizedAccessException => Printable.OnOneLine(exception.Message) + Hint(exception),
+        _ => $"an error in the program{Where(exception)}: {exception.GetType().Name}: {Printable.OnOneLine(exception.Message)}; --verbose tells more, please report it",
+    };
+
+    /// <summary>What lies inside the wrappers of threads, tasks and static constructors.</summary>
+    private static Exception Cause(Exception exception)
+    {
+        while (exception is AggregateException or TypeInitializationException or System.Reflection.TargetInvocationException && exception.InnerException is { } inner)
+        {
+            exception = inner;
+        }
+
+        return exception;
+    }
+
+    private static string Hint(Exception exception)
+    {
+        bool isTooMany = false;
+        for (Exception? cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            isTooMany |= (cause.HResult == TooManyOpenFiles && !OperatingSystem.IsWindows())
+                || (cause is FileNotFoundException or FileLoadException && cause.Message.Contains("assembly", StringComparison.Ordinal));
+        }
+
+        return isTooMany ? TooFewFiles : string.Empty;
+    }
+
+    /// <summary>The program's innermost method: " in QApollo.Cli.Program.Main".</summary>
+    private static string Where(Exception exception)
+    {
+        const string Begin = "at QApollo.";
+        string? frame = exception.StackTrace?.Split('\n').Select(line => line.Trim()).FirstOrDefault(line => line.StartsWith(Begin, StringComparison.Ordinal));
+        return frame is null ? string.Empty : string.Concat(" in ", frame.AsSpan(3, Math.Max(0, frame.IndexOf('(', StringComparison.Ordinal) - 3)));
+    }
+}
