@@ -15,10 +15,12 @@ namespace QApollo.Cli.Options;
 internal static class ModelSettings
 {
     /// <summary>The options of the run that saved the model; null for a model from elsewhere.</summary>
-    public static OptionValues? RunOptions(ModelFolder folder)
+    public static OptionValues? RunOptions(ModelFolder folder) => RunOptions(folder.Path, folder.State);
+
+    private static OptionValues? RunOptions(string folder, RunState? state)
     {
-        string run = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder.Path)) ?? string.Empty, "run.json");
-        if (folder.State is null || !File.Exists(run))
+        string run = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder)) ?? string.Empty, "run.json");
+        if (state is null || !File.Exists(run))
         {
             return null;
         }
@@ -36,15 +38,18 @@ internal static class ModelSettings
     /// <exception cref="UsageException">There is none, or it cannot be used.</exception>
     public static ITokenizer TrainingTokenizer(OptionValues values)
     {
-        if (!values.IsGiven(D.Tokenizer) && TrainSettings.WeightsFolder(values) is { } path)
+        if (values.IsGiven(D.Tokenizer) || TrainSettings.WeightsFolder(values) is not { } folder)
         {
-            using var folder = new ModelFolder(path);
-            ITokenizer tokenizer = FindTokenizer(null, folder, out string name);
-            values.Set(D.Tokenizer, name);
-            return tokenizer;
+            return TokenizerLoader.Load(values.Get(D.Tokenizer));
         }
 
-        return TokenizerLoader.Load(values.Get(D.Tokenizer));
+        // Without the weights: those of a checkpoint are compared with their checksums when they are opened.
+        string statePath = Path.Combine(folder, CheckpointFolder.StateFile);
+        RunState? state = File.Exists(Path.Combine(folder, CheckpointFolder.CompletionFile)) ? RunState.Read(statePath) : null;
+        LlamaConfig config = LlamaConfigJson.Read(Path.Combine(folder, CheckpointFolder.ConfigFile));
+        ITokenizer tokenizer = FindTokenizer(null, folder, config, state, out string name);
+        values.Set(D.Tokenizer, name);
+        return tokenizer;
     }
 
     /// <summary>Says when sequences are longer than those that the model was made for.</summary>
@@ -85,26 +90,27 @@ internal static class ModelSettings
 
     /// <summary>The tokenizer of --tokenizer; without it that of the run, or the one in the model's folder.</summary>
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
-    public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder) => FindTokenizer(values.GetText(M.Tokenizer), folder, out _);
+    public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder) =>
+        FindTokenizer(values.GetText(M.Tokenizer), folder.Path, folder.Config, folder.State, out _);
 
-    private static ITokenizer FindTokenizer(string? given, ModelFolder folder, out string name)
+    private static ITokenizer FindTokenizer(string? given, string folder, LlamaConfig config, RunState? state, out string name)
     {
-        name = given ?? OwnTokenizer(folder);
+        name = given ?? OwnTokenizer(folder, state);
         ITokenizer tokenizer = TokenizerLoader.Load(name);
-        if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
+        if (state is not null && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
-            throw new UsageException($"--tokenizer: {folder.Path} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
+            throw new UsageException($"--tokenizer: {folder} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
         }
 
-        RequireVocabulary(tokenizer, folder.Config, folder.Path);
+        RequireVocabulary(tokenizer, config, folder);
         return tokenizer;
     }
 
     /// <summary>What <see cref="FindTokenizer(OptionValues, ModelFolder)"/> loads: a name or a path.</summary>
-    public static string TokenizerName(OptionValues values, ModelFolder folder) => values.GetText(M.Tokenizer) ?? OwnTokenizer(folder);
+    public static string TokenizerName(OptionValues values, ModelFolder folder) => values.GetText(M.Tokenizer) ?? OwnTokenizer(folder.Path, folder.State);
 
     /// <summary>The tokenizer that a model was trained with: a name or a path.</summary>
-    private static string OwnTokenizer(ModelFolder folder) => RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
+    private static string OwnTokenizer(string folder, RunState? state) => RunOptions(folder, state)?.Get(D.Tokenizer) ?? (state is null ? folder : "bytes");
 
     /// <exception cref="UsageException">The tokenizer has ids that the model has not.</exception>
     public static void RequireVocabulary(ITokenizer tokenizer, LlamaConfig config, string model)

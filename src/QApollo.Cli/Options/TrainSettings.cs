@@ -14,8 +14,9 @@ internal static class TrainSettings
     private const double DefaultLearningRate = 0.01;
 
     /// <summary>
-    /// For weights that are trained on: elements of a matrix of a thousand to four thousand columns then move as with AdamW at
-    /// 5e-5 to 1e-4 (APOLLO-Mini's update is sqrt(128 / columns) of Adam's), where continued pre-training usually is.
+    /// For weights that are trained on: a matrix whose smaller side is 1,000 to 4,000 then moves as with AdamW at 1e-4 to 5e-5, where
+    /// continued pre-training usually is. With |D| = sqrt(channels) and E|R|² = |G|², APOLLO-Mini's update has sqrt(128 / smaller
+    /// side) of the root mean square of Adam's.
     /// </summary>
     private const double ContinuedLearningRate = 3e-4;
 

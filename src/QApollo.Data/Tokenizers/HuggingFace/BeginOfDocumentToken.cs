@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers.HuggingFace;
 
@@ -9,6 +10,7 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 internal static class BeginOfDocumentToken
 {
     private const string ConfigFile = "tokenizer_config.json";
+    private const long MaxBytes = 16L << 20;
 
     /// <param name="postProcessor">Of tokenizer.json; null for none.</param>
     /// <param name="folder">Where tokenizer_config.json may lie; null without one.</param>
@@ -19,7 +21,7 @@ internal static class BeginOfDocumentToken
     {
         using JsonDocument? config = ReadConfig(folder);
         JsonElement? root = config?.RootElement;
-        bool readsKey = root?.Field("tokenizer_class") is { ValueKind: JsonValueKind.String } name && name.GetString() != "PreTrainedTokenizerFast";
+        bool readsKey = root?.Field("tokenizer_class")?.Text("tokenizer_class") is { } name && name != "PreTrainedTokenizerFast";
         if (readsKey && root!.Value.Field("add_bos_token") is not null)
         {
             return root.Value.Flag("add_bos_token") ? Named(root.Value, find) : null;
@@ -39,8 +41,7 @@ internal static class BeginOfDocumentToken
         }
 
         JsonElement root = config.RootElement;
-        bool isLlama = root.Field("tokenizer_class") is { ValueKind: JsonValueKind.String } name
-            && name.GetString()!.Contains("Llama", StringComparison.Ordinal);
+        bool isLlama = root.Field("tokenizer_class")?.Text("tokenizer_class").Contains("Llama", StringComparison.Ordinal) ?? false;
         if (!root.Flag("add_bos_token", missing: isLlama))
         {
             return null;
@@ -72,12 +73,12 @@ internal static class BeginOfDocumentToken
                     {
                         string name = special.TextField("id");
                         JsonElement entry = part.Required("special_tokens").Required(name);
-                        return entry.Required("ids").Items("ids").First().Number("ids", int.MaxValue);
+                        return entry.Required("ids").Items("ids").FirstOrDefault().Number("ids", int.MaxValue);
                     }
 
                     break;
                 case "BertProcessing" or "RobertaProcessing":
-                    return part.Required("cls").Items("cls").Last().Number("cls", int.MaxValue);
+                    return part.Required("cls").Items("cls").LastOrDefault().Number("cls", int.MaxValue);
                 default:
                     break;
             }
@@ -96,7 +97,7 @@ internal static class BeginOfDocumentToken
 
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
+            return JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
         }
         catch (JsonException error)
         {

@@ -44,15 +44,21 @@ internal static class TokenizerJsonReader
         IReadOnlyList<AddedToken> added = AddedTokenReader.Read(root.Field("added_tokens"), model.Vocabulary);
         IReadOnlyList<AddedToken> searched = AddedTokenReader.Normalize(added, normalizers);
         int end = EndOfDocumentToken.Find(added, model.Vocabulary, folder);
-        int? begin = BeginOfDocumentToken.Find(root.Field("post_processor"), folder, name => Find(added, model.Vocabulary, name));
+        int size = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1);
+        int? start = BeginOfDocumentToken.Find(root.Field("post_processor"), folder, name => Find(added, model.Vocabulary, name));
+        if (start >= size)
+        {
+            throw new UsageException($"the post-processor's start token has id {start}, but there are {size} ids");
+        }
+
         return new HuggingFaceTokenizer
         {
             Description = $"{(preTokenizer.IsByteLevel ? "byte-level " : string.Empty)}{model.Name} (tokenizer.json)",
-            VocabularySize = Math.Max(model.Vocabulary.IdsEnd, added.Count == 0 ? 0 : added.Max(token => token.Id) + 1),
+            VocabularySize = size,
             EndOfDocument = end,
 
             // One token that does both stands between documents once: the end of one is the beginning of the next.
-            BeginOfDocument = begin == end ? null : begin,
+            BeginOfDocument = start == end ? null : start,
             Fingerprint = Hash(root, end),
             RawTokens = new AddedTokenMatcher(searched.Where(token => !token.Normalized)),
             NormalizedTokens = new AddedTokenMatcher(searched.Where(token => token.Normalized)),
