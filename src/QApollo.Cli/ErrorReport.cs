@@ -59,7 +59,8 @@ internal static class ErrorReport
 
             using var handle = new SafeFileHandle(StandardError, ownsHandle: false);
             string line = exception.Message.ReplaceLineEndings(" ").TrimEnd();
-            RandomAccess.Write(handle, Encoding.UTF8.GetBytes($"qapollo: {line}{TooFewFiles}\n"), fileOffset: 0);
+            using var error = new FileStream(handle, FileAccess.Write, bufferSize: 0);
+            error.Write(Encoding.UTF8.GetBytes($"qapollo: {line}{TooFewFiles}\n"));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException)
         {

@@ -36,20 +36,7 @@ internal static class Program
 
         Terminal.Open();
         ErrorReport.CatchAll(verbose);
-        var root = new RootCommand("Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini.");
-        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from.", Recursive = true });
-        root.Subcommands.Add(TrainCommand.Create());
-        root.Subcommands.Add(GenerateCommand.Create());
-        root.Subcommands.Add(EvalCommand.Create());
-        root.Subcommands.Add(ExportCommand.Create());
-        root.Subcommands.Add(DataCommand.Create());
-        root.Subcommands.Add(TokenizerCommand.Create());
-        root.Subcommands.Add(PresetsCommand.Create());
-        root.Subcommands.Add(PlanCommand.Create());
-        root.Subcommands.Add(ProfileCommand.Create());
-        root.Subcommands.Add(BenchCommand.Create());
-        root.Subcommands.Add(DoctorCommand.Create());
-
+        RootCommand root = CreateRoot();
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0 && parsed.CommandResult.Command.Action is not null)
         {
@@ -71,5 +58,24 @@ internal static class Program
         }
 
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>All commands with their options.</summary>
+    internal static RootCommand CreateRoot()
+    {
+        var root = new RootCommand("Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini.");
+        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from.", Recursive = true });
+        root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(GenerateCommand.Create());
+        root.Subcommands.Add(EvalCommand.Create());
+        root.Subcommands.Add(ExportCommand.Create());
+        root.Subcommands.Add(DataCommand.Create());
+        root.Subcommands.Add(TokenizerCommand.Create());
+        root.Subcommands.Add(PresetsCommand.Create());
+        root.Subcommands.Add(PlanCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
+        return root;
     }
 }

@@ -93,17 +93,20 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
     public void BiasGradient(Tensor outputGradient, Tensor biasGradient, bool accumulate) =>
         Bias.Gradient(_context, outputGradient, biasGradient, accumulate);
 
-    public void RotaryEmbedding(Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse) =>
-        Rotary.Rotate(_context, values, cosine, sine, sequenceLength, firstPosition, inverse);
+    public void RotaryEmbedding(
+        Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse, Tensor documentStarts = default) =>
+        Rotary.Rotate(_context, values, cosine, sine, sequenceLength, firstPosition, inverse, documentStarts);
 
-    public void AttentionForward(Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp) =>
-        Attention.Forward(_context, query, key, value, shape, output, logSumExp);
+    public void AttentionForward(
+        Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp, Tensor documentStarts = default) =>
+        Attention.Forward(_context, query, key, value, shape, output, logSumExp, documentStarts);
 
     public void AttentionBackward(
         Tensor query, Tensor key, Tensor value, Tensor output, Tensor logSumExp, Tensor outputGradient, in AttentionShape shape,
-        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient) =>
+        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient, Tensor documentStarts = default) =>
         Attention.Backward(
-            _context, query, key, value, output, logSumExp, outputGradient, shape, delta, queryGradient, keyGradient, valueGradient);
+            _context, query, key, value, output, logSumExp, outputGradient, shape, delta, queryGradient, keyGradient, valueGradient,
+            documentStarts);
 
     public void SwiGluForward(Tensor gate, Tensor up, Tensor output) => SwiGlu.Forward(_context, gate, up, output);
 

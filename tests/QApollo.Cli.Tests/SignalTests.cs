@@ -24,6 +24,7 @@ public class SignalTests
     [SignalTheory]
     [InlineData("INT")]
     [InlineData("TERM")]
+    [InlineData("HUP")]
     public void The_first_signal_saves_and_ends_cleanly(string signal)
     {
         using var tiny = new TinyRun();

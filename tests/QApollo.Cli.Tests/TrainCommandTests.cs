@@ -63,6 +63,40 @@ public class TrainCommandTests
     }
 
     [Fact]
+    public void A_run_within_documents_resumes_to_the_same_bytes_and_is_scored_as_it_was_trained()
+    {
+        const int Documents = 30;
+        using var tiny = new TinyRun();
+        string data = Path.Combine(tiny.Folder, "documents.jsonl");
+        File.WriteAllText(tiny.TextPath, "Short, so that most sequences hold several documents.");
+        File.WriteAllLines(data, Enumerable.Range(0, Documents).Select(i => $"{{\"text\": \"Document {i}{new string('.', i)}\"}}"));
+        string[] more = ["--data", data, "--save-every", "2", "--keep", "0", "--packing"];
+        QApolloProcess.Run(tiny.Train("whole", 4, [.. more, "masked"]));
+        QApolloProcess.Run(tiny.Train("parts", 4, [.. more, "masked"]));
+        QApolloProcess.Run(tiny.Train("packed", 4, [.. more, "packed"]));
+        Directory.Delete(Path.Combine(tiny.RunFolder("parts"), "step-000004"), recursive: true);
+
+        ProcessResult result = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("parts"));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        string checkpoint = Path.Combine(tiny.RunFolder("whole"), "step-000004");
+        RequireEqualFolders(checkpoint, Path.Combine(tiny.RunFolder("parts"), "step-000004"));
+        Assert.NotEqual(
+            File.ReadAllBytes(Path.Combine(checkpoint, "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(tiny.RunFolder("packed"), "step-000004", "model.safetensors")));
+
+        string[] eval = ["eval", "--checkpoint", checkpoint, "--data", data, "--cache-dir", Path.Combine(tiny.Folder, "cache"), "--json"];
+        Assert.Equal(Documents - 1, ScoredTokens([.. eval, "--packing", "packed"]) - ScoredTokens(eval));
+
+        static long ScoredTokens(string[] arguments)
+        {
+            ProcessResult score = QApolloProcess.Run(arguments);
+            Assert.True(score.ExitCode == 0, score.Error);
+            return JsonDocument.Parse(score.Output).RootElement.GetProperty("tokens").GetInt64();
+        }
+    }
+
+    [Fact]
     public void A_resumed_run_may_be_longer()
     {
         using var tiny = new TinyRun();

@@ -54,8 +54,9 @@ internal static class EvalCommand
 
         int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? DefaultSequenceLength;
         long maxTokens = values.Get(MaxTokens) == 0 ? long.MaxValue : values.Get(MaxTokens);
+        SequenceMode packing = values.IsGiven(T.Packing) ? values.Get(T.Packing) : ModelSettings.RunOptions(folder)?.Get(T.Packing) ?? SequenceMode.Packed;
         var batchOptions = new BatchOptions(
-            values.Get(BatchSize), length, folder.Config.VocabSize, tokenizer.EndOfDocument, Mode: values.Get(T.Packing));
+            values.Get(BatchSize), length, folder.Config.VocabSize, tokenizer.EndOfDocument, Mode: packing);
         var batches = new ValidationBatches(data.Train, batchOptions, maxTokens);
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, batchOptions), device);
@@ -80,6 +81,7 @@ internal static class EvalCommand
         Weights = ModelSettings.Formats(values, folder),
         BatchSize = batches.BatchSize,
         SequenceLength = batches.SequenceLength,
+        DocumentEnd = batches.Mode == SequenceMode.Masked ? batches.EndOfDocument : null,
     };
 
     private static void Write(string checkpoint, in DataScore score, bool json)

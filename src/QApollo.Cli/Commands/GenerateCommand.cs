@@ -18,6 +18,9 @@ internal static class GenerateCommand
 {
     private const string Group = "Text";
 
+    /// <summary>Input without end is not read into memory.</summary>
+    private const int MaxPromptBytes = 16 << 20;
+
     private static readonly GenerationOptions Defaults = new();
 
     private static readonly OptionSpec<string> Prompt = Spec.Text(
@@ -114,8 +117,10 @@ internal static class GenerateCommand
         }
 
         using Stream input = Console.OpenStandardInput();
-        using var content = new MemoryStream();
-        input.CopyTo(content);
-        return content.ToArray();
+        byte[] content = new byte[MaxPromptBytes + 1];
+        int length = input.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
+        return length <= MaxPromptBytes
+            ? content[..length]
+            : throw new UsageException($"--prompt: standard input has more than {MaxPromptBytes >> 20} MiB: no model reads so much");
     }
 }

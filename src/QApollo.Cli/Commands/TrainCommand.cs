@@ -193,11 +193,11 @@ internal static class TrainCommand
             }
         }
 
-        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values));
-        DeviceChoice? device = Try(() => new DeviceChoice(values));
         ITokenizer? tokenizer = Try(() => ModelSettings.TrainingTokenizer(values));
+        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values, tokenizer?.EndOfDocument ?? 0));
+        DeviceChoice? device = Try(() => new DeviceChoice(values));
         DataSettings.CheckPaths(values, errors);
-        return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));
+        return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors.Distinct()));
 
         TResult? Try<TResult>(Func<TResult> read)
             where TResult : class

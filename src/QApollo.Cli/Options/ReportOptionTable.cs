@@ -30,7 +30,7 @@ internal static class ReportOptionTable
 
     private static IReadOnlyList<OptionSpec> Memory =>
     [
-        T.Model, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
+        T.Model, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize,
         T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, T.Device, T.Gemm, DataOptionTable.Threads,
     ];

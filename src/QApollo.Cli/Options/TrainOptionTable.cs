@@ -26,8 +26,8 @@ internal static class TrainOptionTable
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
 
     public static OptionSpec<SequenceMode> Packing { get; } = Spec.Choice(
-        "--packing", D.Group, "Documents in a row, or as the papers score: one each, cut and padded.", SequenceMode.Packed,
-        ("packed", SequenceMode.Packed), ("paper", SequenceMode.Paper));
+        "--packing", D.Group, "Documents in a row; or so, but attention and positions within each (no loss on its first token); or as the papers score: one each, cut and padded.",
+        SequenceMode.Packed, ("packed", SequenceMode.Packed), ("masked", SequenceMode.Masked), ("paper", SequenceMode.Paper));
 
     public static OptionSpec<int> BatchSize { get; } = Spec.Int("--batch-size", BatchGroup, "Sequences per micro-batch.", 8, 1);
 

@@ -1,4 +1,5 @@
 using QApollo.Checkpoints;
+using QApollo.Data;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -27,7 +28,8 @@ internal static class TrainSettings
     private const int ContinuedWarmupSteps = 100;
 
     /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
-    public static TrainingOptions ToTrainingOptions(OptionValues values)
+    /// <param name="documentEnd">The tokenizer's end-of-document token; any will do for a plan.</param>
+    public static TrainingOptions ToTrainingOptions(OptionValues values, int documentEnd = 0)
     {
         (LlamaConfig model, double presetRate) = FindModel(values.Get(T.Model));
         bool continues = WeightsFolder(values) is not null;
@@ -70,6 +72,7 @@ internal static class TrainSettings
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
             },
             Seed = (ulong)values.Get(T.Seed),
+            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? documentEnd : null,
             SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
         };
     }

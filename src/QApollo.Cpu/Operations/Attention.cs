@@ -7,15 +7,20 @@ namespace QApollo.Cpu.Operations;
 
 /// <summary>
 /// Causal attention. A task is a key/value head of a sequence: its keys and values are packed once, then blocks of
-/// query rows of all heads that share them pass by. Keys that no row of a block sees are never computed.
+/// query rows of all heads that share them pass by. Keys that no row of a block sees, later ones and those of earlier
+/// documents, are never computed.
 /// </summary>
 internal static unsafe class Attention
 {
+    /// <summary>A multiple of the rows and of the columns of every kernel's tile.</summary>
+    private const int TileKeys = 96;
+
     public static long ThreadWorkspaceBytes(in AttentionShape shape) =>
         Math.Max(AttentionScratch.Forward(shape, null).Bytes, AttentionScratch.Backward(shape, null).Bytes);
 
     public static void Forward(
-        CpuContext context, Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp)
+        CpuContext context, Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp,
+        Tensor documentStarts)
     {
         var job = new AttentionForwardJob
         {
@@ -26,6 +31,7 @@ internal static unsafe class Attention
             Value = (float*)value.Address,
             Output = (float*)output.Address,
             LogSumExp = (float*)logSumExp.Address,
+            DocumentStarts = (int*)documentStarts.Address,
             Workspace = (byte*)context.Workspace.Address,
         };
         context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
@@ -33,7 +39,8 @@ internal static unsafe class Attention
 
     public static void Backward(
         CpuContext context, Tensor query, Tensor key, Tensor value, Tensor output, Tensor logSumExp, Tensor outputGradient,
-        in AttentionShape shape, Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient)
+        in AttentionShape shape, Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient,
+        Tensor documentStarts)
     {
         var job = new AttentionBackwardJob
         {
@@ -49,6 +56,7 @@ internal static unsafe class Attention
             QueryGradient = (float*)queryGradient.Address,
             KeyGradient = (float*)keyGradient.Address,
             ValueGradient = (float*)valueGradient.Address,
+            DocumentStarts = (int*)documentStarts.Address,
             Workspace = (byte*)context.Workspace.Address,
         };
         context.Pool.Run(job, shape.Batch * shape.KeyValueHeads);
@@ -61,6 +69,13 @@ internal static unsafe class Attention
         new Span<float>(row + count, padded - count).Fill(value);
         return padded;
     }
+
+    /// <summary>
+    /// Keys that a block of rows need not look at: those before its first row's document, in whole tiles of every kernel, so
+    /// that what remains lies to the diagonal as it would without them.
+    /// </summary>
+    /// <param name="start">The first key that the block's first row sees.</param>
+    public static int KeysSkipped(int start) => start / TileKeys * TileKeys;
 
     /// <summary>Zeros elements start .. end - 1, if there are any.</summary>
     public static void Clear(float* row, int start, int end)

@@ -23,6 +23,7 @@ internal unsafe struct AttentionBackwardJob : IJob
     public float* QueryGradient;
     public float* KeyGradient;
     public float* ValueGradient;
+    public int* DocumentStarts;
     public byte* Workspace;
 
     public readonly void Run(int task, int worker)
@@ -32,6 +33,15 @@ internal unsafe struct AttentionBackwardJob : IJob
         int features = Shape.HeadDim;
         int width = Kernel.Columns;
         AttentionScratch scratch = AttentionScratch.Backward(Shape, Workspace + worker * Attention.ThreadWorkspaceBytes(Shape));
+        if (DocumentStarts != null)
+        {
+            // Rows begin at different blocks of keys.
+            for (int head = group * Shape.GroupHeads; head < (group + 1) * Shape.GroupHeads; head++)
+            {
+                BeginRows((nint)batch * Shape.QueryLength, head);
+            }
+        }
+
         for (int firstKey = 0; firstKey < Shape.KeyLength; firstKey += AttentionScratch.BackwardKeys)
         {
             int keys = Math.Min(AttentionScratch.BackwardKeys, Shape.KeyLength - firstKey);
@@ -51,19 +61,46 @@ internal unsafe struct AttentionBackwardJob : IJob
             {
                 for (int first = firstKey; first < Shape.QueryLength; first += AttentionScratch.BackwardRows)
                 {
+                    nint token = (nint)batch * Shape.QueryLength + first;
+                    int start = DocumentStarts == null ? 0 : DocumentStarts[token];
+                    if (start >= firstKey + keys)
+                    {
+                        // Neither do later rows see a key of this block.
+                        break;
+                    }
+
                     int rows = Math.Min(AttentionScratch.BackwardRows, Shape.QueryLength - first);
-                    RunBlock(scratch, (nint)batch * Shape.QueryLength + first, head, rows, key, keys, first - firstKey, firstKey == 0);
+                    bool firstBlock = firstKey == 0 && DocumentStarts == null;
+                    RunBlock(scratch, token, head, rows, key, keys, firstKey, first - firstKey, firstBlock);
                 }
             }
         }
     }
 
-    /// <summary>A block of rows against a block of keys; row r sees keys 0 .. diagonal + r of it.</summary>
+    /// <summary>What the first block of keys does for the rows of a sequence: their gradients are zero, and delta is computed.</summary>
+    private readonly void BeginRows(nint token, int head)
+    {
+        for (nint row = token; row < token + Shape.QueryLength; row++)
+        {
+            nint start = row * Shape.QueryColumns + head * Shape.HeadDim;
+            Delta[(nint)head * Shape.QueryRows + row] = VectorMath.Dot(OutputGradient + start, Output + start, Shape.HeadDim);
+            new Span<float>(QueryGradient + start, Shape.HeadDim).Clear();
+        }
+    }
+
+    /// <summary>A block of rows against a block of keys; row r sees keys 0 .. diagonal + r of it, but for those of earlier documents.</summary>
     private readonly void RunBlock(
-        in AttentionScratch scratch, nint token, int head, int rows, nint key, int blockKeys, int diagonal, bool firstBlock)
+        in AttentionScratch scratch, nint token, int head, int rows, nint key, int blockKeys, int firstKey, int diagonal, bool firstBlock)
     {
         int features = Shape.HeadDim;
-        int keys = Math.Min(blockKeys, diagonal + rows);
+        int* starts = DocumentStarts == null ? null : DocumentStarts + token;
+        int skipped = starts == null ? 0 : Attention.KeysSkipped(Math.Max(0, *starts - firstKey));
+        nint skippedPanels = (nint)skipped * features;
+        nint panelStride = (nint)blockKeys * Kernel.Columns;
+        firstKey += skipped;
+        key += (nint)skipped * Shape.KeyColumns;
+        diagonal -= skipped;
+        int keys = Math.Min(blockKeys - skipped, diagonal + rows);
         int stride = scratch.ScoreStride;
         nint queryStride = Shape.QueryColumns;
         nint start = token * queryStride + head * features;
@@ -71,8 +108,9 @@ internal unsafe struct AttentionBackwardJob : IJob
         float* gradient = OutputGradient + start;
         LeftBlock queries = Attention.CopyScaled(Query + start, queryStride, rows, features, Shape.Scale, scratch.QueryCopy, Kernel.Rows);
         LeftBlock gradients = Attention.CopyScaled(gradient, queryStride, rows, features, 1f, scratch.GradientCopy, Kernel.Rows);
-        CausalProduct.Scores(Kernel, queries, scratch.KeysTransposed, rows, keys, features, diagonal, scratch.Scores, stride);
-        CausalProduct.Scores(Kernel, gradients, scratch.ValuesTransposed, rows, keys, features, diagonal, scratch.ScoreGradients, stride);
+        CausalProduct.Scores(Kernel, queries, scratch.KeysTransposed + skippedPanels, rows, keys, features, diagonal, scratch.Scores, stride);
+        CausalProduct.Scores(
+            Kernel, gradients, scratch.ValuesTransposed + skippedPanels, rows, keys, features, diagonal, scratch.ScoreGradients, stride);
         for (int i = 0; i < rows; i++)
         {
             if (firstBlock)
@@ -83,6 +121,13 @@ internal unsafe struct AttentionBackwardJob : IJob
             int visible = Math.Min(keys, diagonal + i + 1);
             float* score = scratch.Scores + i * stride;
             float* scoreGradient = scratch.ScoreGradients + i * stride;
+            if (starts != null)
+            {
+                int hidden = Math.Clamp(starts[i] - firstKey, 0, visible);
+                new Span<float>(score, hidden).Fill(float.NegativeInfinity);
+                new Span<float>(scoreGradient, hidden).Clear();
+            }
+
             int padded = Attention.Pad(score, visible, float.NegativeInfinity);
             Attention.Pad(scoreGradient, visible, 0);
             Softmax.Differentiate(score, scoreGradient, padded, LogSumExp[statistics + i], Delta[statistics + i]);
@@ -98,7 +143,7 @@ internal unsafe struct AttentionBackwardJob : IJob
         CausalProduct.AddKeys(
             Kernel, scratch.ScoreGradients, stride, scratch.Queries, rows, keys, features, diagonal, KeyGradient + key, Shape.KeyColumns);
         CausalProduct.Rows(
-            Kernel, scratch.ScoreGradients, stride, scratch.KeysOrValues, (nint)blockKeys * Kernel.Columns, rows, keys, features,
+            Kernel, scratch.ScoreGradients, stride, scratch.KeysOrValues + (nint)skipped * Kernel.Columns, panelStride, rows, keys, features,
             diagonal, !firstBlock, QueryGradient + start, queryStride);
     }
 }

@@ -18,6 +18,7 @@ internal unsafe struct AttentionForwardJob : IJob
     public float* Value;
     public float* Output;
     public float* LogSumExp;
+    public int* DocumentStarts;
     public byte* Workspace;
 
     public readonly void Run(int task, int worker)
@@ -44,32 +45,43 @@ internal unsafe struct AttentionForwardJob : IJob
                 nint token = (nint)batch * Shape.QueryLength + first;
                 nint start = token * Shape.QueryColumns + head * features;
                 float* logSumExp = LogSumExp + (nint)head * Shape.QueryRows + token;
+                int* starts = DocumentStarts == null ? null : DocumentStarts + token;
                 int diagonal = Shape.KeyLength - Shape.QueryLength + first;
                 if (few)
                 {
-                    *logSumExp = RunRow(scratch, Query + start, key, value, diagonal + 1, Output + start);
+                    int hidden = starts == null ? 0 : *starts;
+                    nint seen = (nint)hidden * Shape.KeyColumns;
+                    *logSumExp = RunRow(scratch, Query + start, key + seen, value + seen, diagonal + 1 - hidden, Output + start);
                 }
                 else
                 {
-                    RunBlock(scratch, start, Math.Min(step, Shape.QueryLength - first), diagonal, logSumExp);
+                    RunBlock(scratch, start, Math.Min(step, Shape.QueryLength - first), diagonal, starts, logSumExp);
                 }
             }
         }
     }
 
-    /// <summary>A block of rows; row r sees keys 0 .. diagonal + r.</summary>
-    private readonly void RunBlock(in AttentionScratch scratch, nint start, int rows, int diagonal, float* logSumExp)
+    /// <summary>A block of rows; row r sees keys starts[r] .. diagonal + r, all from the first on if starts is null.</summary>
+    private readonly void RunBlock(in AttentionScratch scratch, nint start, int rows, int diagonal, int* starts, float* logSumExp)
     {
         float* inverseSums = stackalloc float[AttentionScratch.ForwardRows];
         int features = Shape.HeadDim;
+        int skipped = starts == null ? 0 : Attention.KeysSkipped(*starts);
+        diagonal -= skipped;
         int keys = diagonal + rows;
         LeftBlock query = Attention.CopyScaled(
             Query + start, Shape.QueryColumns, rows, features, Shape.Scale, scratch.QueryCopy, Kernel.Rows);
-        CausalProduct.Scores(Kernel, query, scratch.KeysTransposed, rows, keys, features, diagonal, scratch.Scores, scratch.ScoreStride);
+        CausalProduct.Scores(
+            Kernel, query, scratch.KeysTransposed + (nint)skipped * features, rows, keys, features, diagonal, scratch.Scores, scratch.ScoreStride);
         for (int i = 0; i < rows; i++)
         {
             float* row = scratch.Scores + i * scratch.ScoreStride;
             int visible = diagonal + i + 1;
+            if (starts != null)
+            {
+                new Span<float>(row, starts[i] - skipped).Fill(float.NegativeInfinity);
+            }
+
             int padded = Attention.Pad(row, visible, float.NegativeInfinity);
             float max = Softmax.Max(row, padded);
             float sum = Softmax.Exponentials(row, padded, max);
@@ -79,8 +91,8 @@ internal unsafe struct AttentionForwardJob : IJob
         }
 
         CausalProduct.Rows(
-            Kernel, scratch.Scores, scratch.ScoreStride, scratch.KeysOrValues, (nint)Shape.KeyLength * Kernel.Columns, rows, keys, features,
-            diagonal, accumulate: false, Output + start, Shape.QueryColumns);
+            Kernel, scratch.Scores, scratch.ScoreStride, scratch.KeysOrValues + (nint)skipped * Kernel.Columns,
+            (nint)Shape.KeyLength * Kernel.Columns, rows, keys, features, diagonal, accumulate: false, Output + start, Shape.QueryColumns);
         for (int i = 0; i < rows; i++)
         {
             float* row = Output + start + (nint)i * Shape.QueryColumns;

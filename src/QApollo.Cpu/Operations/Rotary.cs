@@ -9,7 +9,8 @@ namespace QApollo.Cpu.Operations;
 internal static unsafe class Rotary
 {
     public static void Rotate(
-        CpuContext context, Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse)
+        CpuContext context, Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse,
+        Tensor documentStarts)
     {
         int rows = Math.Max(1, 8192 / values.Columns);
         var job = new Job
@@ -20,6 +21,7 @@ internal static unsafe class Rotary
             SequenceLength = sequenceLength,
             FirstPosition = firstPosition,
             Sign = inverse ? -1f : 1f,
+            DocumentStarts = (int*)documentStarts.Address,
             RowsPerTask = rows,
         };
         context.Pool.Run(job, (values.Rows + rows - 1) / rows);
@@ -33,6 +35,7 @@ internal static unsafe class Rotary
         public int SequenceLength;
         public int FirstPosition;
         public float Sign;
+        public int* DocumentStarts;
         public int RowsPerTask;
 
         public readonly void Run(int task, int worker)
@@ -41,7 +44,7 @@ internal static unsafe class Rotary
             int end = Math.Min((task + 1) * RowsPerTask, Values.Rows);
             for (int row = task * RowsPerTask; row < end; row++)
             {
-                long position = FirstPosition + row % SequenceLength;
+                long position = FirstPosition + row % SequenceLength - (DocumentStarts == null ? 0 : DocumentStarts[row]);
                 float* cosine = (float*)Cosine.Address + position * half;
                 float* sine = Sine + position * half;
                 float* head = (float*)Values.Address + (long)row * Values.Columns;

@@ -65,6 +65,7 @@ internal abstract class SequenceReader
     private sealed class Packed : SequenceReader
     {
         private readonly int[] _window;
+        private readonly bool _masked;
 
         public Packed(TokenDataset data, BatchOptions options, bool keepTail)
             : base(data, options)
@@ -79,6 +80,7 @@ internal abstract class SequenceReader
             }
 
             _window = new int[Length + 1];
+            _masked = options.Mode == SequenceMode.Masked;
         }
 
         public override long Count { get; }
@@ -92,6 +94,10 @@ internal abstract class SequenceReader
             Pad(tokens, labels);
             window[..targets].CopyTo(tokens);
             window[1..].CopyTo(labels);
+            for (int i = 0; _masked && i < targets; i++)
+            {
+                labels[i] = window[i] == EndOfDocument ? BatchOptions.IgnoredLabel : labels[i];
+            }
         }
     }
 

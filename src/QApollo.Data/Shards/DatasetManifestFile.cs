@@ -45,8 +45,9 @@ internal static class DatasetManifestFile
                 ?? throw new JsonException("null");
             return Fault(manifest) is { } fault ? throw new InvalidFileException(path, $"damaged: {fault}: delete the folder and prepare the data again") : manifest;
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: text that is not valid Unicode.
             throw new InvalidFileException(path, $"damaged: {e.Message} Delete the folder and prepare the data again", e);
         }
     }

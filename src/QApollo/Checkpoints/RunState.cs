@@ -61,7 +61,7 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
         using JsonDocument document = JsonFile.Read(path);
         JsonElement root = document.RootElement;
         JsonFile.RequireVersion(path, root, FormatVersion);
-        return JsonFile.Fields(path, () => new RunState(
+        RunState state = JsonFile.Fields(path, () => new RunState(
             JsonFile.Require(path, root, "step").GetInt32(),
             JsonFile.Require(path, root, "tokens").GetInt64(),
             new DataPosition(JsonFile.Require(path, root, "epoch").GetInt32(), JsonFile.Require(path, root, "sequence").GetInt64()),
@@ -72,5 +72,8 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             DataFingerprint = root.TryGetProperty("dataFingerprint", out JsonElement fingerprint) ? fingerprint.GetString() ?? string.Empty : string.Empty,
             NextLearningRate = root.TryGetProperty("nextLr", out JsonElement rate) ? rate.GetSingle() : null,
         });
+        return state is { Step: >= 0, Tokens: >= 0, DataTokens: >= 0, Position: { Epoch: >= 0, Index: >= 0 } }
+            ? state
+            : throw new InvalidFileException(path, "holds a count below zero");
     }
 }

@@ -152,7 +152,11 @@ public interface IDevice : IDisposable
     /// <param name="cosine">[positions, D/2] F32.</param>
     /// <param name="sine">[positions, D/2] F32.</param>
     /// <param name="inverse">Rotate back: the backward pass.</param>
-    void RotaryEmbedding(Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse);
+    /// <param name="documentStarts">
+    /// I32 [1, N], absent for none: place, in its sequence, of the first token of the row's document; positions count from there.
+    /// </param>
+    void RotaryEmbedding(
+        Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse, Tensor documentStarts = default);
 
     /// <summary>Causal attention: output = softmax(Q Kᵀ / sqrt(D)) V per head.</summary>
     /// <param name="query">[batch * queries, heads * D].</param>
@@ -160,7 +164,12 @@ public interface IDevice : IDisposable
     /// <param name="value">[batch * keys, kvHeads * D].</param>
     /// <param name="output">[batch * queries, heads * D].</param>
     /// <param name="logSumExp">[heads, batch * queries] F32: log of the softmax denominator, of scaled scores.</param>
-    void AttentionForward(Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp);
+    /// <param name="documentStarts">
+    /// I32 [1, N], absent for none: query i of a sequence sees no key before documentStarts[i], which is at most i and never
+    /// below that of the query before: attention is block-diagonal. Needs equal query and key length.
+    /// </param>
+    void AttentionForward(
+        Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp, Tensor documentStarts = default);
 
     /// <summary>
     /// Reverses attention (FlashAttention-2, arXiv 2307.08691, algorithm 2): P = exp(scores - logSumExp), dV = Pᵀ dO,
@@ -172,9 +181,10 @@ public interface IDevice : IDisposable
     /// <param name="queryGradient">[N, heads * D]; overwritten.</param>
     /// <param name="keyGradient">[N, kvHeads * D]; overwritten.</param>
     /// <param name="valueGradient">[N, kvHeads * D]; overwritten.</param>
+    /// <param name="documentStarts">Those of the forward call.</param>
     void AttentionBackward(
         Tensor query, Tensor key, Tensor value, Tensor output, Tensor logSumExp, Tensor outputGradient, in AttentionShape shape,
-        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient);
+        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient, Tensor documentStarts = default);
 
     /// <summary>SwiGLU: output = silu(gate) * up, silu(x) = x / (1 + e^-x) (arXiv 2002.05202).</summary>
     /// <param name="gate">[N, I].</param>

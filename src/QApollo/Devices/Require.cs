@@ -33,6 +33,15 @@ internal static class Require
         Shape(operation, tensor, 1, columns);
     }
 
+    /// <summary>Absent, or one for each row.</summary>
+    public static void DocumentStarts(string operation, Tensor starts, int rows)
+    {
+        if (!starts.IsAbsent)
+        {
+            Vector(operation, starts, Devices.DType.I32, rows);
+        }
+    }
+
     public static void Activation(string operation, DeviceProfile profile, Tensor tensor, int rows, int columns)
     {
         DType(operation, tensor, profile.ActivationDType);

@@ -185,34 +185,40 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         inner?.BiasGradient(outputGradient, biasGradient, accumulate);
     }
 
-    public void RotaryEmbedding(Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse)
+    public void RotaryEmbedding(
+        Tensor values, Tensor cosine, Tensor sine, int sequenceLength, int firstPosition, bool inverse, Tensor documentStarts = default)
     {
         Require.Activation("rotary embedding", profile, values, values.Rows, values.Columns);
         Require.Shape("rotary embedding", sine, cosine.Rows, cosine.Columns);
         Require.That(values.Columns % (2 * cosine.Columns) == 0, "rotary embedding", "the row is no multiple of the head dimension");
         Require.That(firstPosition + (long)sequenceLength <= cosine.Rows, "rotary embedding", "positions leave the table");
-        Observe("rotary embedding", Read(cosine), Read(sine), ReadWrite(values));
-        inner?.RotaryEmbedding(values, cosine, sine, sequenceLength, firstPosition, inverse);
+        Require.DocumentStarts("rotary embedding", documentStarts, values.Rows);
+        Observe("rotary embedding", Read(cosine), Read(sine), Read(documentStarts), ReadWrite(values));
+        inner?.RotaryEmbedding(values, cosine, sine, sequenceLength, firstPosition, inverse, documentStarts);
     }
 
-    public void AttentionForward(Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp)
+    public void AttentionForward(
+        Tensor query, Tensor key, Tensor value, in AttentionShape shape, Tensor output, Tensor logSumExp, Tensor documentStarts = default)
     {
         Require.Attention("attention forward", profile, query, key, value, output, logSumExp, shape);
-        Observe("attention forward", Read(query), Read(key), Read(value), Write(output), Write(logSumExp));
-        inner?.AttentionForward(query, key, value, shape, output, logSumExp);
+        Require.DocumentStarts("attention forward", documentStarts, shape.KeyRows);
+        Observe("attention forward", Read(query), Read(key), Read(value), Read(documentStarts), Write(output), Write(logSumExp));
+        inner?.AttentionForward(query, key, value, shape, output, logSumExp, documentStarts);
     }
 
     public void AttentionBackward(
         Tensor query, Tensor key, Tensor value, Tensor output, Tensor logSumExp, Tensor outputGradient, in AttentionShape shape,
-        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient)
+        Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient, Tensor documentStarts = default)
     {
+        Require.DocumentStarts("attention backward", documentStarts, shape.QueryRows);
         Require.Attention("attention backward", profile, query, key, value, output, logSumExp, shape);
         Require.Attention("attention backward", profile, queryGradient, keyGradient, valueGradient, outputGradient, delta, shape);
         Require.That(shape.QueryLength == shape.KeyLength, "attention backward", "queries and keys differ in length");
         Observe(
             "attention backward", Read(query), Read(key), Read(value), Read(output), Read(logSumExp), Read(outputGradient),
-            Write(delta), Write(queryGradient), Write(keyGradient), Write(valueGradient));
-        inner?.AttentionBackward(query, key, value, output, logSumExp, outputGradient, shape, delta, queryGradient, keyGradient, valueGradient);
+            Read(documentStarts), Write(delta), Write(queryGradient), Write(keyGradient), Write(valueGradient));
+        inner?.AttentionBackward(
+            query, key, value, output, logSumExp, outputGradient, shape, delta, queryGradient, keyGradient, valueGradient, documentStarts);
     }
 
     public void SwiGluForward(Tensor gate, Tensor up, Tensor output)

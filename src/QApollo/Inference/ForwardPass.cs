@@ -34,8 +34,9 @@ public sealed class ForwardPass
 
     /// <param name="tokens">[N], each in 0..V-1.</param>
     /// <param name="cache">Takes the keys and values, and has those of the tokens before; null for whole sequences.</param>
+    /// <param name="documentStarts">I32 [1, N] on the device, absent for whole sequences; not with a cache.</param>
     /// <returns>[N, H]: the last layer's output, valid until the next run.</returns>
-    public Tensor Run(IDevice device, ReadOnlySpan<int> tokens, KeyValueCache? cache = null, int firstPosition = 0)
+    public Tensor Run(IDevice device, ReadOnlySpan<int> tokens, KeyValueCache? cache = null, int firstPosition = 0, Tensor documentStarts = default)
     {
         device.Upload(MemoryMarshal.AsBytes(tokens), _tokens);
         device.EmbeddingForward(_weights.Embedding.Stored, _tokens, _hidden[0]);
@@ -45,7 +46,7 @@ public sealed class ForwardPass
             Tensor output = _hidden[(layer + 1) % 2];
             if (cache is null)
             {
-                _layer.Forward(device, _layers[layer], input, output);
+                _layer.Forward(device, _layers[layer], input, output, documentStarts);
             }
             else
             {

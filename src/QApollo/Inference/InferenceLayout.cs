@@ -20,6 +20,9 @@ public sealed record InferenceOptions
 
     /// <summary>Tokens of a scored sequence.</summary>
     public int SequenceLength { get; init; }
+
+    /// <summary>The token that ends a document, for scoring with attention within documents; null for whole sequences.</summary>
+    public int? DocumentEnd { get; init; }
 }
 
 /// <summary>All tensors of a model that is used without training, and the memory plan that follows. Needs no device.</summary>
@@ -46,7 +49,7 @@ public sealed class InferenceLayout
 
         if (options.BatchSize > 0)
         {
-            Scoring = new ScoringModel(table, model, Weights, profile, Rotary, options.BatchSize, options.SequenceLength);
+            Scoring = new ScoringModel(table, model, Weights, profile, Rotary, options.BatchSize, options.SequenceLength, options.DocumentEnd);
             NeedWorkspace(Scoring.Attention);
         }
 

@@ -13,12 +13,15 @@ public sealed class ScoringModel
     private readonly PlannedTensor _labels;
     private readonly PlannedTensor _logSumExp;
     private readonly PlannedTensor _lossSum;
+    private readonly DocumentStarts _documentStarts;
 
     /// <summary>Declares its tensors in the table.</summary>
     /// <param name="batchSize">Sequences of a micro-batch.</param>
     /// <param name="sequenceLength">Tokens of a sequence; at most the positions of <paramref name="rotary"/>.</param>
+    /// <param name="documentEnd">Token that ends a document, for attention within documents; null for whole sequences.</param>
     public ScoringModel(
-        TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, RotaryTable rotary, int batchSize, int sequenceLength)
+        TensorTable table, LlamaConfig config, ModelWeights weights, DeviceProfile profile, RotaryTable rotary, int batchSize, int sequenceLength,
+        int? documentEnd = null)
     {
         Attention = new AttentionShape(
             batchSize, sequenceLength, sequenceLength, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
@@ -27,6 +30,7 @@ public sealed class ScoringModel
         _labels = table.Transient("scored.labels", DType.I32, 1, Attention.QueryRows, TensorCategory.Staging);
         _logSumExp = table.Transient("scored.log_sum_exp", DType.F32, 1, Attention.QueryRows, TensorCategory.Logits);
         _lossSum = table.Transient("scored.loss_sum", DType.F32, 1, 1, TensorCategory.Staging);
+        _documentStarts = new DocumentStarts(table, "scored.document_starts", 1, batchSize, sequenceLength, documentEnd);
     }
 
     /// <summary>For the size of the device's workspace.</summary>
@@ -39,7 +43,8 @@ public sealed class ScoringModel
     {
         device.Upload(MemoryMarshal.AsBytes(labels), _labels);
         device.Zero(_lossSum);
-        Tensor hidden = _pass.Run(device, tokens);
+        _documentStarts.Load(device, tokens);
+        Tensor hidden = _pass.Run(device, tokens, documentStarts: _documentStarts.Of(0));
         _head.Loss(device, hidden, _labels, _logSumExp, _lossSum);
         float sum = 0;
         device.Download(_lossSum, MemoryMarshal.AsBytes(new Span<float>(ref sum)));

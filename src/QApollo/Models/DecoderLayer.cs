@@ -14,7 +14,9 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     /// <summary>output = layer(input).</summary>
     /// <param name="input">[N, H]: kept.</param>
     /// <param name="output">[N, H].</param>
-    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output) => Forward(device, w, input, output, WholeSequences);
+    /// <param name="documentStarts">I32 [1, N]: attention stays within documents, see <see cref="IDevice.AttentionForward"/>; absent for whole sequences.</param>
+    public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output, Tensor documentStarts = default) =>
+        Forward(device, w, input, output, WholeSequences(documentStarts));
 
     /// <summary>As the other one, with keys and values of earlier tokens.</summary>
     /// <param name="context">Its shape has as many queries as <paramref name="input"/> has rows.</param>
@@ -32,9 +34,10 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     /// </summary>
     /// <param name="input">[N, H]: the boundary kept by the forward pass.</param>
     /// <param name="gradient">[N, H]: of the output before, of the input after.</param>
-    public void Backward(IDevice device, LayerWeights w, Tensor input, Tensor gradient, IGradientSink sink)
+    /// <param name="documentStarts">Those of the forward pass.</param>
+    public void Backward(IDevice device, LayerWeights w, Tensor input, Tensor gradient, IGradientSink sink, Tensor documentStarts = default)
     {
-        ForwardToActivated(device, w, input, WholeSequences);
+        ForwardToActivated(device, w, input, WholeSequences(documentStarts));
 
         BackBias(device, sink, w.DownBias, gradient);
         BackLinear(device, sink, w.Down, gradient, a.Activated, a.ActivatedGradient, accumulate: false);
@@ -50,8 +53,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         BackLinear(device, sink, w.Output, gradient, a.Attention, a.AttentionGradient, accumulate: false);
         device.AttentionBackward(
             a.Query, a.Key, a.Value, a.Attention, a.LogSumExp, a.AttentionGradient, a.Shape,
-            a.Delta, a.QueryGradient, a.KeyGradient, a.ValueGradient);
-        Rotate(device, a.QueryGradient, a.KeyGradient, firstPosition: 0, inverse: true);
+            a.Delta, a.QueryGradient, a.KeyGradient, a.ValueGradient, documentStarts);
+        Rotate(device, a.QueryGradient, a.KeyGradient, firstPosition: 0, inverse: true, documentStarts);
         BackHeadNorm(device, sink, w.KeyNorm, a.KeyGradient, a.KeyProjected, a.KeyInverseRms);
         BackHeadNorm(device, sink, w.QueryNorm, a.QueryGradient, a.QueryProjected, a.QueryInverseRms);
         BackBias(device, sink, w.ValueBias, a.ValueGradient);
@@ -92,7 +95,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     }
 
     /// <summary>Every token of the micro-batch's sequences is there: nothing comes from a cache.</summary>
-    private AttentionContext WholeSequences => new(a.Key, a.Value, a.Key, a.Value, a.Shape, FirstPosition: 0);
+    private AttentionContext WholeSequences(Tensor documentStarts) =>
+        new(a.Key, a.Value, a.Key, a.Value, a.Shape, FirstPosition: 0, documentStarts);
 
     private void ForwardToActivated(IDevice device, LayerWeights w, Tensor input, in AttentionContext context)
     {
@@ -101,8 +105,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
         Project(device, w.Key, w.KeyBias, w.KeyNorm, a.KeyProjected, a.KeyInverseRms, context.NewKeys);
         device.LinearForward(a.Normed, w.Value, context.NewValues);
         AddBias(device, context.NewValues, w.ValueBias);
-        Rotate(device, a.Query, context.NewKeys, context.FirstPosition, inverse: false);
-        device.AttentionForward(a.Query, context.Keys, context.Values, context.Shape, a.Attention, a.LogSumExp);
+        Rotate(device, a.Query, context.NewKeys, context.FirstPosition, inverse: false, context.DocumentStarts);
+        device.AttentionForward(a.Query, context.Keys, context.Values, context.Shape, a.Attention, a.LogSumExp, context.DocumentStarts);
         device.LinearForward(a.Attention, w.Output, a.Middle, addend: input);
         AddBias(device, a.Middle, w.OutputBias);
 
@@ -146,9 +150,9 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     private void Normalize(IDevice device, Tensor input, Weight norm, Tensor output, Tensor inverseRms) =>
         device.RmsNormForward(input, norm.Values, (float)config.RmsNormEps, output, inverseRms);
 
-    private void Rotate(IDevice device, Tensor query, Tensor key, int firstPosition, bool inverse)
+    private void Rotate(IDevice device, Tensor query, Tensor key, int firstPosition, bool inverse, Tensor documentStarts)
     {
-        device.RotaryEmbedding(query, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse);
-        device.RotaryEmbedding(key, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse);
+        device.RotaryEmbedding(query, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse, documentStarts);
+        device.RotaryEmbedding(key, rotary.Cosine, rotary.Sine, a.Shape.QueryLength, firstPosition, inverse, documentStarts);
     }
 }

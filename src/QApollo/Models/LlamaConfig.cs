@@ -8,6 +8,7 @@ public sealed record LlamaConfig
 {
     /// <summary>More layers than any LLaMA has; keeps a mistyped file from asking for a table of billions of tensors.</summary>
     public const int MaxLayers = 10_000;
+    private const int MaxSize = 1 << 30;
 
     /// <summary>The class whose tensor names and file keys the model has.</summary>
     public ModelArchitecture Architecture { get; init; }
@@ -119,6 +120,9 @@ public sealed record LlamaConfig
         Token(BosTokenId, "bos_token_id");
         Token(EosTokenId, "eos_token_id");
 
+        CountableIn32Bits(HiddenSize, "hidden_size");
+        CountableIn32Bits(IntermediateSize, "intermediate_size");
+        CountableIn32Bits(VocabSize, "vocab_size");
         if (NumHiddenLayers > MaxLayers)
         {
             throw Wrong($"num_hidden_layers is {NumHiddenLayers}; at most {MaxLayers} are supported");
@@ -199,6 +203,15 @@ public sealed record LlamaConfig
             if (!((float)value > 0) || !float.IsFinite((float)value))
             {
                 throw Wrong($"{name} is {value}; it must be positive and finite");
+            }
+        }
+
+        // Rows are walked in slices: the row behind the last slice must have a number, too.
+        void CountableIn32Bits(int size, string name)
+        {
+            if (size > MaxSize)
+            {
+                throw Wrong($"{name} is {size}; at most {MaxSize} is supported");
             }
         }
 

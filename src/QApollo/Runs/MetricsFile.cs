@@ -92,8 +92,9 @@ public sealed class MetricsFile : IDisposable
                 && step.ValueKind == JsonValueKind.Number
                 && step.TryGetInt32(out int value) ? value : null;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
+            // No JSON, or text in it that is not valid Unicode.
             return null;
         }
     }

@@ -86,13 +86,17 @@ public sealed class TrainingRun
     /// <exception cref="InvalidFileException">The newest checkpoint is damaged; the message names the one to go on from, if there is one.</exception>
     private RunState Load(IReadOnlyList<(int Step, string Path)> checkpoints)
     {
+        (int step, string path) = checkpoints[^1];
         try
         {
-            return Checkpoint.Load(_trainer, checkpoints[^1].Path);
+            RunState state = Checkpoint.Load(_trainer, path);
+            return state.Step == step
+                ? state
+                : throw new InvalidFileException(path, $"holds the state after {state.Step} steps: it is another checkpoint under this name");
         }
         catch (InvalidFileException exception)
         {
-            throw CheckpointFolder.WithOlder(exception, checkpoints, older => $"delete {checkpoints[^1].Path} to go on from {older}");
+            throw CheckpointFolder.WithOlder(exception, checkpoints, older => $"delete {path} to go on from {older}");
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using QApollo.Devices;
 using QApollo.Memory;
+using QApollo.Models;
 
 namespace QApollo.Training;
 
@@ -20,8 +21,10 @@ public sealed class StepInputs
     private readonly int[] _hostStarts;
     private readonly int[] _hostPositions;
     private readonly int[] _distinctCounts;
+    private readonly DocumentStarts _documentStarts;
 
-    public StepInputs(TensorTable table, StepShape shape)
+    /// <param name="documentEnd">See <see cref="TrainingOptions.DocumentEnd"/>.</param>
+    public StepInputs(TensorTable table, StepShape shape, int? documentEnd = null)
     {
         _shape = shape;
         int tokens = shape.TokensPerMicroBatch;
@@ -32,6 +35,7 @@ public sealed class StepInputs
         _distinct = Declare("distinct_tokens", tokens);
         _starts = Declare("token_starts", tokens + 1);
         _positions = Declare("token_positions", tokens);
+        _documentStarts = new DocumentStarts(table, "input.document_starts", shape.GradAccum, shape.BatchSize, shape.SequenceLength, documentEnd);
         _sortKeys = new ulong[tokens];
         _hostDistinct = new int[_distinct.View.Elements];
         _hostStarts = new int[_starts.View.Elements];
@@ -59,6 +63,7 @@ public sealed class StepInputs
         device.Upload(MemoryMarshal.AsBytes<int>(_hostDistinct), _distinct);
         device.Upload(MemoryMarshal.AsBytes<int>(_hostStarts), _starts);
         device.Upload(MemoryMarshal.AsBytes<int>(_hostPositions), _positions);
+        _documentStarts.Load(device, tokens);
     }
 
     /// <summary>Brings one micro-batch to the device, as the step's first; for passes without a gradient.</summary>
@@ -67,6 +72,7 @@ public sealed class StepInputs
         CountedLabels = Count(labels);
         device.Upload(MemoryMarshal.AsBytes(tokens), Tokens(0));
         device.Upload(MemoryMarshal.AsBytes(labels), Labels(0));
+        _documentStarts.Load(device, tokens);
     }
 
     /// <summary>I32 [1, N].</summary>
@@ -74,6 +80,9 @@ public sealed class StepInputs
 
     /// <summary>I32 [1, N].</summary>
     public Tensor Labels(int microBatch) => _labels.RowRange(microBatch, 1);
+
+    /// <summary>I32 [1, N]; absent where attention looks over whole sequences.</summary>
+    public Tensor DocumentStarts(int microBatch) => _documentStarts.Of(microBatch);
 
     /// <summary>The sorted tokens of a micro-batch that lie in a range of vocabulary rows.</summary>
     public TokenIndex Index(int microBatch, int firstRow, int rows)

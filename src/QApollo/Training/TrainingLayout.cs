@@ -31,7 +31,7 @@ public sealed class TrainingLayout
         Weights = new ModelWeights(table, model, options.Memory.Weights);
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
-        Inputs = new StepInputs(table, shape);
+        Inputs = new StepInputs(table, shape, options.DocumentEnd);
         Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
         Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
         WeightStaging = new WeightStaging(table, Weights);

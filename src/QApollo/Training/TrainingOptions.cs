@@ -22,6 +22,12 @@ public sealed record TrainingOptions
     /// <summary>Keys the initial weights, projections and rounding.</summary>
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>
+    /// The token that ends a document: attention then stays within documents, and positions count from where they start. Null:
+    /// attention looks over whole sequences.
+    /// </summary>
+    public int? DocumentEnd { get; init; }
+
     /// <summary>Tokens of a text sample between steps, prompt included: at most a sequence; 0 when none is ever made.</summary>
     public int SampleTokens { get; init; }
 }

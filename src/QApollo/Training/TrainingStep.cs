@@ -119,7 +119,8 @@ public sealed class TrainingStep
                 _boundaries.Prefetch(device, inputBoundary, microBatch + 1);
             }
 
-            _layer.Forward(device, weights, input, _boundaries.BeginWrite(device, outputBoundary, microBatch));
+            Tensor output = _boundaries.BeginWrite(device, outputBoundary, microBatch);
+            _layer.Forward(device, weights, input, output, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, outputBoundary, microBatch);
         }
     }
@@ -178,7 +179,7 @@ public sealed class TrainingStep
             _boundaries.Prefetch(device, layer, microBatch + 1);
             _boundaries.Prefetch(device, _gradientBoundary, microBatch + 1);
             _layerGradients.BeginMicroBatch(first: microBatch == 0, last: microBatch + 1 == _shape.GradAccum);
-            _layer.Backward(device, weights, input, gradient, _layerGradients);
+            _layer.Backward(device, weights, input, gradient, _layerGradients, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
     }

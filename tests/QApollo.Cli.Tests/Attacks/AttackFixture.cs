@@ -12,24 +12,24 @@ internal sealed class AttackFixture : IDisposable
     public AttackFixture()
     {
         string documents = string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"text\":\"Document {i} says a few words.\",\"more\":[{i}]}}\n"));
-        File.WriteAllText(In("docs.jsonl"), documents);
-        using (var gzip = new System.IO.Compression.GZipStream(File.Create(In("text.txt.gz")), System.IO.Compression.CompressionLevel.Fastest))
+        File.WriteAllText(Path.Combine(Folder, "docs.jsonl"), documents);
+        using (var gzip = new System.IO.Compression.GZipStream(File.Create(Path.Combine(Folder, "text.txt.gz")), System.IO.Compression.CompressionLevel.Fastest))
         {
             gzip.Write(File.ReadAllBytes(_tiny.TextPath));
         }
 
-        Must("tokenizer", "train", "--data", In("docs.jsonl"), "--vocab-size", "280", "--output", In("tokenizer.json"));
-        Must("data", "prepare", "--data", _tiny.TextPath, "--output-dir", In("shards"), "--cache-dir", In("cache"));
+        Must("tokenizer", "train", "--data", Place("docs.jsonl"), "--vocab-size", "280", "--output", Place("tokenizer.json"));
+        Must("data", "prepare", "--data", _tiny.TextPath, "--output-dir", Place("shards"), "--cache-dir", Place("cache"));
         Must(_tiny.Train("run", 2, "--save-every", "1", "--keep", "2", "--budget", "64MiB"));
-        Directory.CreateDirectory(In("model"));
+        Directory.CreateDirectory(Place("model"));
         foreach (string name in (string[])[CheckpointFolder.ConfigFile, CheckpointFolder.ModelFile])
         {
-            File.Copy(Path.Combine(In("run"), CheckpointFolder.NameOf(2), name), Path.Combine(In("model"), name));
+            File.Copy(Path.Combine(Place("run"), CheckpointFolder.NameOf(2), name), Path.Combine(Place("model"), name));
         }
 
-        Directory.CreateDirectory(In("sharded"));
-        File.Copy(Path.Combine(In("model"), CheckpointFolder.ConfigFile), Path.Combine(In("sharded"), CheckpointFolder.ConfigFile));
-        File.Copy(Path.Combine(In("model"), CheckpointFolder.ModelFile), Path.Combine(In("sharded"), "a.safetensors"));
+        Directory.CreateDirectory(Place("sharded"));
+        File.Copy(Path.Combine(Place("model"), CheckpointFolder.ConfigFile), Path.Combine(Place("sharded"), CheckpointFolder.ConfigFile));
+        File.Copy(Path.Combine(Place("model"), CheckpointFolder.ModelFile), Path.Combine(Place("sharded"), "a.safetensors"));
         WriteIndex();
         Targets =
         [
@@ -45,7 +45,7 @@ internal sealed class AttackFixture : IDisposable
             .. Each(".", ["text.txt.gz"], Prepare("text.txt.gz")),
             .. Each("cache", ["sources.json"], Prepare("text.txt")),
         ];
-        File.Copy(Path.Combine(In("run"), "run.json"), In("options.json"));
+        File.Copy(Path.Combine(Place("run"), "run.json"), Place("options.json"));
     }
 
     public string Folder => _tiny.Folder;
@@ -70,6 +70,29 @@ internal sealed class AttackFixture : IDisposable
         }
 
         File.WriteAllText(path, record.ToJsonString());
+    }
+
+    /// <summary>The full path of something in the folder, or of a place for output; other words as they are.</summary>
+    public string In(string word)
+    {
+        string path = word.Length == 0 || word.Any(char.IsControl) ? word : Path.Combine(Folder, word);
+        return word.StartsWith("new", StringComparison.Ordinal) || Path.Exists(path) ? path : word;
+    }
+
+    /// <summary>Removes what a command has written.</summary>
+    public void RemoveNew()
+    {
+        foreach (string path in Directory.EnumerateFileSystemEntries(Folder, "new*"))
+        {
+            if (Directory.Exists(path))
+            {
+                Directory.Delete(path, recursive: true);
+            }
+            else
+            {
+                File.Delete(path);
+            }
+        }
     }
 
     public void Dispose() => _tiny.Dispose();
@@ -103,10 +126,10 @@ internal sealed class AttackFixture : IDisposable
 
     private void WriteIndex()
     {
-        using var reader = new SafetensorsReader(Path.Combine(In("sharded"), "a.safetensors"));
+        using var reader = new SafetensorsReader(Path.Combine(Place("sharded"), "a.safetensors"));
         var map = new JsonObject(reader.Entries.Select(entry => KeyValuePair.Create(entry.Name, (JsonNode?)"a.safetensors")));
-        File.WriteAllText(Path.Combine(In("sharded"), "model.safetensors.index.json"), new JsonObject { ["weight_map"] = map }.ToJsonString());
+        File.WriteAllText(Path.Combine(Place("sharded"), "model.safetensors.index.json"), new JsonObject { ["weight_map"] = map }.ToJsonString());
     }
 
-    private string In(string name) => Path.Combine(_tiny.Folder, name);
+    private string Place(string name) => Path.Combine(Folder, name);
 }

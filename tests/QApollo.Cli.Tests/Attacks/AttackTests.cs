@@ -9,10 +9,10 @@ namespace QApollo.Cli.Tests.Attacks;
 /// own, one clear line, no stack trace, no hang, no growth, nothing that steers a terminal, nothing half-written.
 /// QAPOLLO_ATTACKS sets the number of cases, QAPOLLO_ATTACK_SEED the first one's seed; each case is one seed.
 /// </summary>
+[Collection(ConsoleCollection.Name)]
 public class AttackTests(ITestOutputHelper log)
 {
     private const int DefaultAttacks = 150;
-    private const long MostBytes = 600L << 20;
 
     [Fact]
     public void Damaged_files_end_in_one_clear_line()
@@ -58,7 +58,7 @@ public class AttackTests(ITestOutputHelper log)
             // Names in run.json are full ones, of the fixture.
             string[] arguments = [.. command.Select(word => File.Exists(Path.Combine(folder, word)) || Directory.Exists(Path.Combine(folder, word)) || IsOutput(word) ? Path.Combine(folder, word) : word)];
             CallResult result = InProcess.Run(arguments);
-            string? fault = Judge(result, folder);
+            string? fault = Judge(command[0], result, folder);
             return (result.ExitCode, fault is null ? null : $"seed {seed}: {file}: {done}: {string.Join(' ', command)}: {fault}\n  {result.Error.ReplaceLineEndings("\n  ")}");
         }
         finally
@@ -69,25 +69,9 @@ public class AttackTests(ITestOutputHelper log)
 
     private static bool IsOutput(string word) => word is "new" or "new.json" or "new-shards";
 
-    private static string? Judge(CallResult result, string folder)
-    {
-        string all = result.Output + result.Error;
-        string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        string[] leftovers = [.. Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories).Where(IsLeftover)];
-        return true switch
-        {
-            _ when result.ExitCode is not (0 or 1 or 2) => $"exit code {result.ExitCode}",
-            _ when all.Contains("   at ", StringComparison.Ordinal) => "a stack trace",
-            _ when all.Contains("an error in the program", StringComparison.Ordinal) => "an error that nobody foresaw",
-            _ when all.Any(character => char.IsControl(character) && character is not ('\n' or '\r' or '\t')) => "control characters",
-            _ when result.ExitCode != 0 && !lines.Any(line => line.StartsWith("qapollo: ", StringComparison.Ordinal)) => "no message",
-            _ when result.ExitCode == 1 && lines.Count(line => !line.StartsWith("note: ", StringComparison.Ordinal)) > 1 => "more than a line",
-            _ when lines.Any(line => line.Length > 2000) => "an endless line",
-            _ when result.AllocatedBytes > MostBytes => $"{result.AllocatedBytes >> 20} MiB allocated",
-            _ when leftovers.Length > 0 => $"left {Path.GetFileName(leftovers[0])}",
-            _ => null,
-        };
-    }
+    private static string? Judge(string command, CallResult result, string folder) =>
+        Verdict.Of(command, result)
+        ?? Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories).Where(IsLeftover).Select(path => $"left {Path.GetFileName(path)}").FirstOrDefault();
 
     private static bool IsLeftover(string path) =>
         path.EndsWith(".tmp", StringComparison.Ordinal) || path.EndsWith(".partial", StringComparison.Ordinal) || path.EndsWith(".lock", StringComparison.Ordinal);

@@ -42,7 +42,9 @@ internal static class KernelTour
 
         device.AddBias(y, Random(DType.F32, 1, Wide));
         device.BiasGradient(y, Output(DType.F32, 1, Wide), false);
-        Attention(device, Random, Output);
+        Tensor starts = memory.Upload(DocumentCuts.Starts(DocumentCut.Random, 2, Tokens));
+        Attention(device, Random, Output, documentStarts: default);
+        Attention(device, Random, Output, starts);
 
         Tensor labels = memory.Upload(samples.Integers(Tokens, 0, Wide));
         Tensor logSumExp = Output(DType.F32, 1, Tokens);
@@ -69,7 +71,8 @@ internal static class KernelTour
         return [.. results.SelectMany(memory.Bytes)];
     }
 
-    private static void Attention(IDevice device, Func<DType, int, int, Tensor> random, Func<DType, int, int, Tensor> output)
+    private static void Attention(
+        IDevice device, Func<DType, int, int, Tensor> random, Func<DType, int, int, Tensor> output, Tensor documentStarts)
     {
         var shape = new AttentionShape(2, Tokens, Tokens, 4, 2, 48);
         Tensor query = random(DType.BF16, shape.QueryRows, shape.QueryColumns);
@@ -77,10 +80,10 @@ internal static class KernelTour
         Tensor value = random(DType.BF16, shape.KeyRows, shape.KeyColumns);
         Tensor attended = output(DType.BF16, shape.QueryRows, shape.QueryColumns);
         Tensor logSumExp = output(DType.F32, shape.Heads, shape.QueryRows);
-        device.AttentionForward(query, key, value, shape, attended, logSumExp);
+        device.AttentionForward(query, key, value, shape, attended, logSumExp, documentStarts);
         device.AttentionBackward(
             query, key, value, attended, logSumExp, random(DType.BF16, shape.QueryRows, shape.QueryColumns), shape,
             output(DType.F32, shape.Heads, shape.QueryRows), output(DType.BF16, shape.QueryRows, shape.QueryColumns),
-            output(DType.BF16, shape.KeyRows, shape.KeyColumns), output(DType.BF16, shape.KeyRows, shape.KeyColumns));
+            output(DType.BF16, shape.KeyRows, shape.KeyColumns), output(DType.BF16, shape.KeyRows, shape.KeyColumns), documentStarts);
     }
 }

@@ -32,6 +32,17 @@ public sealed class GraphTrainingSimtTests
         Assert.True(after - before >= (Steps - 1) * (2 + options.Model.NumHiddenLayers), $"{after - before} graphs were launched");
     }
 
+    /// <summary>Documents start elsewhere in every step; the graphs read where from the same place.</summary>
+    [Fact]
+    public void Documents_of_each_step_are_its_own()
+    {
+        TrainingOptions options = TinyTraining.Options(OptimizerKind.ApolloMini, 2, MemorySpace.Device);
+        TrainingOptions masked = options with { DocumentEnd = MostFrequentToken(options) };
+        byte[] expected = Train(masked, useGraphs: false);
+        Compare.BitEqual<byte>(Train(masked, useGraphs: true), expected, "within documents");
+        Assert.NotEqual(Train(options, useGraphs: false), expected);
+    }
+
     [Fact]
     public void A_step_in_graphs_launches_little_else()
     {
@@ -104,6 +115,10 @@ public sealed class GraphTrainingSimtTests
         trainer.Step(tokens, labels);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
+
+    /// <summary>It ends many documents.</summary>
+    private static int MostFrequentToken(TrainingOptions options) => Enumerable.Range(0, Steps)
+        .SelectMany(step => ParityCourse.Batch(options, step).Tokens).CountBy(token => token).MaxBy(count => count.Value).Key;
 
     private byte[] Train(TrainingOptions options, bool useGraphs, params IReleaseHook[] hooks)
     {

@@ -80,6 +80,22 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
+    public void Masked_windows_are_the_packed_ones_without_targets_across_documents()
+    {
+        using TokenDataset data = TokenDataset.FromTokens((int[])[1, 2, End, 3, 4, 5, 6, 7, End, End, 8, 9, End]);
+        var packed = new BatchSource(data, Options(batch: 3, length: 4));
+        var masked = new BatchSource(data, Options(batch: 3, length: 4) with { Mode = SequenceMode.Masked });
+
+        (int[] expectedTokens, int[] expectedLabels) = Next(packed);
+        (int[] tokens, int[] labels) = Next(masked);
+
+        Assert.Equal(expectedTokens, tokens);
+        Assert.Equal(expectedLabels.Select((label, i) => tokens[i] == End ? -100 : label), labels);
+        Assert.Equal(3, labels.Count(label => label == -100));
+        Assert.Equal(3, labels.Count(label => label == End));
+    }
+
+    [Fact]
     public void Data_shorter_than_a_sequence_says_what_would_do()
     {
         using TokenDataset data = Numbers(40);

@@ -23,6 +23,18 @@ public abstract class AttentionContract : DeviceContract
         { 1, 3, 70, 2, 1, 100 }, { 1, 1, 177, 2, 1, 54 }, { 2, 20, 90, 2, 1, 26 }, { 1, 1, 33, 1, 1, 42 }, { 1, 2, 99, 1, 1, 70 },
     };
 
+    /// <summary>Batch, length, heads, key/value heads, head dimension, and how the sequences are cut into documents.</summary>
+    public static TheoryData<int, int, int, int, int, DocumentCut> DocumentShapes => new()
+    {
+        { 1, 1, 1, 1, 8, DocumentCut.EveryToken }, { 2, 3, 2, 2, 16, DocumentCut.Random }, { 2, 4, 2, 1, 32, DocumentCut.EveryToken },
+        { 1, 70, 2, 1, 64, DocumentCut.EveryToken }, { 2, 33, 4, 2, 48, DocumentCut.None }, { 1, 130, 2, 2, 128, DocumentCut.AtTiles },
+        { 2, 130, 2, 1, 80, DocumentCut.BeforeTiles }, { 1, 200, 4, 2, 64, DocumentCut.AfterTiles }, { 3, 129, 3, 3, 16, DocumentCut.Random },
+        { 1, 300, 2, 1, 48, DocumentCut.Random }, { 1, 600, 1, 1, 32, DocumentCut.Halves }, { 2, 65, 2, 1, 6, DocumentCut.AfterTiles },
+        { 1, 257, 2, 1, 24, DocumentCut.BeforeTiles }, { 1, 520, 1, 1, 16, DocumentCut.AtTiles }, { 2, 96, 6, 2, 112, DocumentCut.Random },
+        { 1, 100, 2, 1, 30, DocumentCut.Random }, { 1, 100, 2, 1, 42, DocumentCut.AtTiles }, { 1, 100, 2, 1, 58, DocumentCut.Random },
+        { 1, 100, 2, 1, 74, DocumentCut.AfterTiles }, { 1, 100, 2, 1, 122, DocumentCut.Random },
+    };
+
     [Theory]
     [MemberData(nameof(TrainingShapes))]
     [MemberData(nameof(CacheShapes))]
@@ -88,6 +100,59 @@ public abstract class AttentionContract : DeviceContract
         AssertClose(dq.Tensor, query, 4, "dQ");
         AssertClose(dk.Tensor, key, 8, "dK");
         AssertClose(dv.Tensor, value, 8, "dV");
+    }
+
+    [Theory]
+    [MemberData(nameof(DocumentShapes))]
+    public void Within_documents_it_is_block_diagonal(int batch, int length, int heads, int keyHeads, int headDim, DocumentCut cut)
+    {
+        var shape = new AttentionShape(batch, length, length, heads, keyHeads, headDim);
+        var (q, k, v) = Setup(shape, 1);
+        int n = shape.QueryRows;
+        int[] starts = DocumentCuts.Starts(cut, batch, length);
+        Tensor documentStarts = Memory.Upload(starts);
+        Operand gradient = Memory.Activation(new Samples(99).Normals(n * shape.QueryColumns), n, shape.QueryColumns);
+        Tensor output = Memory.Activation(n, shape.QueryColumns);
+        Tensor logSumExp = Memory.Zeros(DType.F32, heads, n);
+        Tensor delta = Memory.Zeros(DType.F32, heads, n);
+        Operand dq = Memory.Activation(new Samples(3).Normals(n * shape.QueryColumns), n, shape.QueryColumns);
+        Operand dk = Memory.Activation(new Samples(4).Normals(n * shape.KeyColumns), n, shape.KeyColumns);
+        Operand dv = Memory.Activation(new Samples(5).Normals(n * shape.KeyColumns), n, shape.KeyColumns);
+        Device.AttentionForward(q.Tensor, k.Tensor, v.Tensor, shape, output, logSumExp, documentStarts);
+        Device.AttentionBackward(
+            q.Tensor, k.Tensor, v.Tensor, output, logSumExp, gradient.Tensor, shape, delta, dq.Tensor, dk.Tensor, dv.Tensor, documentStarts);
+        var (expected, expectedLog) = AttentionOracle.Forward(q.Values, k.Values, v.Values, shape, starts);
+        AssertClose(output, expected, 1, "output");
+        Compare.AllClose(Memory.Floats(logSumExp), expectedLog, 4e-6, 4e-6, "log-sum-exp");
+        var (query, key, value) = AttentionOracle.Backward(q.Values, k.Values, v.Values, gradient.Values, shape, starts);
+        AssertClose(dq.Tensor, query, 4, "dQ");
+        AssertClose(dk.Tensor, key, 8, "dK");
+        AssertClose(dv.Tensor, value, 8, "dV");
+    }
+
+    /// <summary>Documents that start at place 0 change nothing.</summary>
+    [Theory]
+    [InlineData(2, 3, 2, 2, 16)]
+    [InlineData(1, 130, 4, 2, 48)]
+    [InlineData(2, 257, 2, 1, 64)]
+    public void Whole_sequences_as_documents_give_the_same_bytes(int batch, int length, int heads, int keyHeads, int headDim)
+    {
+        var shape = new AttentionShape(batch, length, length, heads, keyHeads, headDim);
+        var (q, k, v) = Setup(shape, 1);
+        int n = shape.QueryRows;
+        Tensor[] starts = [default, Memory.Upload(new int[n])];
+        Operand gradient = Memory.Activation(new Samples(99).Normals(n * shape.QueryColumns), n, shape.QueryColumns);
+        byte[][] results = Array.ConvertAll(starts, documentStarts =>
+        {
+            Tensor output = Memory.Activation(n, shape.QueryColumns), dq = Memory.Activation(n, shape.QueryColumns);
+            Tensor dk = Memory.Activation(n, shape.KeyColumns), dv = Memory.Activation(n, shape.KeyColumns);
+            Tensor logSumExp = Memory.Zeros(DType.F32, heads, n), delta = Memory.Zeros(DType.F32, heads, n);
+            Device.AttentionForward(q.Tensor, k.Tensor, v.Tensor, shape, output, logSumExp, documentStarts);
+            Device.AttentionBackward(
+                q.Tensor, k.Tensor, v.Tensor, output, logSumExp, gradient.Tensor, shape, delta, dq, dk, dv, documentStarts);
+            return (byte[])[.. ((Tensor[])[output, logSumExp, dq, dk, dv]).SelectMany(Memory.Bytes)];
+        });
+        Compare.BitEqual<byte>(results[1], results[0], "one document");
     }
 
     private (Operand Query, Operand Key, Operand Value) Setup(in AttentionShape shape, double deviation)

@@ -90,6 +90,14 @@ public static class Scenarios
         yield return new Scenario(
             "attention backward", () => device.AttentionBackward(q, k, v, output, logSumExp, x, attention, delta, dq, dk, dv), dq, dk, dv);
 
+        Tensor starts = memory.Upload(DocumentCuts.Starts(DocumentCut.Random, attention.Batch, attention.QueryLength));
+        yield return new Scenario("rotary, documents", () => device.RotaryEmbedding(rotated, cosine, sine, 29, 0, false, starts), rotated);
+        yield return new Scenario(
+            "attention forward, documents", () => device.AttentionForward(q, k, v, attention, output, logSumExp, starts), output, logSumExp);
+        yield return new Scenario(
+            "attention backward, documents",
+            () => device.AttentionBackward(q, k, v, output, logSumExp, x, attention, delta, dq, dk, dv, starts), dq, dk, dv);
+
         Tensor gate = Activation(N, I).Tensor, up = Activation(N, I).Tensor, upGradient = memory.Activation(N, I);
         yield return new Scenario("swiglu forward", () => device.SwiGluForward(gate, up, y), y);
         yield return new Scenario("swiglu backward", () => device.SwiGluBackward(gate, up, dy, y, upGradient), y, upGradient);

@@ -5,7 +5,8 @@ namespace QApollo.TestSupport.Oracles;
 /// <summary>Causal grouped-query attention in binary64, one query row at a time.</summary>
 public static class AttentionOracle
 {
-    public static (double[] Output, double[] LogSumExp) Forward(double[] query, double[] key, double[] value, in AttentionShape shape)
+    public static (double[] Output, double[] LogSumExp) Forward(
+        double[] query, double[] key, double[] value, in AttentionShape shape, int[]? documentStarts = null)
     {
         double[] output = new double[query.Length];
         double[] logSumExp = new double[shape.Heads * shape.QueryRows];
@@ -13,7 +14,7 @@ public static class AttentionOracle
         {
             for (int row = 0; row < shape.QueryRows; row++)
             {
-                (double[] p, double log) = Probabilities(query, key, shape, head, row);
+                (double[] p, double log) = Probabilities(query, key, shape, head, row, documentStarts);
                 logSumExp[head * shape.QueryRows + row] = log;
                 for (int j = 0; j < p.Length; j++)
                 {
@@ -29,7 +30,7 @@ public static class AttentionOracle
     }
 
     public static (double[] Query, double[] Key, double[] Value) Backward(
-        double[] query, double[] key, double[] value, double[] outputGradient, in AttentionShape shape)
+        double[] query, double[] key, double[] value, double[] outputGradient, in AttentionShape shape, int[]? documentStarts = null)
     {
         double scale = 1 / Math.Sqrt(shape.HeadDim);
         double[] dq = new double[query.Length];
@@ -39,7 +40,7 @@ public static class AttentionOracle
         {
             for (int row = 0; row < shape.QueryRows; row++)
             {
-                (double[] p, _) = Probabilities(query, key, shape, head, row);
+                (double[] p, _) = Probabilities(query, key, shape, head, row, documentStarts);
                 int q = QueryIndex(shape, head, row);
                 double[] dp = new double[p.Length];
                 double mean = 0;
@@ -72,7 +73,7 @@ public static class AttentionOracle
     }
 
     private static (double[] Probabilities, double LogSumExp) Probabilities(
-        double[] query, double[] key, in AttentionShape shape, int head, int row)
+        double[] query, double[] key, in AttentionShape shape, int head, int row, int[]? documentStarts)
     {
         int visible = row % shape.QueryLength + 1 + shape.KeyLength - shape.QueryLength;
         double[] p = new double[visible];
@@ -85,7 +86,7 @@ public static class AttentionOracle
                 p[j] += query[q + d] * key[k + d];
             }
 
-            p[j] /= Math.Sqrt(shape.HeadDim);
+            p[j] = documentStarts is not null && j < documentStarts[row] ? double.NegativeInfinity : p[j] / Math.Sqrt(shape.HeadDim);
         }
 
         double max = p.Max();

@@ -21,13 +21,14 @@ public static class RotaryOracle
     }
 
     public static double[] Rotate(
-        double[] values, double[] cosine, double[] sine, int rows, int half, int sequenceLength, int firstPosition, bool inverse)
+        double[] values, double[] cosine, double[] sine, int rows, int half, int sequenceLength, int firstPosition, bool inverse,
+        int[]? documentStarts = null)
     {
         double[] result = new double[values.Length];
         int columns = values.Length / rows;
         for (int row = 0; row < rows; row++)
         {
-            int position = firstPosition + row % sequenceLength;
+            int position = firstPosition + row % sequenceLength - (documentStarts?[row] ?? 0);
             for (int start = row * columns; start < (row + 1) * columns; start += 2 * half)
             {
                 for (int j = 0; j < half; j++)

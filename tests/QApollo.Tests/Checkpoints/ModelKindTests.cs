@@ -72,13 +72,14 @@ public class ModelKindTests
     {
         using var temp = new TempFolder();
         Dictionary<string, float[]> values = HuggingFaceFolder.Write(temp.File("in"), Kindred.All[kind], seed: 5);
+        string run = Directory.CreateDirectory(temp.File("run")).FullName;
         string checkpoint;
         using (var folder = new ModelFolder(temp.File("in")))
         {
             using CpuDevice device = Engine.Cpu();
             using Trainer trainer = Engine.Trainer(Options(folder.Config, folder.Formats), device);
             folder.Load(device, trainer.Layout.Weights, trainer.Layout.WeightStaging);
-            checkpoint = Checkpoint.Save(trainer, new RunState(1, 0, new DataPosition(0, 0), 1, "00"), temp.File("run"));
+            checkpoint = Checkpoint.Save(trainer, new RunState(1, 0, new DataPosition(0, 0), 1, "00"), run);
         }
 
         using var again = new ModelFolder(checkpoint);
@@ -141,7 +142,10 @@ public class ModelKindTests
         using CpuDevice device = Engine.Cpu();
         var inference = new InferenceOptions
         {
-            Model = folder.Config, Weights = formats, BatchSize = options.Shape.BatchSize, SequenceLength = options.Shape.SequenceLength,
+            Model = folder.Config,
+            Weights = formats,
+            BatchSize = options.Shape.BatchSize,
+            SequenceLength = options.Shape.SequenceLength,
         };
         using var model = new InferenceModel(folder, inference, device);
         return model.Layout.Scoring!.LossSum(device, tokens, labels) / labels.Count(label => label >= 0);

@@ -24,6 +24,7 @@ public class RehearsalTests
         TrainingOptions options = Engine.Options(LlamaPresets.Find(preset).Config, new StepShape(1, 256, gradAccum)) with
         {
             Memory = new MemoryOptions { Boundaries = boundaries, VocabularySlice = 4096 },
+            DocumentEnd = gradAccum > 1 ? 2 : null,
         };
         var profile = new CpuProfile(threads: 2);
         var layout = new TrainingLayout(options, profile);

@@ -50,9 +50,12 @@ public class LlamaConfigTests
         { Small() with { EosTokenId = 10 }, "test: eos_token_id is 10; token ids are 0 to 9 (vocab_size 10)" },
         { Small() with { NumAttentionHeads = 1 << 20, NumKeyValueHeads = 1, HeadDim = 1 << 12 }, "test: num_attention_heads 1048576 times head_dim 4096 is more than 2147483647 features" },
         {
-            Small() with { HiddenSize = int.MaxValue, IntermediateSize = int.MaxValue, VocabSize = int.MaxValue, NumHiddenLayers = 10_000 },
-            "test: the sizes give a model of 1.38E+23 parameters, which cannot be addressed"
+            Small() with { HiddenSize = 1 << 30, IntermediateSize = 1 << 30, VocabSize = 1 << 30, NumHiddenLayers = 10_000 },
+            "test: the sizes give a model of 3.46E+22 parameters, which cannot be addressed"
         },
+        { Small() with { HiddenSize = int.MaxValue }, "test: hidden_size is 2147483647; at most 1073741824 is supported" },
+        { Small() with { IntermediateSize = (1 << 30) + 1 }, "test: intermediate_size is 1073741825; at most 1073741824 is supported" },
+        { Small() with { VocabSize = 2147480000 }, "test: vocab_size is 2147480000; at most 1073741824 is supported" },
     };
 
     [Theory]

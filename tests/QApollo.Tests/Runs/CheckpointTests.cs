@@ -260,6 +260,9 @@ public class CheckpointTests
     [InlineData("{\"formatVersion\":null,\"step\":1}", "wrong type")]
     [InlineData("{\"formatVersion\":1}", "step")]
     [InlineData("{\"formatVersion\":1,\"step\":\"x\",\"tokens\":1,\"epoch\":0,\"sequence\":0,\"seed\":1,\"tokenizer\":\"\"}", "wrong type")]
+    [InlineData("{\"formatVersion\":1,\"step\":-1,\"tokens\":1,\"epoch\":0,\"sequence\":0,\"seed\":1,\"tokenizer\":\"\"}", "below zero")]
+    [InlineData("{\"formatVersion\":1,\"step\":1,\"tokens\":1,\"epoch\":0,\"sequence\":-1,\"seed\":1,\"tokenizer\":\"\"}", "below zero")]
+    [InlineData("{\"formatVersion\":1,\"step\":1,\"tokens\":1,\"epoch\":0,\"sequence\":0,\"seed\":-1,\"tokenizer\":\"\"}", "wrong type")]
     [InlineData("not json", "JSON")]
     [InlineData("[]", "JSON object")]
     public void A_broken_state_is_named(string text, string expected)

@@ -36,7 +36,7 @@ public sealed class MetricsFileTests : IDisposable
     [Fact]
     public void Only_lines_of_steps_that_are_done_stay()
     {
-        File.WriteAllText(Path, "{\"step\":1}\n5\n[]\n\"x\"\n{\"step\":\"1\"}\n{\"step\":1e99}\n{}\n\n{\"step\":2}\n{\"step\":3}\n{\"st");
+        File.WriteAllText(Path, "{\"step\":1}\n5\n[]\n\"x\"\n{\"step\":\"1\"}\n{\"step\":1e99}\n{}\n{\"\\ud800\":1}\n\n{\"step\":2}\n{\"step\":3}\n{\"st");
         new MetricsFile(Path, completedSteps: 2).Dispose();
         Assert.Equal(["{\"step\":1}", "{\"step\":2}"], File.ReadAllLines(Path));
     }

@@ -18,6 +18,7 @@ internal sealed class RandomShapes(int seed, int largest)
         [nameof(LinearContract.Weight_gradient_is_transposed_output_gradient_times_input)] = r => [r.Size(), r.Size(), r.Size()],
         [nameof(AttentionContract.Forward_is_softmax_attention)] = r => r.Attention(cached: true),
         [nameof(AttentionContract) + "." + nameof(AttentionContract.Backward_is_the_gradient)] = r => r.Attention(cached: false),
+        [nameof(AttentionContract.Within_documents_it_is_block_diagonal)] = r => r.Documents(),
         [nameof(NormContract.Forward_scales_rows_to_unit_mean_square)] = r => [r.Size(), r.Size()],
         [nameof(NormContract) + "." + nameof(NormContract.Backward_is_the_gradient)] = r => [r.Size(), r.Size()],
         [nameof(BiasContract.Bias_is_added_to_every_row)] = r => [r.Size(), r.Size()],
@@ -25,6 +26,7 @@ internal sealed class RandomShapes(int seed, int largest)
         [nameof(SwiGluContract.Forward_gates)] = r => [r.Size(), r.Size()],
         [nameof(SwiGluContract) + "." + nameof(SwiGluContract.Backward_is_the_gradient)] = r => [r.Size(), r.Size()],
         [nameof(RotaryContract.Rotates_each_head_by_its_position)] = r => [r.Few(3), r.Size(), r.Few(4), r.HeadSize(), r.Few(50) - 1],
+        [nameof(RotaryContract.Positions_count_from_the_document_start)] = r => [r.Few(3), r.Size(), r.Few(4), r.HeadSize(), r.Cut()],
         [nameof(CrossEntropyContract.Losses_and_gradient)] = r => [r.Few(40), r.Size() * r.Few(40), (double)r.Few(10)],
         [nameof(EmbeddingContract.Forward_copies_rows)] = r => [r.Size(), r.Size(), r.Size(), r.Form()],
         [nameof(EmbeddingContract.Backward_adds_rows_of_the_same_token)] = r => r.EmbeddingRows(),
@@ -68,6 +70,14 @@ internal sealed class RandomShapes(int seed, int largest)
         int keyHeads = Few(3), queries = Math.Min(300, Size());
         return [Few(3), queries, cached ? queries + Few(100) - 1 : queries, keyHeads * Few(4), keyHeads, HeadSize()];
     }
+
+    private object?[] Documents()
+    {
+        int keyHeads = Few(3);
+        return [Few(3), Math.Min(300, Size()), keyHeads * Few(4), keyHeads, HeadSize(), Cut()];
+    }
+
+    private DocumentCut Cut() => (DocumentCut)_random.Next(Enum.GetValues<DocumentCut>().Length);
 
     private object?[] EmbeddingRows()
     {

@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace QApollo.Cli.Tests;
+
+/// <summary>No error ends in a stack trace, not even one that nobody foresaw.</summary>
+public class ErrorReportTests
+{
+    [Fact]
+    public void An_error_that_nobody_foresaw_says_what_and_where()
+    {
+        string message = ErrorReport.Message(Record.Exception(Throw)!);
+        Assert.StartsWith("an error in the program in QApollo.Cli.Tests.ErrorReportTests.", message, StringComparison.Ordinal);
+        Assert.Contains(": InvalidOperationException: line break; --verbose", message, StringComparison.Ordinal);
+
+        static void Throw() => throw new InvalidOperationException("line\nbreak");
+    }
+
+    [Fact]
+    public void Known_errors_are_a_line_of_their_own()
+    {
+        Assert.Equal("a file: what is wrong", ErrorReport.Message(new RunFailedException("a file: what\nis wrong")));
+        Assert.Equal("one\ntwo", ErrorReport.Message(new UsageException("one\ntwo")));
+        Assert.Contains("ulimit -n", ErrorReport.Message(new FileNotFoundException("Could not load file or assembly 'X'.")), StringComparison.Ordinal);
+    }
+
+    /// <summary>With few handles, anything can fail: the loading of the program, the report of an error.</summary>
+    [Fact]
+    public void Few_handles_are_told()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        foreach (int handles in (int[])[40, 52, 64, 76])
+        {
+            var start = new ProcessStartInfo("sh") { RedirectStandardError = true, RedirectStandardOutput = true };
+            start.Environment["DOTNET_EnableDiagnostics"] = "0";
+            start.ArgumentList.Add("-c");
+            start.ArgumentList.Add($"ulimit -n {handles}; exec dotnet \"$0\" \"$@\"");
+            start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
+            foreach (string argument in tiny.Train($"run{handles}", 1))
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            using Process process = Process.Start(start)!;
+            Task<string> output = process.StandardOutput.ReadToEndAsync();
+            string error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+
+            Assert.True(process.ExitCode is 0 or 1, $"{handles} handles: exit code {process.ExitCode}: {error}{output.Result}");
+            if (process.ExitCode == 1)
+            {
+                Assert.StartsWith("qapollo: ", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+                Assert.Contains("ulimit -n", error, StringComparison.Ordinal);
+            }
+        }
+    }
+}

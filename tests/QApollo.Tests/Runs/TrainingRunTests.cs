@@ -1,0 +1,165 @@
+using QApollo.Batches;
+using QApollo.Checkpoints;
+using QApollo.Cpu;
+using QApollo.Devices;
+using QApollo.Memory;
+using QApollo.Optimizers;
+using QApollo.Runs;
+using QApollo.Tests.Training;
+using QApollo.TestSupport;
+using QApollo.Training;
+using Xunit;
+
+namespace QApollo.Tests.Runs;
+
+/// <summary>What a run does when something is not as it was, or not finite.</summary>
+public sealed class TrainingRunTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+    private readonly CpuDevice device = Engine.Cpu();
+
+    public void Dispose()
+    {
+        device.Dispose();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public void A_validation_that_is_not_finite_ends_the_run_before_it_saves()
+    {
+        TrainingOptions options = Options(maxSteps: 3) with { Memory = new MemoryOptions { Weights = Engine.Dense } };
+        using Trainer trainer = Engine.Trainer(options, device);
+        var observer = new Observer
+        {
+            Step = () => device.Upload(BitConverter.GetBytes(float.PositiveInfinity), FirstOf(trainer.Layout.Weights.FinalNorm.Values)),
+        };
+        TrainingRun run = Run(trainer, new Batches(), observer, evaluateEvery: 1);
+
+        string message = Assert.Throws<RunFailedException>(() => run.Run(CancellationToken.None)).Message;
+
+        Assert.StartsWith("step 1: the validation loss is ", message, StringComparison.Ordinal);
+        Assert.Equal(["metrics.jsonl"], folder.Names);
+    }
+
+    [Theory]
+    [InlineData("a", 100, null)]
+    [InlineData("b", 100, "other tokens")]
+    [InlineData("a", 101, "101")]
+    [InlineData("", 100, "other tokens")]
+    public void Resuming_compares_the_data(string fingerprint, int tokens, string? expected)
+    {
+        Train(Options(maxSteps: 2), new Batches("a"));
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 2), device);
+        TrainingRun run = Run(trainer, new Batches(fingerprint, tokens), new Observer());
+        run.Resume();
+        if (expected is null)
+        {
+            Assert.Empty(run.Changes);
+        }
+        else
+        {
+            Assert.Contains(expected, Assert.Single(run.Changes), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(ScheduleKind.Cosine, true)]
+    [InlineData(ScheduleKind.Constant, false)]
+    public void A_longer_schedule_is_told(ScheduleKind kind, bool jumps)
+    {
+        Train(Options(maxSteps: 4, kind), new Batches());
+        TrainingOptions longer = Options(maxSteps: 40, kind);
+        using Trainer trainer = Engine.Trainer(longer, device);
+        TrainingRun run = Run(trainer, new Batches(), new Observer(), maxSteps: 40);
+        run.Resume();
+        Assert.Equal(jumps, run.Changes.Any(change => change.Contains("the learning rate was 0.001 at this step and is", StringComparison.Ordinal)));
+        Assert.Equal(jumps ? 1 : 0, run.Changes.Count);
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_names_the_one_to_go_on_from()
+    {
+        Train(Options(maxSteps: 3), new Batches(), saveEvery: 1);
+        string newest = folder.File(CheckpointFolder.NameOf(3));
+        File.AppendAllText(Path.Combine(newest, "model.safetensors"), "x");
+        File.Delete(Path.Combine(folder.File(CheckpointFolder.NameOf(2)), "state.json"));
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 3), device);
+        TrainingRun run = Run(trainer, new Batches(), new Observer());
+
+        string message = Assert.Throws<InvalidFileException>(run.Resume).Message;
+
+        Assert.StartsWith(Path.Combine(newest, "model.safetensors"), message, StringComparison.Ordinal);
+        Assert.EndsWith($"delete {newest} to go on from {folder.File(CheckpointFolder.NameOf(1))}", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checkpoint_under_anothers_name_is_refused()
+    {
+        Train(Options(maxSteps: 2), new Batches());
+        Directory.Move(folder.File(CheckpointFolder.NameOf(2)), folder.File(CheckpointFolder.NameOf(3)));
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 3), device);
+        Assert.Contains("after 2 steps", Assert.Throws<InvalidFileException>(Run(trainer, new Batches(), new Observer()).Resume).Message, StringComparison.Ordinal);
+    }
+
+    private static TrainingOptions Options(int maxSteps, ScheduleKind kind = ScheduleKind.Cosine) =>
+        Engine.Options(Engine.TinyModel(), new StepShape(1, 4, 1)) with { Schedule = new LearningRateSchedule(kind, 0.01, maxSteps) };
+
+    private static Tensor FirstOf(Tensor tensor) => tensor.ElementRange(0, 1);
+
+    private void Train(TrainingOptions options, Batches batches, int saveEvery = 0)
+    {
+        using Trainer trainer = Engine.Trainer(options, device);
+        Assert.True(Run(trainer, batches, new Observer(), options.Schedule.TotalSteps, saveEvery).Run(CancellationToken.None));
+    }
+
+    private TrainingRun Run(Trainer trainer, Batches batches, Observer observer, int maxSteps = 3, int saveEvery = 0, int evaluateEvery = 0)
+    {
+        var options = new RunOptions { Directory = folder.Path, MaxSteps = maxSteps, SaveEvery = saveEvery, EvaluateEvery = evaluateEvery };
+        return new TrainingRun(options, trainer, batches, evaluateEvery > 0 ? batches : null, "tokenizer", observer);
+    }
+
+    /// <summary>The same few tokens always.</summary>
+    private sealed class Batches(string fingerprint = "a", int tokens = 100) : IBatchSource, IValidationBatches
+    {
+        public long DataTokens => tokens;
+
+        public string DataFingerprint => fingerprint;
+
+        public DataPosition Position { get; set; }
+
+        public int BatchSize => 1;
+
+        public int SequenceLength => 4;
+
+        public long Count => 1;
+
+        public void ReadNext(Span<int> tokens, Span<int> labels) => Read(0, tokens, labels);
+
+        public void Read(long index, Span<int> tokens, Span<int> labels)
+        {
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                (tokens[i], labels[i]) = (i, i + 1);
+            }
+        }
+    }
+
+    private sealed class Observer : IRunObserver
+    {
+        public Action? Step { get; init; }
+
+        public void OnStep(in StepResult result, double tokensPerSecond) => Step?.Invoke();
+
+        public void OnValidation(int completedSteps, double loss)
+        {
+        }
+
+        public void OnSaved(string checkpoint)
+        {
+        }
+
+        public void OnWarning(string message)
+        {
+        }
+    }
+}
