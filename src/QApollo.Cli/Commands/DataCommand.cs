@@ -19,7 +19,7 @@ internal static class DataCommand
     public static Command Create()
     {
         var prepare = new Command("prepare", "Tokenize text into shards in llm.c's .bin layout.");
-        var commandLine = new CommandLine(prepare, [D.Text, D.Tokenizer, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.Threads, Output, Seed]);
+        var commandLine = new CommandLine(prepare, [D.Text, D.Tokenizer, D.SpecialTokens, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.Threads, Output, Seed]);
         prepare.SetAction(parsed => Execute(commandLine, parsed));
         var data = new Command("data", "Prepare training data.");
         data.Subcommands.Add(prepare);
@@ -29,7 +29,7 @@ internal static class DataCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ModelSettings.Read(commandLine, parsed, D.Text);
-        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer));
+        ITokenizer tokenizer = TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens));
         PreparationOptions options = DataSettings.ToPreparationOptions(values, (ulong)values.Get(Seed)) with
         {
             Data = values.Get(D.Text),
@@ -37,26 +37,30 @@ internal static class DataCommand
         };
         var last = new LastProgress();
         using var interrupt = new InterruptSignal("stopping; the next call goes on from here");
-        using PreparedData data = Run(options, tokenizer, last, interrupt.Token);
+        using TrainingData data = Run(options, tokenizer, last, interrupt.Token);
         foreach (string note in data.Notes)
         {
             Console.WriteLine($"note: {note}");
         }
 
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}"));
-        Console.WriteLine(data.Reused
+            CultureInfo.InvariantCulture, $"{data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}"));
+        Console.WriteLine(data.Datasets.All(dataset => dataset.Data.Reused)
             ? "found prepared; nothing to do"
             : string.Create(CultureInfo.InvariantCulture, $"{last.Value.MegabytesPerSecond:F1} MB/s, {last.Value.TokensPerSecond:N0} tokens/s"));
-        Console.WriteLine($"shards: {data.Folder}");
+        foreach ((string name, PreparedData dataset) in data.Datasets)
+        {
+            Console.WriteLine($"shards{(name.Length == 0 ? string.Empty : $" of {name}")}: {dataset.Folder}");
+        }
+
         return ExitCode.Success;
     }
 
-    private static PreparedData Run(PreparationOptions options, ITokenizer tokenizer, LastProgress last, CancellationToken stop)
+    private static TrainingData Run(PreparationOptions options, ITokenizer tokenizer, LastProgress last, CancellationToken stop)
     {
         using var view = new PreparationView(Terminal.Out, !Console.IsOutputRedirected);
         last.Next = view;
-        return CorpusPreparation.Prepare(options, tokenizer, last, stop);
+        return TrainingData.Prepare(options, tokenizer, WhenExhausted.Repeat, last, stop);
     }
 
     /// <summary>Keeps the last report of the tokenization for the closing line.</summary>

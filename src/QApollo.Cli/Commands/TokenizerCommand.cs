@@ -38,7 +38,7 @@ internal static class TokenizerCommand
         // Before the work: a folder that cannot be made is told at once.
         string path = values.Get(Output);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var source = new DocumentSource(Corpus.Find(values.Get(D.Text)), values.Get(D.TextField), values.Get(D.Strict));
+        var source = new DocumentSource(Corpus.Find(MixtureParser.Paths(values.Get(D.Text))), values.Get(D.TextField), values.Get(D.Strict));
         ByteLevelBpe model = BpeTrainer.Train(source.Read(), new BpeTrainerOptions
         {
             VocabularySize = values.Get(VocabularySize),
@@ -48,6 +48,11 @@ internal static class TokenizerCommand
             Progress = new ProgressLines(),
         });
         TokenizerJson.Write(path, model);
+        if (source.Skipped > 0)
+        {
+            Console.WriteLine($"note: skipped {source.Skipped} rows without text (first: {source.FirstSkipped}); --strict refuses them");
+        }
+
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.VocabularySize:N0} tokens, written to {path}"));
         return ExitCode.Success;
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
@@ -40,26 +41,20 @@ internal static class TrainCommand
         TrainingOptions options = planned.Options;
         values.Set(T.LearningRate, options.Schedule.Peak);
         values.Set(T.WarmupSteps, options.Schedule.WarmupSteps);
+        TrainSettings.RecordVocabulary(values, options.Model);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
         RequireFresh(directory, resume);
-        if (tokenizer.VocabularySize > options.Model.VocabSize)
-        {
-            throw new UsageException(
-                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
-        }
-
         using ModelFolder? initial = resume ? null : TrainSettings.OpenInitialWeights(values);
         using IDevice device = deviceChoice.Open();
         TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
-        using PreparedData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
+        using TrainingData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
         var batchOptions = new BatchOptions(
             options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
-        var batches = new BatchSource(data.Train, batchOptions);
-        ValidationBatches? validation =
-            data.Validation is { Count: > 1 } held ? new ValidationBatches(held, batchOptions, values.Get(T.ValidTokens)) : null;
+        IBatchSource batches = data.CreateBatches(batchOptions);
+        IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         using var trainer = new Trainer(layout, device);
         QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
@@ -68,6 +63,7 @@ internal static class TrainCommand
         TextWriter notes = Notes(values);
         Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
+        notes.WriteLine($"vocabulary: {options.Model.VocabSize:N0} rows for the {tokenizer.VocabularySize:N0} ids of {tokenizer.Description}");
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         if (quantization.Squares > 0)
         {
@@ -77,11 +73,11 @@ internal static class TrainCommand
         }
 
         ModelSettings.NotePositions(options, initial?.Config, notes);
-        ModelSettings.NoteVocabulary(tokenizer, options.Model, notes);
         notes.WriteLine($"device: {deviceChoice.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
-        notes.WriteLine($"data: {data.Train.Count:N0} tokens to train on, {data.Validation?.Count ?? 0:N0} held out, by {tokenizer.Description}");
+        notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
+        TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)
         {
@@ -106,6 +102,7 @@ internal static class TrainCommand
         WriteRunFile(values, directory);
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
+        loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
         return ExitCode.Success;
     }
@@ -138,9 +135,22 @@ internal static class TrainCommand
     /// <summary>Where lines go that --quiet leaves out.</summary>
     private static TextWriter Notes(OptionValues values) => values.Get(T.Quiet) ? TextWriter.Null : Console.Out;
 
-    private static PreparedData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    /// <summary>A line for each source of a mixture: its share, and how often the run reads it.</summary>
+    private static void TellSources(IBatchSource batches, long sequences, TextWriter notes)
     {
-        PreparedData data;
+        double weights = batches.Sources.Sum(source => source.Weight);
+        foreach (SourceProgress source in batches.Sources)
+        {
+            double share = source.Weight / weights;
+            notes.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"source {source.Name}: {share:P1} of the sequences; it has {source.PerEpoch:N0}, so that its share is {share * sequences / source.PerEpoch:F2} epochs"));
+        }
+    }
+
+    private static TrainingData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    {
+        TrainingData data;
         TextWriter notes = Notes(values);
         using (var view = new PreparationView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Out, !Console.IsOutputRedirected))
         {
@@ -185,6 +195,7 @@ internal static class TrainCommand
             if (directory is not null && File.Exists(RunFile(directory)))
             {
                 values.MergeJson(RunFile(directory), errors);
+                TrainSettings.ReadVocabulary(values, directory);
             }
             else
             {
@@ -194,7 +205,7 @@ internal static class TrainCommand
         }
 
         ITokenizer? tokenizer = Try(() => ModelSettings.TrainingTokenizer(values));
-        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values, tokenizer?.EndOfDocument ?? 0));
+        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values, tokenizer));
         DeviceChoice? device = Try(() => new DeviceChoice(values));
         DataSettings.CheckPaths(values, errors);
         return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors.Distinct()));

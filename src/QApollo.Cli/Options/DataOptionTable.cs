@@ -1,3 +1,6 @@
+using QApollo.Data;
+using QApollo.Data.Tokenizers;
+
 namespace QApollo.Cli.Options;
 
 /// <summary>Options that say which text to use and how to read it; shared by the commands that read text.</summary>
@@ -5,8 +8,11 @@ internal static class DataOptionTable
 {
     public const string Group = "Data";
 
+    public static string TokenizerRange { get; } =
+        $"{TokenizerLoader.Names}, or a path: tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one";
+
     public static ListSpec Data { get; } = new(
-        "--data", Group, "Text to train on.", "paths: files or folders of .txt, .md, .jsonl or their .gz, or token shards (.bin)")
+        "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
     {
         DefaultNote = "the API reference of the .NET SDK on this machine",
         IsPath = _ => true,
@@ -22,14 +28,21 @@ internal static class DataOptionTable
     };
 
     public static OptionSpec<string> Tokenizer { get; } = Spec.Path(
-        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes",
-        isPath: text => text != "bytes");
+        "--tokenizer", Group, "How text becomes tokens.", TokenizerRange, "bytes", isPath: text => !TokenizerLoader.IsName(text));
+
+    public static OptionSpec<SpecialTokenMode> SpecialTokens { get; } = Spec.Choice(
+        "--special-tokens", Group, "Special tokens written out in a text: text like any other, or those tokens (for data rendered with a template).",
+        SpecialTokenMode.Text, ("text", SpecialTokenMode.Text), ("parse", SpecialTokenMode.Parse));
+
+    public static OptionSpec<WhenExhausted> WhenExhausted { get; } = Spec.Choice(
+        "--when-exhausted", Group, "What happens when a source of a mixture has been read.", QApollo.Data.WhenExhausted.Repeat,
+        ("repeat", QApollo.Data.WhenExhausted.Repeat), ("drop", QApollo.Data.WhenExhausted.Drop), ("stop", QApollo.Data.WhenExhausted.Stop));
 
     public static OptionSpec<double> ValidShare { get; } = Spec.Real("--valid-share", Group, "Share of the documents that is held out.", 0.02, 0, 0.5);
 
-    public static OptionSpec<string> TextField { get; } = Spec.Text("--text-field", Group, "Field of .jsonl that holds the text.", "a name", "text");
+    public static OptionSpec<string> TextField { get; } = Spec.Text("--text-field", Group, "Field of .jsonl, or column of .parquet, that holds the text.", "a name", "text");
 
-    public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 instead of replacing and counting it.");
+    public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 and rows without text, instead of replacing and skipping and counting them.");
 
     public static OptionSpec<string> CacheDir { get; } = Spec.Path(
         "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");

@@ -29,23 +29,41 @@ internal static class DataSettings
     /// <summary>Adds the paths of --data and --valid-data that do not exist to <paramref name="errors"/>.</summary>
     public static void CheckPaths(OptionValues values, List<string> errors) => errors.AddRange(
         from option in (ListSpec[])[D.Data, D.ValidData]
-        from path in values.Get(option)
+        from path in Paths(values.Get(option), errors)
         where !File.Exists(path) && !Directory.Exists(path)
         select $"{option.Name}: {path}: no such file or folder");
 
+    private static string[] Paths(string[] data, List<string> errors)
+    {
+        try
+        {
+            return [.. MixtureParser.Paths(data)];
+        }
+        catch (RunFailedException e)
+        {
+            errors.Add(e.Message);
+        }
+        catch (UsageException e)
+        {
+            errors.Add(e.Message);
+        }
+
+        return [];
+    }
+
     /// <summary>The data of --data; without it, the .NET SDK's documentation, in memory.</summary>
     /// <exception cref="UsageException">There is no text where the options point, or it is broken.</exception>
-    public static PreparedData Prepare(
+    public static TrainingData Prepare(
         OptionValues values, ITokenizer tokenizer, ulong seed, IProgress<PreparationProgress> progress, TextWriter output, CancellationToken stop)
     {
         if (values.Get(D.Data).Length > 0)
         {
-            return CorpusPreparation.Prepare(ToPreparationOptions(values, seed), tokenizer, progress, stop);
+            return TrainingData.Prepare(ToPreparationOptions(values, seed), tokenizer, values.Get(D.WhenExhausted), progress, stop);
         }
 
         SdkDocumentation documentation = SdkDocumentation.Find();
         output.WriteLine($"no --data: {documentation.Description}");
-        return PreparedData.InMemory(tokenizer, documentation.ReadDocuments(SdkTextBytes), values.Get(D.ValidShare), seed);
+        return TrainingData.Of(PreparedData.InMemory(tokenizer, documentation.ReadDocuments(SdkTextBytes), values.Get(D.ValidShare), seed));
     }
 
     /// <summary>Text to score: nothing is held out. Progress and notes go to standard error.</summary>

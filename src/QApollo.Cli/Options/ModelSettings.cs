@@ -40,14 +40,14 @@ internal static class ModelSettings
     {
         if (values.IsGiven(D.Tokenizer) || TrainSettings.WeightsFolder(values) is not { } folder)
         {
-            return TokenizerLoader.Load(values.Get(D.Tokenizer));
+            return TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens));
         }
 
         // Without the weights: those of a checkpoint are compared with their checksums when they are opened.
         string statePath = Path.Combine(folder, CheckpointFolder.StateFile);
         RunState? state = File.Exists(Path.Combine(folder, CheckpointFolder.CompletionFile)) ? RunState.Read(statePath) : null;
         LlamaConfig config = LlamaConfigJson.Read(Path.Combine(folder, CheckpointFolder.ConfigFile));
-        ITokenizer tokenizer = FindTokenizer(null, folder, config, state, out string name);
+        ITokenizer tokenizer = FindTokenizer(values, null, folder, config, state, out string name);
         values.Set(D.Tokenizer, name);
         return tokenizer;
     }
@@ -78,25 +78,18 @@ internal static class ModelSettings
         return (tokenizer.BeginOfDocument is int start ? $"begin with {Show(start)}, " : "begin with their text, ") + $"end with {Show(tokenizer.EndOfDocument)}";
     }
 
-    /// <summary>Says when the model has more ids than its tokenizer.</summary>
-    public static void NoteVocabulary(ITokenizer tokenizer, LlamaConfig config, TextWriter notes)
-    {
-        if (tokenizer.VocabularySize < config.VocabSize)
-        {
-            notes.WriteLine(
-                $"vocabulary: {config.VocabSize:N0} ids, of which the tokenizer has {tokenizer.VocabularySize:N0}: the rest is padding");
-        }
-    }
-
     /// <summary>The tokenizer of --tokenizer; without it that of the run, or the one in the model's folder.</summary>
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder) =>
-        FindTokenizer(values.GetText(M.Tokenizer), folder.Path, folder.Config, folder.State, out _);
+        FindTokenizer(values, values.GetText(M.Tokenizer), folder.Path, folder.Config, folder.State, out _);
 
-    private static ITokenizer FindTokenizer(string? given, string folder, LlamaConfig config, RunState? state, out string name)
+    private static ITokenizer FindTokenizer(
+        OptionValues values, string? given, string folder, LlamaConfig config, RunState? state, out string name)
     {
+        OptionValues? run = RunOptions(folder, state);
         name = given ?? OwnTokenizer(folder, state);
-        ITokenizer tokenizer = TokenizerLoader.Load(name);
+        SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
+        ITokenizer tokenizer = TokenizerLoader.Load(name, special);
         if (state is not null && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
             throw new UsageException($"--tokenizer: {folder} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");

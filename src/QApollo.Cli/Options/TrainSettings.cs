@@ -27,11 +27,11 @@ internal static class TrainSettings
     /// <summary>Enough for the optimizer's moments; a trained model needs no more.</summary>
     private const int ContinuedWarmupSteps = 100;
 
-    /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
-    /// <param name="documentEnd">The tokenizer's end-of-document token; any will do for a plan.</param>
-    public static TrainingOptions ToTrainingOptions(OptionValues values, int documentEnd = 0)
+    /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
+    /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer)
     {
-        (LlamaConfig model, double presetRate) = FindModel(values.Get(T.Model));
+        (LlamaConfig model, double presetRate) = FindModel(values, tokenizer);
         bool continues = WeightsFolder(values) is not null;
         int maxSteps = values.Get(T.MaxSteps);
         int warmup = values.Get(T.WarmupSteps);
@@ -72,7 +72,7 @@ internal static class TrainSettings
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
             },
             Seed = (ulong)values.Get(T.Seed),
-            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? documentEnd : null,
+            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? (tokenizer?.EndOfDocument ?? 0) : null,
             SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
         };
     }
@@ -118,11 +118,15 @@ internal static class TrainSettings
     }
 
     /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
-    private static (LlamaConfig Model, double LearningRate) FindModel(string text)
+    private static (LlamaConfig Model, double LearningRate) FindModel(OptionValues values, ITokenizer? tokenizer)
     {
+        string text = values.Get(T.Model);
+        int pinned = values.Get(T.VocabSize);
         if (LlamaPresets.TryFind(text) is { } preset)
         {
-            return (preset.Config, preset.LearningRate);
+            RequireRows("--vocab-size", pinned > 0 ? pinned : int.MaxValue, tokenizer);
+            LlamaConfig shape = pinned > 0 ? preset.WithVocabulary(pinned) : tokenizer is null ? preset.Config : preset.ForTokenizer(tokenizer.VocabularySize);
+            return (shape, preset.LearningRate);
         }
 
         string path = Directory.Exists(text) ? Path.Combine(ModelFolder.Find(text), CheckpointFolder.ConfigFile) : text;
@@ -132,6 +136,37 @@ internal static class TrainSettings
             throw new UsageException($"--model: '{text}' is no preset, file or folder; presets are {known}");
         }
 
-        return (LlamaConfigJson.Read(path), DefaultLearningRate);
+        LlamaConfig config = LlamaConfigJson.Read(path);
+        RequireRows("--model", config.VocabSize, tokenizer);
+        return pinned == 0 || pinned == config.VocabSize
+            ? (config, DefaultLearningRate)
+            : throw new UsageException($"--vocab-size: is for presets; {text} has a vocabulary of {config.VocabSize}");
+    }
+
+    private static void RequireRows(string option, int rows, ITokenizer? tokenizer)
+    {
+        if (tokenizer is not null && rows < tokenizer.VocabularySize)
+        {
+            throw new UsageException(
+                $"{option}: its vocabulary of {rows} is too small for the tokenizer's {tokenizer.VocabularySize} ids ({tokenizer.Description})");
+        }
+    }
+
+    /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>
+    public static void RecordVocabulary(OptionValues values, LlamaConfig model)
+    {
+        if (LlamaPresets.TryFind(values.Get(T.Model)) is not null)
+        {
+            values.Set(T.VocabSize, model.VocabSize);
+        }
+    }
+
+    /// <summary>Runs of earlier versions did not note it: then the newest checkpoint knows.</summary>
+    public static void ReadVocabulary(OptionValues values, string directory)
+    {
+        if (!values.IsGiven(T.VocabSize) && CheckpointFolder.List(directory).Count > 0)
+        {
+            RecordVocabulary(values, LlamaConfigJson.Read(Path.Combine(ModelFolder.Find(directory), CheckpointFolder.ConfigFile)));
+        }
     }
 }

@@ -1,14 +1,17 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using QApollo.Data.Parquet;
 using QApollo.Files;
 
 namespace QApollo.Data;
 
 /// <summary>
 /// Reads a corpus from its beginning or any earlier chunk's end, in chunks whose borders depend on the content only. Memory:
-/// one chunk, which is a megabyte unless a line is longer.
+/// one chunk, which is a megabyte unless a line is longer; of a .parquet, a few chunks for each of its decoders.
 /// </summary>
-internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPosition start) : IDisposable
+/// <param name="textField">Column of a .parquet that has the text.</param>
+/// <param name="decoders">Row groups of a .parquet that are decoded at once.</param>
+internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPosition start, string textField, int decoders) : IDisposable
 {
     /// <summary>The longest line of a .jsonl that is read.</summary>
     public const int MaxLineBytes = 1 << 26;
@@ -16,7 +19,9 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     private CorpusPosition _position = start;
     private long _sourceBytesBefore = files.Take(start.File).Sum(file => file.Length);
     private FileStream? _source;
+    private DateTime _modified;
     private Stream? _content;
+    private ParquetRows? _rows;
     private byte[] _rest = [];
     private int _restLength;
     private bool _beginsDocument;
@@ -32,16 +37,21 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
             CorpusFile file = File;
             try
             {
-                if (_content is null)
+                if (_source is null)
                 {
                     Open();
                 }
 
-                chunk = file.Format == DocumentFormat.JsonLines ? ReadLines() : ReadPiece();
+                chunk = file.Format switch
+                {
+                    DocumentFormat.Parquet => ReadRows(),
+                    DocumentFormat.JsonLines => ReadLines(),
+                    _ => ReadPiece(),
+                };
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
             {
-                throw new InvalidFileException(file.Path, "the gzip file is damaged or cut short", e);
+                throw new InvalidFileException(file.Path, $"the {(file.Compression == FileCompression.Zstandard ? "Zstandard" : "gzip")} file is damaged or cut short: get it again", e);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -68,9 +78,16 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     private void Open()
     {
         // Plain text is read in large portions, straight into the chunk.
-        int bufferSize = File.IsGzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
+        int bufferSize = File.Compression == FileCompression.Gzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
         _source = RegularFile.OpenRead(File.Path, bufferSize);
-        Stream content = File.IsGzip ? new WholeGzipStream(_source) : _source;
+        _modified = System.IO.File.GetLastWriteTimeUtc(File.Path);
+        if (File.Format == DocumentFormat.Parquet)
+        {
+            _rows = new ParquetRows(File, textField, _position.Offset, decoders);
+            return;
+        }
+
+        Stream content = DecompressedStream.Open(File, _source);
         if (File.Format == DocumentFormat.XmlDocumentation)
         {
             content = new XmlDocumentationStream(content, File.Path);
@@ -158,6 +175,29 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         return Take(buffer, lines, length, atEnd, buffer.AsSpan(0, lines).Count((byte)'\n'));
     }
 
+    /// <summary>The next rows; null when nothing is left in the file.</summary>
+    private TextChunk? ReadRows()
+    {
+        CorpusPosition start = _position;
+        CorpusFile file = File;
+        if (!_rows!.TryTake(out RowBatch batch))
+        {
+            CheckUnchanged();
+            EndFile();
+            return null;
+        }
+
+        long row = start.Line + batch.Lengths.Count;
+        _position = start with { Offset = row, Line = row };
+        return new TextChunk(file, start)
+        {
+            Content = (batch.Rented, batch.Bytes),
+            RowLengths = batch.Lengths,
+            End = _position,
+            SourceBytes = _sourceBytesBefore + (long)((Int128)file.Length * row / Math.Max(1, _rows.Count)),
+        };
+    }
+
     /// <summary>Moves what is kept, then the file's next bytes, behind the first <paramref name="used"/> bytes of a buffer.</summary>
     private byte[] Fill(byte[] buffer, int used, int wanted, out int length, out bool atEnd)
     {
@@ -180,18 +220,11 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         CorpusFile file = File;
         Keep(buffer.AsSpan(taken, length - taken));
         long sourceBytes = _sourceBytesBefore + _source!.Position;
-        _position = atEnd
-            ? new CorpusPosition(start.File + 1, 0, 0)
-            : start with { Offset = start.Offset + taken, Line = start.Line + lines };
+        _position = start with { Offset = start.Offset + taken, Line = start.Line + lines };
         if (atEnd)
         {
-            if (_content == _source && _source.Position != file.Length)
-            {
-                throw new InvalidFileException(file.Path, "the file changed while it was read");
-            }
-
-            _sourceBytesBefore += file.Length;
-            Close();
+            CheckUnchanged();
+            EndFile();
         }
 
         if (taken == 0)
@@ -212,6 +245,23 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         return chunk;
     }
 
+    private void CheckUnchanged()
+    {
+        if (_source!.Length != File.Length
+            || (_content == _source && _source.Position != File.Length)
+            || System.IO.File.GetLastWriteTimeUtc(File.Path) != _modified)
+        {
+            throw new InvalidFileException(File.Path, "the file changed while it was read: run the command again when nothing writes to it");
+        }
+    }
+
+    private void EndFile()
+    {
+        _sourceBytesBefore += File.Length;
+        _position = new CorpusPosition(_position.File + 1, 0, 0);
+        Close();
+    }
+
     private void Keep(ReadOnlySpan<byte> rest)
     {
         if (rest.Length > _rest.Length)
@@ -226,8 +276,10 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
 
     private void Close()
     {
+        _rows?.Dispose();
         _content?.Dispose();
         _source?.Dispose();
+        _rows = null;
         _content = null;
         _source = null;
     }

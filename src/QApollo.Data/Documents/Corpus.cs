@@ -8,25 +8,28 @@ public static class Corpus
     /// <summary>
     /// Files as given, folders with everything readable below them, sorted by path (ordinal, equal on every system). A file
     /// that several paths name counts once, at its first place. In folders, hidden files and folders, empty files and XML
-    /// that is no documentation are passed over, as are a run's metrics, and links to folders are not followed.
+    /// that is no documentation are passed over, as are a run's metrics, and links to folders are not followed. Of a folder whose
+    /// file names tell splits (train and others, as Hugging Face's data sets), the files of training and of no split count.
     /// </summary>
     /// <exception cref="UsageException">A path is missing, unreadable or empty, or has a format that cannot be read.</exception>
-    public static IReadOnlyList<CorpusFile> Find(IEnumerable<string> paths)
+    public static IReadOnlyList<CorpusFile> Find(IEnumerable<string> paths) => Select(paths).Text;
+
+    /// <summary>As <see cref="Find"/>, with what it leaves out.</summary>
+    internal static CorpusSelection Select(IEnumerable<string> paths)
     {
         ArgumentNullException.ThrowIfNull(paths);
         var found = new List<CorpusFile>();
+        var validation = new List<CorpusFile>();
+        var leftOut = new List<CorpusFile>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (string path in paths)
         {
             try
             {
-                foreach (CorpusFile file in Directory.Exists(path) ? InFolder(path) : [Single(path)])
-                {
-                    if (seen.Add(file.Path))
-                    {
-                        found.Add(file);
-                    }
-                }
+                CorpusSelection selection = Directory.Exists(path) ? InFolder(path) : new CorpusSelection([Single(path)], [], []);
+                found.AddRange(selection.Text.Where(file => seen.Add(file.Path)));
+                validation.AddRange(selection.Validation);
+                leftOut.AddRange(selection.LeftOut);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
             {
@@ -39,7 +42,8 @@ public static class Corpus
             throw new UsageException("data: no file or folder was given");
         }
 
-        return found;
+        validation.RemoveAll(file => !seen.Add(file.Path));
+        return new CorpusSelection(found, validation, leftOut);
     }
 
     private static CorpusFile Single(string path)
@@ -57,7 +61,7 @@ public static class Corpus
     /// <summary>Whether a folder has anything that <see cref="Find"/> would read.</summary>
     internal static bool HasText(string folder) => FilesBelow(Path.GetFullPath(folder)).Any();
 
-    private static List<CorpusFile> InFolder(string folder)
+    private static CorpusSelection InFolder(string folder)
     {
         string root = Path.GetFullPath(folder);
         List<CorpusFile> found = [.. FilesBelow(root)];
@@ -67,7 +71,13 @@ public static class Corpus
         }
 
         found.Sort((a, b) => string.CompareOrdinal(Comparable(root, a), Comparable(root, b)));
-        return found;
+        ILookup<CorpusSplit, CorpusFile> splits = found.ToLookup(file => CorpusSplits.Of(Comparable(root, file)));
+        bool isSplit = splits[CorpusSplit.Train].Any();
+        bool isDataSet = isSplit || found.Any(file => file.Format == DocumentFormat.Parquet);
+        List<CorpusFile> cards = isDataSet ? found.FindAll(file => CorpusSplits.IsDataSetCard(Comparable(root, file))) : [];
+        List<CorpusFile> validation = isSplit ? [.. splits[CorpusSplit.Validation]] : [];
+        List<CorpusFile> leftOut = [.. isSplit ? splits[CorpusSplit.Test] : [], .. cards];
+        return new CorpusSelection([.. found.Except(validation).Except(leftOut)], validation, leftOut);
     }
 
     private static IEnumerable<CorpusFile> FilesBelow(string root)

@@ -12,40 +12,43 @@ internal interface IDocumentSink
     void Append(ReadOnlySpan<byte> text, bool begins, bool ends);
 }
 
-/// <summary>Invalid UTF-8 (or lone surrogates of JSON) replaced by U+FFFD.</summary>
-/// <param name="Count">Sequences replaced.</param>
-/// <param name="FirstOffset">Byte of the file's content where the first was; -1: none.</param>
-internal readonly record struct Replacements(long Count, long FirstOffset)
-{
-    public static Replacements None { get; } = new(0, -1);
-}
-
 /// <summary>Turns chunks into documents. Each thread has its own.</summary>
 /// <param name="textField">Field of .jsonl that holds the text.</param>
-/// <param name="strict">Refuse what would be replaced.</param>
+/// <param name="strict">Refuse what would be replaced or skipped.</param>
 internal sealed class DocumentParser(string textField, bool strict)
 {
     private readonly byte[] _field = Encoding.UTF8.GetBytes(textField);
     private readonly ArrayBufferWriter<byte> _valid = new();
     private readonly ArrayBufferWriter<byte> _text = new();
+    private Replacements _replaced;
+    private SkippedRows _skipped;
 
     /// <summary>Passes the chunk's documents to <paramref name="sink"/>, in order.</summary>
-    /// <exception cref="RunFailedException">A line is broken, or with <c>strict</c> the text is not valid.</exception>
-    public Replacements Parse(TextChunk chunk, IDocumentSink sink)
+    /// <returns>What was replaced and what was skipped.</returns>
+    /// <exception cref="RunFailedException">With <c>strict</c>: a row has no text, or a text is not valid.</exception>
+    public (Replacements Replaced, SkippedRows Skipped) Parse(TextChunk chunk, IDocumentSink sink)
     {
-        if (chunk.File.Format == DocumentFormat.JsonLines)
+        _replaced = Replacements.None;
+        _skipped = SkippedRows.None;
+        switch (chunk.File.Format)
         {
-            return ParseLines(chunk, sink);
+            case DocumentFormat.JsonLines:
+                ParseLines(chunk, sink);
+                break;
+            case DocumentFormat.Parquet:
+                ParseRows(chunk, sink);
+                break;
+            default:
+                Repair(chunk.File, chunk.Bytes, chunk.Start.Offset);
+                Append(_valid.WrittenSpan, chunk.BeginsDocument, chunk.EndsDocument, sink);
+                break;
         }
 
-        Replacements replaced = Repair(chunk.File, chunk.Bytes, chunk.Start.Offset);
-        Append(_valid.WrittenSpan, chunk.BeginsDocument, chunk.EndsDocument, sink);
-        return replaced;
+        return (_replaced, _skipped);
     }
 
-    private Replacements ParseLines(TextChunk chunk, IDocumentSink sink)
+    private void ParseLines(TextChunk chunk, IDocumentSink sink)
     {
-        Replacements replaced = Replacements.None;
         ReadOnlySpan<byte> bytes = chunk.Bytes;
         long number = chunk.Start.Line;
         for (int begin = 0; begin < bytes.Length;)
@@ -56,27 +59,29 @@ internal sealed class DocumentParser(string textField, bool strict)
             ReadOnlySpan<byte> line = bytes.Slice(begin, length);
             if (line.ContainsAnyExcept(" \t\r"u8))
             {
-                Replacements inLine = ParseLine(chunk.File, line, number, chunk.Start.Offset + begin, sink);
-                replaced = new Replacements(
-                    replaced.Count + inLine.Count,
-                    replaced.Count > 0 ? replaced.FirstOffset : inLine.FirstOffset);
+                ParseLine(chunk.File, line, number, chunk.Start.Offset + begin, sink);
             }
 
             begin += length + 1;
         }
-
-        return replaced;
     }
 
-    private Replacements ParseLine(CorpusFile file, ReadOnlySpan<byte> line, long number, long offset, IDocumentSink sink)
+    private void ParseLine(CorpusFile file, ReadOnlySpan<byte> line, long number, long offset, IDocumentSink sink)
     {
         if (JsonText.Find(line, _field, out Range value, out bool escaped) is { } fault)
         {
-            throw new InvalidFileException(file.Path, $"line {number}: {fault}");
+            Skip(file, number, fault);
+            return;
+        }
+
+        if (line[value].IsEmpty)
+        {
+            Skip(file, number, RowFault.Empty);
+            return;
         }
 
         long valueOffset = offset + value.Start.Value;
-        Replacements replaced = Repair(file, line[value], valueOffset);
+        Repair(file, line[value], valueOffset);
         ReadOnlySpan<byte> text = _valid.WrittenSpan;
         if (escaped)
         {
@@ -91,27 +96,62 @@ internal sealed class DocumentParser(string textField, bool strict)
                     throw new InvalidFileException(file.Path, $"line {number}: a surrogate without its partner at byte {valueOffset + first}: correct it, or leave out --strict to replace it");
                 }
 
-                replaced = new Replacements(
-                    replaced.Count + surrogates,
-                    replaced.Count > 0 ? Math.Min(replaced.FirstOffset, valueOffset + first) : valueOffset + first);
+                _replaced = _replaced.Add(surrogates, valueOffset + first);
             }
         }
 
+        _skipped = _skipped.WithText();
         Append(text, begins: true, ends: true, sink);
-        return replaced;
     }
 
-    private Replacements Repair(CorpusFile file, ReadOnlySpan<byte> bytes, long offset)
+    private void ParseRows(TextChunk chunk, IDocumentSink sink)
+    {
+        long number = chunk.Start.Line;
+        int begin = 0;
+        foreach (int length in chunk.RowLengths)
+        {
+            number++;
+            if (length <= 0)
+            {
+                Skip(chunk.File, number, length < 0 ? RowFault.Null : RowFault.Empty);
+                continue;
+            }
+
+            // There are no bytes of the content to name: the row is the place.
+            Repair(chunk.File, chunk.Bytes.Slice(begin, length), number);
+            _skipped = _skipped.WithText();
+            Append(_valid.WrittenSpan, begins: true, ends: true, sink);
+            begin += length;
+        }
+    }
+
+    private void Skip(CorpusFile file, long number, RowFault fault)
+    {
+        string place = $"{file.RowName} {number}: {fault.Message}";
+        _skipped = strict
+            ? throw new InvalidFileException(file.Path, $"{place}: correct it, or leave out --strict to skip such rows")
+            : _skipped.Without(place, fault.IsWrong);
+    }
+
+    /// <summary>Copies to <see cref="_valid"/>.</summary>
+    /// <param name="offset">Of the bytes in the file's content; a .parquet's row.</param>
+    private void Repair(CorpusFile file, ReadOnlySpan<byte> bytes, long offset)
     {
         _valid.ResetWrittenCount();
         (long replaced, int first) = Utf8Repair.Copy(bytes, _valid);
-        if (replaced > 0 && strict)
+        if (replaced == 0)
         {
-            throw new InvalidFileException(
-                file.Path, $"invalid UTF-8 at byte {offset + first} (0x{bytes[first]:X2}): save the text as UTF-8, or leave out --strict to replace it");
+            return;
         }
 
-        return new Replacements(replaced, replaced > 0 ? offset + first : -1);
+        long place = file.Format == DocumentFormat.Parquet ? offset : offset + first;
+        if (strict)
+        {
+            throw new InvalidFileException(
+                file.Path, $"{Replacements.Describe(file.Path, place)} (0x{bytes[first]:X2}): save the text as UTF-8, or leave out --strict to replace it");
+        }
+
+        _replaced = _replaced.Add(replaced, place);
     }
 
     private static void Append(ReadOnlySpan<byte> text, bool begins, bool ends, IDocumentSink sink)

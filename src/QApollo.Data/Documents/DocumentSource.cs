@@ -2,12 +2,18 @@ namespace QApollo.Data;
 
 /// <summary>Reads the text of a corpus from beginning to end, as a tokenizer's trainer wants it. Memory stays bounded whatever the corpus's size.</summary>
 /// <param name="files">From <see cref="Corpus.Find"/>.</param>
-/// <param name="textField">Field of .jsonl that holds the text.</param>
-/// <param name="strict">Refuse invalid UTF-8 instead of replacing it.</param>
+/// <param name="textField">Field of .jsonl, or column of .parquet, that holds the text.</param>
+/// <param name="strict">Refuse invalid UTF-8 instead of replacing it, and rows without text instead of skipping them.</param>
 public sealed class DocumentSource(IReadOnlyList<CorpusFile> files, string textField = "text", bool strict = false)
 {
     /// <summary>Size of the files on disk.</summary>
     public long SourceBytes { get; } = files.Sum(file => file.Length);
+
+    /// <summary>Rows without text that the last reading skipped so far.</summary>
+    public long Skipped { get; private set; }
+
+    /// <summary>File, place and fault of the first of them.</summary>
+    public string? FirstSkipped { get; private set; }
 
     /// <summary>Pieces of documents in order, valid UTF-8, at most a megabyte each; a document longer than that gives several.</summary>
     /// <param name="progress">Bytes of the files read so far.</param>
@@ -16,12 +22,19 @@ public sealed class DocumentSource(IReadOnlyList<CorpusFile> files, string textF
     {
         var parser = new DocumentParser(textField, strict);
         var pieces = new PieceList();
-        using var reader = new ChunkReader(files, default);
+        using var reader = new ChunkReader(files, default, textField, Environment.ProcessorCount);
+        SkippedRows inFile = SkippedRows.None;
+        Skipped = 0;
+        FirstSkipped = null;
         while (reader.TryRead(out TextChunk? chunk))
         {
             using (chunk)
             {
-                parser.Parse(chunk, pieces);
+                SkippedRows skipped = parser.Parse(chunk, pieces).Skipped;
+                inFile = (chunk.Start.Line == 0 ? SkippedRows.None : inFile).Then(skipped);
+                inFile.RequireText(chunk.File.Path, chunk.End.File > chunk.Start.File);
+                Skipped += skipped.Count;
+                FirstSkipped ??= skipped.First is { } first ? $"{chunk.File.Path}, {first}" : null;
                 progress?.Report(chunk.SourceBytes);
             }
 

@@ -12,20 +12,21 @@ internal static class JsonText
     /// <param name="value">Where in the line the string's content is, escapes not yet resolved.</param>
     /// <param name="escaped">The content has escapes.</param>
     /// <returns>Null, or what is wrong with the line.</returns>
-    public static string? Find(ReadOnlySpan<byte> line, ReadOnlySpan<byte> field, out Range value, out bool escaped)
+    public static RowFault? Find(ReadOnlySpan<byte> line, ReadOnlySpan<byte> field, out Range value, out bool escaped)
     {
         value = default;
         escaped = false;
         bool found = false;
+        RowFault? fault = null;
         string names = string.Empty;
-        
+
         // However deep: of the other fields only their ends count.
         var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             {
-                return "not a JSON object";
+                return RowFault.Wrong("not a JSON object");
             }
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -41,9 +42,15 @@ internal static class JsonText
                 {
                     if (reader.TokenType != JsonTokenType.String)
                     {
-                        return $"field \"{Encoding.UTF8.GetString(field)}\" is no string";
+                        fault = reader.TokenType == JsonTokenType.Null
+                            ? RowFault.Null
+                            : RowFault.Wrong($"field \"{Encoding.UTF8.GetString(field)}\" is no string");
+                        found = true;
+                        reader.Skip();
+                        continue;
                     }
 
+                    fault = null;
                     int begin = (int)reader.TokenStartIndex + 1;
                     value = begin..(begin + reader.ValueSpan.Length);
                     escaped = reader.ValueIsEscaped;
@@ -60,10 +67,10 @@ internal static class JsonText
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            return $"broken JSON at byte {reader.BytesConsumed + 1} of the line";
+            return RowFault.Wrong($"broken JSON at byte {reader.BytesConsumed + 1} of the line");
         }
 
-        return found ? null : $"no field \"{Encoding.UTF8.GetString(field)}\" (there are:{(names.Length == 0 ? " none" : names)}); name it with --text-field";
+        return found ? fault : RowFault.Wrong($"no field \"{Encoding.UTF8.GetString(field)}\" (there are:{(names.Length == 0 ? " none" : names)}); name it with --text-field");
     }
 
     /// <summary>Resolves the escapes of a JSON string that <see cref="Find"/> has checked. A surrogate without its partner becomes U+FFFD.</summary>

@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace QApollo.Data;
 
-/// <summary>A run of a file's bytes that one worker handles: whole lines of a .jsonl, or a piece of a document. Its buffer is rented.</summary>
+/// <summary>
+/// A run of a file's content that one worker handles: whole lines of a .jsonl, whole rows of a .parquet, or a piece of a
+/// document. Its buffer is rented.
+/// </summary>
 internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDisposable
 {
     private byte[] _buffer = [];
@@ -22,6 +25,9 @@ internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDispos
     {
         init => (_buffer, _length) = value;
     }
+
+    /// <summary>For rows of a .parquet, whose texts lie one behind the other: the bytes of each; negative: null.</summary>
+    public IReadOnlyList<int> RowLengths { get; init; } = [];
 
     /// <summary>For a piece of a document: it is the last one. The first one has offset 0, or follows a byte order mark.</summary>
     public bool EndsDocument { get; init; }

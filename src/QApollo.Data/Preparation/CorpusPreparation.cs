@@ -20,11 +20,27 @@ public static class CorpusPreparation
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(tokenizer);
         options.Validate();
-        if (options.ValidationData.Count == 0)
+        CorpusSelection? selection = TokenShardFiles.TryFind(options.Data) is null ? Corpus.Select(options.Data) : null;
+        bool takesSplit = selection?.Validation.Count > 0 && options.ValidationData.Count == 0 && options.HeldOutFraction > 0;
+        if (takesSplit)
         {
-            return PrepareOne(options, tokenizer, progress, cancellation);
+            options = options with { ValidationData = [.. selection!.Validation.Select(file => file.Path)] };
         }
 
+        PreparedData data = options.ValidationData.Count == 0
+            ? PrepareOne(options, tokenizer, progress, cancellation)
+            : PrepareBoth(options, tokenizer, progress, cancellation);
+        if (selection is not null)
+        {
+            data.Notes = [.. data.Notes, .. PreparationNotes.Splits(selection, takesSplit)];
+        }
+
+        return data;
+    }
+
+    private static PreparedData PrepareBoth(
+        PreparationOptions options, ITokenizer tokenizer, IProgress<PreparationProgress>? progress, CancellationToken cancellation)
+    {
         PreparedData train = PrepareOne(options with { HeldOutFraction = 0 }, tokenizer, progress, cancellation);
         try
         {

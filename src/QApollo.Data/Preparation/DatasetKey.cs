@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using QApollo.Data.Tokenizers;
 
 namespace QApollo.Data;
 
@@ -23,12 +24,16 @@ internal static class DatasetKey
             Add($"begin {start}");
         }
 
+        Add($"special tokens {(tokenizer.ParsesSpecialTokens ? SpecialTokenMode.Parse : SpecialTokenMode.Text)}");
         Add($"pieces {TextPiece.MaxBytes} shards {options.ShardTokens}");
         Add($"held out {options.HeldOutFraction:R} {options.SplitSeed}");
         for (int i = 0; i < files.Count; i++)
         {
-            string field = files[i].Format == DocumentFormat.JsonLines ? options.TextField : string.Empty;
-            Add($"{files[i].Format} {files[i].IsGzip} {hashes[i]} {field}");
+            string field = files[i].HasRows ? options.TextField : string.Empty;
+
+            // The words are frozen: datasets prepared before there was Zstandard are found again.
+            string compression = files[i].Compression switch { FileCompression.None => "False", FileCompression.Gzip => "True", _ => "Zstandard" };
+            Add($"{files[i].Format} {compression} {hashes[i]} {field}");
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));

@@ -16,6 +16,7 @@ internal sealed class PreparationJob : IDisposable
     private readonly ProgressReport _report;
     private readonly FileStream _lock;
     private readonly Dictionary<int, Replacements> _replaced = [];
+    private readonly Dictionary<int, SkippedRows> _rows = [];
     private PreparationState _state;
     private TokenShardWriter? _train;
     private TokenShardWriter? _heldOut;
@@ -123,6 +124,11 @@ internal sealed class PreparationJob : IDisposable
         {
             _replaced[replaced.Source] = new Replacements(replaced.Count, replaced.FirstOffset);
         }
+
+        foreach (SourceRows rows in _state.Rows ?? [])
+        {
+            _rows[rows.Source] = new SkippedRows(rows.WithTexts, rows.Skipped, rows.Wrong, rows.First);
+        }
     }
 
     private TokenShardWriter Writer(string name, ShardWriterState state) =>
@@ -131,7 +137,7 @@ internal sealed class PreparationJob : IDisposable
     private void Tokenize(CancellationToken cancellation)
     {
         var split = new HeldOutSplit(_options.HeldOutFraction, _options.SplitSeed);
-        using var reader = new ChunkReader(_files, _state.Position);
+        using var reader = new ChunkReader(_files, _state.Position, _options.TextField, _options.Threads);
         IEnumerable<TokenizedChunk> chunks = TokenizationPipeline.Run(
             reader,
             () => new TokenizedChunk(_tokenizer, split, new DocumentParser(_options.TextField, _options.Strict)),
@@ -163,8 +169,14 @@ internal sealed class PreparationJob : IDisposable
 
         if (chunk.Replaced.Count > 0)
         {
-            Replacements before = _replaced.GetValueOrDefault(chunk.File, new Replacements(0, chunk.Replaced.FirstOffset));
-            _replaced[chunk.File] = before with { Count = before.Count + chunk.Replaced.Count };
+            _replaced[chunk.File] = _replaced.GetValueOrDefault(chunk.File, Replacements.None).Then(chunk.Replaced);
+        }
+
+        if (_files[chunk.File].HasRows)
+        {
+            SkippedRows rows = _rows.GetValueOrDefault(chunk.File).Then(chunk.Skipped);
+            rows.RequireText(_files[chunk.File].Path, atEnd: chunk.End.File > chunk.File);
+            _rows[chunk.File] = rows;
         }
 
         _state = _state with
@@ -185,6 +197,9 @@ internal sealed class PreparationJob : IDisposable
             Train = _train!.Save(),
             HeldOut = _heldOut!.Save(),
             Replacements = [.. _replaced.OrderBy(r => r.Key).Select(r => new SourceReplacements(r.Key, r.Value.Count, r.Value.FirstOffset))],
+            Rows = _rows.Count == 0
+                ? null
+                : [.. _rows.OrderBy(r => r.Key).Select(r => new SourceRows(r.Key, r.Value.WithTexts, r.Value.Count, r.Value.Wrong, r.Value.First))],
         };
         _state.Write(_folder);
     }
@@ -223,8 +238,13 @@ internal sealed class PreparationJob : IDisposable
     private SourceRecord Source(CorpusFile file, int number)
     {
         var record = new SourceRecord(file.Path, file.Length, _hashes[number]);
-        return _replaced.TryGetValue(number, out Replacements replaced)
-            ? record with { Replaced = replaced.Count, FirstReplaced = replaced.FirstOffset }
+        if (_replaced.TryGetValue(number, out Replacements replaced))
+        {
+            record = record with { Replaced = replaced.Count, FirstReplaced = replaced.FirstOffset };
+        }
+
+        return _rows.TryGetValue(number, out SkippedRows rows) && rows.Count > 0
+            ? record with { Skipped = rows.Count, FirstSkipped = rows.First }
             : record;
     }
 

@@ -15,6 +15,35 @@ internal static class PreparationNotes
         }
     }
 
+    public static IEnumerable<string> Skipped(DatasetManifest manifest)
+    {
+        SourceRecord[] skipped = [.. manifest.Sources.Where(source => source.Skipped > 0)];
+        if (skipped.Length > 0)
+        {
+            long rows = skipped.Sum(source => source.Skipped ?? 0);
+            string others = skipped.Length > 1 ? $"; and in {skipped.Length - 1} more files" : string.Empty;
+            yield return $"skipped {rows} rows without text (first: {skipped[0].Path}, {skipped[0].FirstSkipped}{others}); --strict refuses them";
+        }
+    }
+
+    /// <param name="takesSplit">The files of validation are the validation data.</param>
+    public static IEnumerable<string> Splits(CorpusSelection selection, bool takesSplit)
+    {
+        if (takesSplit)
+        {
+            yield return $"validation is the data set's own split: {Files(selection.Validation)}";
+        }
+
+        CorpusFile[] leftOut = [.. takesSplit ? [] : selection.Validation, .. selection.LeftOut];
+        if (leftOut.Length > 0)
+        {
+            yield return $"left out of the data set: {Files(leftOut)}; name files to read them";
+        }
+    }
+
+    private static string Files(IReadOnlyList<CorpusFile> files) =>
+        files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more files";
+
     public static IEnumerable<string> FewDocuments(TokenRange train, TokenRange validation)
     {
         yield return $"too few documents to hold out whole ones: validation is the last {Share(train, validation)} of the text";

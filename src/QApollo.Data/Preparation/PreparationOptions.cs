@@ -9,10 +9,10 @@ public sealed record PreparationOptions
     /// <summary>The same for validation; empty: part of <see cref="Data"/> is held out.</summary>
     public IReadOnlyList<string> ValidationData { get; init; } = [];
 
-    /// <summary>Field of .jsonl that holds the text.</summary>
+    /// <summary>Field of .jsonl, or column of .parquet, that holds the text.</summary>
     public string TextField { get; init; } = "text";
 
-    /// <summary>Refuse invalid UTF-8 instead of replacing it.</summary>
+    /// <summary>Refuse invalid UTF-8 instead of replacing it, and rows without text instead of skipping them.</summary>
     public bool Strict { get; init; }
 
     /// <summary>Share of the data held out for validation, 0 .. 0.5, when there is no <see cref="ValidationData"/>.</summary>

@@ -6,11 +6,15 @@ namespace QApollo.Data;
 /// <summary>Sequences replaced in one source file.</summary>
 internal sealed record SourceReplacements(int Source, long Count, long FirstOffset);
 
+/// <summary>Rows of one source file that gave text, and those that were skipped.</summary>
+internal sealed record SourceRows(int Source, long WithTexts, long Skipped, long Wrong, string? First = null);
+
 /// <summary>An unfinished preparation: the shards that are on the disk, and the place in the corpus behind their last token.</summary>
 /// <param name="Key">Of the dataset: another corpus, tokenizer or option cannot go on from here.</param>
 /// <param name="SideHeldOut">The side of the document that <paramref name="Position"/> is inside of.</param>
 /// <param name="SourceBytes">Bytes of the files read.</param>
 /// <param name="Replacements">Only files in which something was replaced.</param>
+/// <param name="Rows">Only files of rows; absent: none.</param>
 internal sealed record PreparationState(
     int Version,
     string Key,
@@ -22,6 +26,7 @@ internal sealed record PreparationState(
     IReadOnlyList<SourceReplacements> Replacements,
     ShardWriterState Train,
     ShardWriterState HeldOut,
+    IReadOnlyList<SourceRows>? Rows = null,
     string Checksum = "")
 {
     public const int CurrentVersion = 1;

@@ -29,7 +29,7 @@ public sealed class PreparedData : IDisposable
     public bool Reused { get; internal set; } = true;
 
     /// <summary>One line each: what a person should know (what was replaced, how validation was chosen).</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
+    public IReadOnlyList<string> Notes { get; internal set; } = [];
 
     /// <summary>Tokenizes small texts without any file, and holds part of them out.</summary>
     /// <param name="documents">UTF-8 texts; empty ones are left out.</param>

@@ -78,6 +78,11 @@ internal sealed class TokenShardFiles
 
         DatasetManifest manifest = DatasetManifestFile.Read(_folder);
         Check(manifest, _folder, tokenizer, options.Strict);
+        if (options.Strict)
+        {
+            CheckSkipped(manifest);
+        }
+
         var all = new ShardedTokens([.. manifest.Shards.Select(shard => Path.Combine(_folder, shard.File))]);
         try
         {
@@ -110,7 +115,7 @@ internal sealed class TokenShardFiles
         {
             Folder = _folder,
             Manifest = manifest,
-            Notes = [.. PreparationNotes.Replaced(manifest), .. notes],
+            Notes = [.. PreparationNotes.Replaced(manifest), .. PreparationNotes.Skipped(manifest), .. notes],
         };
     }
 
@@ -182,7 +187,16 @@ internal sealed class TokenShardFiles
         if (strict && manifest.Sources.FirstOrDefault(source => source.Replaced > 0) is { } source)
         {
             throw new InvalidFileException(
-                source.Path, $"invalid UTF-8 at byte {source.FirstReplaced}: save the text as UTF-8, or leave out --strict to replace it");
+                source.Path, $"{Replacements.Describe(source.Path, source.FirstReplaced ?? 0)}: save the text as UTF-8, or leave out --strict to replace it");
+        }
+    }
+
+    /// <summary>Strict and prepared without: the rows were skipped then.</summary>
+    private static void CheckSkipped(DatasetManifest manifest)
+    {
+        if (manifest.Sources.FirstOrDefault(source => source.Skipped > 0) is { } source)
+        {
+            throw new InvalidFileException(source.Path, $"{source.FirstSkipped}: correct it, or leave out --strict to skip such rows");
         }
     }
 

@@ -27,6 +27,8 @@ internal sealed class TokenizedChunk(ITokenizer tokenizer, HeldOutSplit split, D
 
     public Replacements Replaced { get; private set; }
 
+    public SkippedRows Skipped { get; private set; }
+
     /// <summary>Where the next chunk begins.</summary>
     public CorpusPosition End { get; private set; }
 
@@ -44,7 +46,7 @@ internal sealed class TokenizedChunk(ITokenizer tokenizer, HeldOutSplit split, D
         File = chunk.Start.File;
         End = chunk.End;
         SourceBytes = chunk.SourceBytes;
-        Replaced = parser.Parse(chunk, this);
+        (Replaced, Skipped) = parser.Parse(chunk, this);
     }
 
     void IDocumentSink.Append(ReadOnlySpan<byte> text, bool begins, bool ends)

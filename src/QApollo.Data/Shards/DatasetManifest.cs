@@ -18,8 +18,11 @@ public sealed record TokenizerRecord(string Description, string Fingerprint, int
 /// <param name="Bytes">Its length on disk.</param>
 /// <param name="Sha256">Of the file, hexadecimal.</param>
 /// <param name="Replaced">Invalid UTF-8 sequences that became U+FFFD; absent: none.</param>
-/// <param name="FirstReplaced">Byte of the decompressed content where the first was.</param>
-public sealed record SourceRecord(string Path, long Bytes, string Sha256, long? Replaced = null, long? FirstReplaced = null);
+/// <param name="FirstReplaced">Byte of the decompressed content where the first was; row of a .parquet.</param>
+/// <param name="Skipped">Rows without text; absent: none.</param>
+/// <param name="FirstSkipped">Place and fault of the first of them.</param>
+public sealed record SourceRecord(
+    string Path, long Bytes, string Sha256, long? Replaced = null, long? FirstReplaced = null, long? Skipped = null, string? FirstSkipped = null);
 
 /// <summary>Tokens <paramref name="Start"/> .. <paramref name="Start"/> + <paramref name="Count"/> - 1 of a dataset's shards in a row.</summary>
 public sealed record TokenRange(long Start, long Count);

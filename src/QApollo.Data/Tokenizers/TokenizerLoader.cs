@@ -1,6 +1,6 @@
-using System.Buffers.Text;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
+using QApollo.Data.Tokenizers.Tiktoken;
 using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
@@ -10,12 +10,20 @@ public static class TokenizerLoader
 {
     private const long MaxFileBytes = 1L << 29;
 
+    /// <summary>Those that need no file: "bytes", and the vocabularies that come with the program.</summary>
+    public static string Names { get; } = string.Join(", ", TiktokenEncoding.Names.Prepend("bytes"));
+
+    /// <summary>Whether it is one of <see cref="Names"/> and no path.</summary>
+    public static bool IsName(string pathOrName) => pathOrName == "bytes" || TiktokenEncoding.TryFind(pathOrName) is not null;
+
     /// <summary>Loads a tokenizer from this machine; nothing is downloaded.</summary>
     /// <param name="pathOrName">
-    /// "bytes"; a tokenizer.json; a SentencePiece .model; or a folder that holds one of them (tokenizer.json first).
+    /// A name in <see cref="Names"/>; a tokenizer.json; a SentencePiece .model; a .tiktoken file (also Llama 3's
+    /// tokenizer.model); or a folder that holds one of them (tokenizer.json first).
     /// </param>
+    /// <param name="specialTokens">What becomes of special tokens that are written out in a text.</param>
     /// <exception cref="UsageException">There is no such file, or it cannot be used; the message says why.</exception>
-    public static ITokenizer Load(string pathOrName)
+    public static ITokenizer Load(string pathOrName, SpecialTokenMode specialTokens = SpecialTokenMode.Text)
     {
         ArgumentNullException.ThrowIfNull(pathOrName);
         if (pathOrName == "bytes")
@@ -23,10 +31,15 @@ public static class TokenizerLoader
             return new ByteTokenizer();
         }
 
+        if (TiktokenEncoding.TryFind(pathOrName) is { } encoding)
+        {
+            return TiktokenTokenizer.OfName(encoding, specialTokens);
+        }
+
         string path = Find(pathOrName);
         try
         {
-            return Read(path);
+            return Read(path, specialTokens);
         }
         catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
@@ -43,7 +56,7 @@ public static class TokenizerLoader
             return File.Exists(path)
                 ? path
                 : throw new UsageException(
-                    $"tokenizer {path}: no such file or folder; give \"bytes\", a tokenizer.json, a SentencePiece .model, or a folder that holds one");
+                    $"tokenizer {path}: no such file or folder; give {Names}, a tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder that holds one");
         }
 
         try
@@ -62,7 +75,7 @@ public static class TokenizerLoader
     internal static bool IsJson(string path, ReadOnlySpan<byte> content) =>
         WithoutBlanks(content).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
 
-    private static ReadOnlySpan<byte> WithoutBlanks(ReadOnlySpan<byte> content) => content.TrimStart(" \t\r\n\uFEFF"u8);
+    internal static ReadOnlySpan<byte> WithoutBlanks(ReadOnlySpan<byte> content) => content.TrimStart(" \t\r\n\uFEFF"u8);
 
     private static string FindInFolder(string folder)
     {
@@ -72,38 +85,29 @@ public static class TokenizerLoader
             return json;
         }
 
-        string[] models = Directory.GetFiles(folder, "*.model");
+        string[] models = [.. Directory.GetFiles(folder, "*.model"), .. Directory.GetFiles(folder, "*.tiktoken")];
         string usual = Path.Combine(folder, "tokenizer.model");
         return models.Length switch
         {
             1 => models[0],
             > 1 when models.Contains(usual) => usual,
-            0 => throw new UsageException("the folder holds neither tokenizer.json nor a .model file"),
-            _ => throw new UsageException($"the folder holds {models.Length} .model files; name the one to use"),
+            0 => throw new UsageException("the folder holds neither tokenizer.json nor a .model or .tiktoken file"),
+            _ => throw new UsageException($"the folder holds {models.Length} .model and .tiktoken files; name the one to use"),
         };
     }
 
-    private static ITokenizer Read(string path)
+    private static ITokenizer Read(string path, SpecialTokenMode specialTokens)
     {
         byte[] bytes = ReadFile(path);
         string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (IsJson(path, bytes))
         {
-            return TokenizerJsonReader.Read(bytes, folder);
+            return TokenizerJsonReader.Read(bytes, folder, specialTokens);
         }
 
-        return IsTiktoken(WithoutBlanks(bytes))
-            ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
-            : new SentencePieceTokenizer(bytes, folder);
-    }
-
-    /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
-    private static bool IsTiktoken(ReadOnlySpan<byte> content)
-    {
-        int space = content.IndexOf((byte)' ');
-        int end = content.IndexOf((byte)'\n');
-        return space > 0 && end > space
-            && Base64.IsValid(content[..space])
-            && !content[(space + 1)..end].TrimEnd((byte)'\r').ContainsAnyExceptInRange((byte)'0', (byte)'9');
+        ReadOnlySpan<byte> content = WithoutBlanks(bytes);
+        return TiktokenRanks.IsFile(content)
+            ? TiktokenTokenizer.OfFile(content, specialTokens)
+            : new SentencePieceTokenizer(bytes, specialTokens, folder);
     }
 }

@@ -12,6 +12,15 @@ public interface IBatchSource
     /// <exception cref="UsageException">On setting: there is no such position in this data.</exception>
     DataPosition Position { get; set; }
 
+    /// <summary>What the data is made of, to be compared when a run goes on; empty: <see cref="DataTokens"/> says all.</summary>
+    string Description => string.Empty;
+
+    /// <summary>The sources of a mixture as they stand; empty: there is one source.</summary>
+    IReadOnlyList<SourceProgress> Sources => [];
+
+    /// <summary>Whether so many more sequences can be read; false when a source that may not repeat ends before.</summary>
+    bool Has(int sequences) => true;
+
     /// <summary>Fills one micro-batch and moves on.</summary>
     /// <param name="tokens">[batch size, sequence length], row-major.</param>
     /// <param name="labels">Same shape; position t's label is the token that follows it, negative where the loss ignores it.</param>

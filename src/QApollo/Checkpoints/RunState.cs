@@ -18,6 +18,9 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
     /// <summary>Tokens of the training data; 0 where the run did not say.</summary>
     public long DataTokens { get; init; }
 
+    /// <summary>What the training data was a mixture of; empty: one source, or the run did not say.</summary>
+    public string DataDescription { get; init; } = string.Empty;
+
     /// <summary>What the training data holds, see <see cref="Batches.IBatchSource.DataFingerprint"/>; empty where the run did not say.</summary>
     public string DataFingerprint { get; init; } = string.Empty;
 
@@ -40,6 +43,11 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             writer.WriteNumber("epoch", Position.Epoch);
             writer.WriteNumber("sequence", Position.Index);
             writer.WriteNumber("dataTokens", DataTokens);
+            if (DataDescription.Length > 0)
+            {
+                writer.WriteString("data", DataDescription);
+            }
+
             writer.WriteString("dataFingerprint", DataFingerprint);
             if (NextLearningRate is float rate)
             {
@@ -69,6 +77,7 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             JsonFile.Require(path, root, "tokenizer").GetString() ?? string.Empty)
         {
             DataTokens = root.TryGetProperty("dataTokens", out JsonElement tokens) ? tokens.GetInt64() : 0,
+            DataDescription = root.TryGetProperty("data", out JsonElement data) ? data.GetString() ?? string.Empty : string.Empty,
             DataFingerprint = root.TryGetProperty("dataFingerprint", out JsonElement fingerprint) ? fingerprint.GetString() ?? string.Empty : string.Empty,
             NextLearningRate = root.TryGetProperty("nextLr", out JsonElement rate) ? rate.GetSingle() : null,
         });

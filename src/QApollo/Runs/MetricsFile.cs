@@ -50,11 +50,23 @@ public sealed class MetricsFile : IDisposable
         EndLine();
     }
 
-    public void WriteValidation(int step, double loss)
+    /// <param name="sources">Loss of each source of a mixture.</param>
+    public void WriteValidation(int step, double loss, IReadOnlyList<(string Name, double Loss)>? sources = null)
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", step);
         WriteReal("validationLoss", loss);
+        if (sources is { Count: > 0 })
+        {
+            _json.WriteStartObject("validationLossBySource");
+            foreach ((string name, double sourceLoss) in sources)
+            {
+                WriteReal(name, sourceLoss);
+            }
+
+            _json.WriteEndObject();
+        }
+
         EndLine();
     }
 

@@ -22,6 +22,7 @@ public sealed class TrainingRun
     private readonly RunSampler? _sampler;
     private readonly int[] _tokens;
     private readonly int[] _labels;
+    private readonly long[] _epochs;
     private long _tokensSeen;
     private long _lastSave;
     private int _savedStep;
@@ -38,10 +39,14 @@ public sealed class TrainingRun
             (options, trainer, batches, validation, tokenizerFingerprint, observer, sampler);
         _tokens = new int[trainer.Layout.Options.Shape.TokensPerStep];
         _labels = new int[_tokens.Length];
+        _epochs = new long[batches.Sources.Count];
     }
 
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
     public double ValidationLoss { get; private set; } = double.NaN;
+
+    /// <summary>The same for each source of a mixture; empty: there is one source.</summary>
+    public IReadOnlyList<(string Name, double Loss)> SourceLosses { get; private set; } = [];
 
     /// <summary>What <see cref="Resume"/> found that makes the run go on other than it would have; for people, a line each.</summary>
     public IReadOnlyList<string> Changes { get; private set; } = [];
@@ -78,6 +83,7 @@ public sealed class TrainingRun
 
         Changes = [.. FindChanges(state)];
         _batches.Position = state.Position;
+        CountEpochs();
         _tokensSeen = state.Tokens;
         _savedStep = state.Step;
         return path;
@@ -108,6 +114,10 @@ public sealed class TrainingRun
                 CultureInfo.InvariantCulture,
                 $"the checkpoint's run had {state.DataTokens:N0} tokens to train on, now there are {_batches.DataTokens:N0}: it goes on, but not as it would have");
         }
+        else if (state.DataDescription != _batches.Description)
+        {
+            yield return $"the checkpoint's run had as data {Named(state.DataDescription)}, now it is {Named(_batches.Description)}: it goes on, but not as it would have";
+        }
         else if (state.DataFingerprint.Length > 0 && state.DataFingerprint != _batches.DataFingerprint)
         {
             yield return "the training data has other tokens than that of the checkpoint's run, though as many: it goes on, but not as it would have";
@@ -130,6 +140,7 @@ public sealed class TrainingRun
     {
         using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
         _lastSave = Stopwatch.GetTimestamp();
+        bool usedUp = false;
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
         {
             Validate(metrics);
@@ -137,6 +148,13 @@ public sealed class TrainingRun
 
         while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested)
         {
+            if (!_batches.Has(_trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength))
+            {
+                usedUp = true;
+                _observer.OnWarning($"a source of the mixture ends: the run ends with it, after {_trainer.CompletedSteps} steps of {_options.MaxSteps}");
+                break;
+            }
+
             Step(metrics);
             int step = _trainer.CompletedSteps;
             if (_options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0)
@@ -156,7 +174,7 @@ public sealed class TrainingRun
             }
         }
 
-        bool finished = _trainer.CompletedSteps >= _options.MaxSteps;
+        bool finished = usedUp || _trainer.CompletedSteps >= _options.MaxSteps;
         if (_savedStep < _trainer.CompletedSteps)
         {
             Save();
@@ -180,6 +198,7 @@ public sealed class TrainingRun
             _batches.ReadNext(_tokens.AsSpan(first, perBatch), _labels.AsSpan(first, perBatch));
         }
 
+        TellEpochs();
         bool checkedMovement = _trainer.UnmovedParameters is not null;
         StepResult result = _trainer.Step(_tokens, _labels);
         _tokensSeen += result.Tokens;
@@ -191,6 +210,31 @@ public sealed class TrainingRun
             _observer.OnWarning($"step {result.Step} left {unmoved.Count} parameters as they were: {Names(unmoved)}");
         }
     }
+
+    /// <summary>A line when a source of a mixture begins anew.</summary>
+    private void TellEpochs()
+    {
+        for (int source = 0; source < _epochs.Length; source++)
+        {
+            SourceProgress progress = _batches.Sources[source];
+            long epochs = progress.Visited / progress.PerEpoch;
+            if (epochs > _epochs[source])
+            {
+                _epochs[source] = epochs;
+                _observer.OnWarning($"step {_trainer.CompletedSteps + 1}: epoch {epochs} of {progress.Name} is complete");
+            }
+        }
+    }
+
+    private void CountEpochs()
+    {
+        for (int source = 0; source < _epochs.Length; source++)
+        {
+            _epochs[source] = _batches.Sources[source].Visited / _batches.Sources[source].PerEpoch;
+        }
+    }
+
+    private static string Named(string description) => description.Length == 0 ? "one source" : description;
 
     private static string Names(IReadOnlyList<Parameter> parameters)
     {
@@ -207,7 +251,7 @@ public sealed class TrainingRun
             return;
         }
 
-        ValidationLoss = Evaluation.MeanLoss(_trainer, _validation).Loss;
+        (ValidationLoss, SourceLosses) = Score(_validation);
         if (!double.IsFinite(ValidationLoss))
         {
             throw new RunFailedException(
@@ -215,8 +259,30 @@ public sealed class TrainingRun
         }
 
         _validatedStep = _trainer.CompletedSteps;
-        metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss);
+        metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss, SourceLosses);
         _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
+    }
+
+    /// <summary>Mean over the tokens of all sources, and of each.</summary>
+    private (double Loss, IReadOnlyList<(string Name, double Loss)> Sources) Score(IValidationBatches validation)
+    {
+        if (validation.Parts.Count == 0)
+        {
+            return (Evaluation.MeanLoss(_trainer, validation).Loss, []);
+        }
+
+        var losses = new List<(string Name, double Loss)>();
+        double sum = 0;
+        long tokens = 0;
+        foreach ((string name, IValidationBatches batches) in validation.Parts)
+        {
+            (double loss, long counted) = Evaluation.MeanLoss(_trainer, batches);
+            losses.Add((name, loss));
+            sum += loss * counted;
+            tokens += counted;
+        }
+
+        return (sum / Math.Max(1, tokens), losses);
     }
 
     /// <summary>A text by the model as it is now; nothing when it was just made.</summary>
@@ -235,6 +301,7 @@ public sealed class TrainingRun
             _trainer.CompletedSteps, _tokensSeen, _batches.Position, _trainer.Layout.Options.Seed, _tokenizerFingerprint)
         {
             DataTokens = _batches.DataTokens,
+            DataDescription = _batches.Description,
             DataFingerprint = _batches.DataFingerprint,
             NextLearningRate = _trainer.Layout.Options.Schedule.At(_trainer.CompletedSteps),
         };

@@ -25,7 +25,7 @@ public sealed class CorpusTests : IDisposable
         Assert.Equal(
             ["B.txt.gz", "a.jsonl", "b/A.md", "b/doc.xml", "b/z.txt", "c.JSONL.GZ"],
             found.Select(file => Path.GetRelativePath(_folder.Path, file.Path).Replace('\\', '/')));
-        Assert.Equal([true, false, false, false, false, true], found.Select(file => file.IsGzip));
+        Assert.Equal([true, false, false, false, false, true], found.Select(file => file.Compression == FileCompression.Gzip));
         Assert.Equal(
             [DocumentFormat.Text, DocumentFormat.JsonLines, DocumentFormat.Text, DocumentFormat.XmlDocumentation, DocumentFormat.Text, DocumentFormat.JsonLines],
             found.Select(file => file.Format));
@@ -96,8 +96,8 @@ public sealed class CorpusTests : IDisposable
 
     [Theory]
     [InlineData("missing.txt", "no such file or folder")]
-    [InlineData("paper.pdf", "give .txt, .md, .jsonl")]
-    [InlineData("noextension", "give .txt, .md, .jsonl")]
+    [InlineData("paper.pdf", "give .parquet, or .txt, .md, .jsonl")]
+    [InlineData("noextension", "give .parquet, or .txt, .md, .jsonl")]
     [InlineData("empty.txt", "is empty")]
     [InlineData("none", "no file with text")]
     [InlineData("bad\0name.txt", "data:")]

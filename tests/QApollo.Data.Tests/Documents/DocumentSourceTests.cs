@@ -137,14 +137,59 @@ public sealed class DocumentSourceTests : IDisposable
     [InlineData("text", "broken JSON")]
     [InlineData("{\"body\":\"a\",\"id\":7}", "no field \"text\" (there are: body id)")]
     [InlineData("{}", "there are: none")]
-    [InlineData("{\"text\":null}", "field \"text\" is no string")]
+    [InlineData("{\"text\":null}", "null")]
+    [InlineData("{\"text\":\"\"}", "empty")]
+    [InlineData("{\"text\":7}", "field \"text\" is no string")]
     [InlineData("{\"text\":[\"a\"]}", "field \"text\" is no string")]
-    public void Broken_lines_are_named(string line, string expected)
+    public void Rows_without_text_are_named_when_strict_and_skipped_otherwise(string line, string expected)
     {
-        _folder.Write("a.jsonl", $"{{\"text\":\"good\"}}\n\n{line}\n{{\"text\":\"good\"}}\n");
+        string path = _folder.Write("a.jsonl", $"{{\"text\":\"good\"}}\n\n{line}\n{{\"text\":\"good too\"}}\n");
 
-        Fails("a.jsonl", "line 3: ");
-        Fails("a.jsonl", expected);
+        Fails("a.jsonl", "line 3: ", strict: true);
+        Fails("a.jsonl", expected, strict: true);
+        var source = new DocumentSource(Corpus.Find([_folder.Path]));
+        Assert.Equal(["good", "good too"], source.Read().Select(text => Encoding.UTF8.GetString(text.Span)));
+        Assert.Equal(line.Count(c => c == '\n') + 1, source.Skipped);
+        Assert.StartsWith($"{path}, line 3: ", source.FirstSkipped, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_without_a_single_text_is_refused_unless_its_rows_are_null_or_empty()
+    {
+        _folder.Write("a.jsonl", "{\"body\":\"a\"}\n{\"body\":\"b\"}\n");
+        Fails("a.jsonl", "none of its 2 rows has text; the first is line 1: no field \"text\" (there are: body)");
+
+        _folder.Write("a.jsonl", "{\"text\":null}\n{\"text\":\"\"}\n");
+        Assert.Empty(Read());
+    }
+
+    [Fact]
+    public void A_wrong_field_is_told_long_before_the_end_of_a_large_file()
+    {
+        _folder.Write("a.jsonl", string.Concat(Enumerable.Repeat("{\"body\":\"abcdefgh abcdefgh abcdefgh abcdefgh abcdefgh\"}\n", 100_000)));
+
+        Fails("a.jsonl", "none of its first ");
+    }
+
+    [Theory]
+    [InlineData("a.jsonl")]
+    [InlineData("a.jsonl.gz")]
+    public void A_file_that_changes_while_it_is_read_is_refused(string name)
+    {
+        string text = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"{{\"text\":\"line {i} of many\"}}\n"));
+        string path = name.EndsWith(".gz", StringComparison.Ordinal) ? _folder.WriteGzip(name, text) : _folder.Write(name, text);
+        using IEnumerator<ReadOnlyMemory<byte>> pieces = new DocumentSource(Corpus.Find([path])).Read().GetEnumerator();
+        Assert.True(pieces.MoveNext());
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddHours(1));
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() =>
+        {
+            while (pieces.MoveNext())
+            {
+            }
+        });
+
+        Assert.Equal($"{path}: the file changed while it was read: run the command again when nothing writes to it", error.Message);
     }
 
     [Fact]
@@ -158,7 +203,7 @@ public sealed class DocumentSourceTests : IDisposable
 
         _folder.Write("a.jsonl", text.Append("{]").ToString());
 
-        Fails("a.jsonl", "line 200001: ");
+        Fails("a.jsonl", "line 200001: ", strict: true);
     }
 
     [Theory]

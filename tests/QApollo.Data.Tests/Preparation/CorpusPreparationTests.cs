@@ -20,7 +20,7 @@ public sealed class CorpusPreparationTests : IDisposable
         Assert.Equal(['a', 'b', 256, 'c', 256, 'd', 256], PreparationFixture.Tokens(data.Train));
         Assert.Null(data.Validation);
         Assert.False(data.Reused);
-        Assert.Empty(data.Notes);
+        Assert.Contains("skipped 1 rows without text (first: ", Assert.Single(data.Notes), StringComparison.Ordinal);
         DatasetManifest manifest = data.Manifest!;
         Assert.Equal((3, 7, 4, 0), (manifest.Documents, manifest.Tokens, manifest.TextBytes, manifest.Replaced));
         Assert.Equal(TokenizerRecord.Of(new ByteTokenizer()), manifest.Tokenizer);
@@ -175,6 +175,32 @@ public sealed class CorpusPreparationTests : IDisposable
         Assert.Contains("b.txt: invalid UTF-8 at byte 1", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void One_bad_row_does_not_end_a_preparation_but_is_told_and_kept()
+    {
+        _fixture.WriteDocuments("a.jsonl", 50);
+        _fixture.Write("b.jsonl", "{\"text\":\"b\"}\n{\"text\":null}\n{\"text\":7}\n{\"tex");
+        _fixture.Write("c.parquet", File.ReadAllBytes(Documents.FormatFiles.File("duckdb-snappy-v1.parquet")));
+
+        foreach (bool reused in (bool[])[false, true])
+        {
+            using PreparedData data = _fixture.Prepare();
+
+            Assert.Equal(reused, data.Reused);
+            Assert.Equal(50 + 1 + Documents.FormatRows.Texts(60).Length, data.Manifest!.Documents);
+            Assert.Equal([null, 3L, 60 - Documents.FormatRows.Texts(60).Length], data.Manifest.Sources.Select(source => source.Skipped));
+            string note = Assert.Single(data.Notes);
+            Assert.Contains($"skipped {3 + 60 - Documents.FormatRows.Texts(60).Length} rows without text", note, StringComparison.Ordinal);
+            Assert.Contains("b.jsonl, line 2: null; and in 1 more files", note, StringComparison.Ordinal);
+        }
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare(_fixture.Options with { Strict = true }));
+        Assert.Contains("b.jsonl: line 2: null", error.Message, StringComparison.Ordinal);
+        Assert.Single(Directory.GetDirectories(_fixture.Cache));
+        Assert.Throws<InvalidFileException>(() => _fixture.Prepare(_fixture.Options with { Strict = true, CacheFolder = _fixture.File("other") }));
+        Assert.Empty(Directory.GetDirectories(_fixture.File("other")));
+    }
+
     [Theory]
     [InlineData("x.txt", "\uFEFF", "no text")]
     [InlineData("x.jsonl", "{\"text\":\"\"}\n", "no text")]
@@ -198,7 +224,7 @@ public sealed class CorpusPreparationTests : IDisposable
 
         InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare(_fixture.Options with { ShardTokens = 10_000 }));
 
-        Assert.Contains("b.jsonl: line 1", error.Message, StringComparison.Ordinal);
+        Assert.Contains("b.jsonl: none of its 1 rows has text; the first is line 1: broken JSON", error.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetDirectories(_fixture.Cache));
     }
 

@@ -1,5 +1,6 @@
-using System.Text;
+using ParquetSharp;
 using Xunit;
+using Encoding = System.Text.Encoding;
 
 namespace QApollo.Data.Tests.Preparation;
 
@@ -55,6 +56,36 @@ public sealed class ResumeTests : IDisposable
         Assert.InRange(tokenizer.Calls, 1, 6000);
         Assert.True(first.ResumedBytes > 0 && first.ResumedTokens > 0 && first.ResumedTextBytes > 0);
         Assert.True(first.BytesDone >= first.ResumedBytes && first.MegabytesPerSecond >= 0);
+    }
+
+    [Fact]
+    public void Inside_a_parquet_file_it_goes_on_too()
+    {
+        const int Rows = 6000;
+        string file = _fixture.File("rows.parquet");
+        using (var writer = new ParquetFileWriter(file, [new Column<string>("text")]))
+        {
+            foreach (int[] numbers in Enumerable.Range(0, Rows).Chunk(2500))
+            {
+                using RowGroupWriter rows = writer.AppendRowGroup();
+                using LogicalColumnWriter<string?> column = rows.NextColumn().LogicalWriter<string?>();
+                column.WriteBatch([.. numbers.Select(i => i % 1000 == 7 ? null : $"{i} {new string((char)('a' + (i % 26)), 1200)}")]);
+            }
+
+            writer.Close();
+        }
+
+        PreparationOptions options = Options with { Data = [file] };
+        SortedDictionary<string, byte[]> whole = _fixture.Shards(options with { OutputFolder = _fixture.File("whole parquet") });
+        KillAt(5500, options);
+        var tokenizer = new WatchedTokenizer(_ => { });
+        SortedDictionary<string, byte[]> resumed = _fixture.Shards(options, tokenizer);
+
+        Assert.InRange(tokenizer.Calls, 400, 5000);
+        Assert.Equal(whole.Keys, resumed.Keys);
+        Assert.All(whole, shard => Assert.True(shard.Value.AsSpan().SequenceEqual(resumed[shard.Key]), shard.Key));
+        Assert.Contains("\"skipped\": 6", Encoding.UTF8.GetString(resumed["dataset.json"]), StringComparison.Ordinal);
+        Assert.Contains("row 8: null", Encoding.UTF8.GetString(resumed["dataset.json"]), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -27,6 +27,8 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
 
     public required string Fingerprint { get; init; }
 
+    public required bool ParsesSpecialTokens { get; init; }
+
     public required AddedTokenMatcher RawTokens { get; init; }
 
     public required AddedTokenMatcher NormalizedTokens { get; init; }
@@ -42,26 +44,18 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
         ArgumentNullException.ThrowIfNull(ids);
         EncodeState state = _states.Rent();
         state.Begin(utf8.Length, ids);
-        if (RawTokens.IsEmpty)
+        var walk = new AddedTokenMatcher.Walk(RawTokens, utf8);
+        bool found;
+        do
         {
-            EncodeSegment(utf8, first: true, state);
-        }
-        else
-        {
-            var walk = new AddedTokenMatcher.Walk(RawTokens, utf8);
-            bool found;
-            do
+            found = walk.MoveNext();
+            EncodeSegment(utf8[walk.Gap.Start..walk.Gap.End], walk.Gap.Start == 0, state);
+            if (found)
             {
-                found = walk.MoveNext();
-                EncodeSegment(utf8[walk.Gap.Start..walk.Gap.End], walk.Gap.Start == 0, state);
-                if (found)
-                {
-                    state.Add(walk.Id);
-                }
+                state.Add(walk.Id);
             }
-            while (found);
         }
-
+        while (found);
         state.End();
         _states.Return(state);
     }
@@ -75,12 +69,6 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
     private void EncodeSegment(ReadOnlySpan<byte> text, bool first, EncodeState state)
     {
         text = Normalize(text, Normalizers, state);
-        if (NormalizedTokens.IsEmpty)
-        {
-            EncodePiece(text, first, state);
-            return;
-        }
-
         var walk = new AddedTokenMatcher.Walk(NormalizedTokens, text);
         bool found;
         do

@@ -19,17 +19,18 @@ internal static class GgufByteLevel
         }
 
         IReadOnlyList<TokenText?> texts = TokenTexts.Read(root).Tokens;
+        string preTokenizer = PreTokenizer(root.Field("pre_tokenizer")!.Value, model.Flag("ignore_merges"));
         return new GgufVocabulary
         {
             Model = "gpt2",
-            PreTokenizer = PreTokenizer(root.Field("pre_tokenizer")!.Value, model.Flag("ignore_merges")),
+            PreTokenizer = preTokenizer,
             Tokens = [.. texts.Select((token, id) => Encoding.UTF8.GetBytes(token?.Text ?? Padding(id)))],
             Types = [.. texts.Select(TypeOf)],
             Merges = [.. model.Required("merges").EnumerateArray().Select(Merge).Where(merge => merge is not null).Select(merge => Encoding.UTF8.GetBytes(merge!))],
             BeginToken = tokens.Begin,
             EndToken = tokens.End,
             AddsBeginToken = tokens.Begin is not null,
-            Notes = Notes(root.Field("normalizer")),
+            Notes = [.. Notes(root.Field("normalizer")), .. MergeNotes(preTokenizer, model.Flag("ignore_merges"))],
         };
     }
 
@@ -57,9 +58,7 @@ internal static class GgufByteLevel
             (2, true, false) when IsSplit(parts[0]) => OfPattern(parts[0].Required("pattern").TextField("Regex", string.Empty), ignoresMerges),
             _ => null,
         };
-        return name is not null && (!ignoresMerges || name == "llama-bpe")
-            ? name
-            : throw new UsageException("llama.cpp has no name for this tokenizer's pre_tokenizer (it knows those of GPT-2, Llama 3, Qwen 2 and SmolLM among others); use --format hf");
+        return name ?? throw new UsageException("llama.cpp has no name for this tokenizer's pre_tokenizer (it knows those of GPT-2, Llama 3, Qwen 2, SmolLM and GPT-4o among others); use --format hf");
     }
 
     private static bool IsSplit(JsonElement json) =>
@@ -71,6 +70,7 @@ internal static class GgufByteLevel
         UsualPatterns.Gpt2 => "gpt-2",
         UsualPatterns.Llama3 => ignoresMerges ? "llama-bpe" : "dbrx",
         UsualPatterns.Qwen2 => "qwen2",
+        UsualPatterns.O200k => "gpt-4o",
         _ => null,
     };
 
@@ -85,6 +85,10 @@ internal static class GgufByteLevel
         string text = merge.GetString()!;
         return text.StartsWith("#version", StringComparison.Ordinal) ? null : text;
     }
+
+    private static string[] MergeNotes(string preTokenizer, bool ignoresMerges) => ignoresMerges && preTokenizer != "llama-bpe"
+        ? ["llama.cpp merges words that are tokens themselves with this pre-tokenizer: a token that no merges lead to is never used there"]
+        : [];
 
     private static string[] Notes(JsonElement? normalizer) => normalizer is JsonElement json
         ? [$"llama.cpp does not apply this tokenizer's normalizer ({string.Join(", ", JsonFields.Flatten(json, "normalizers").Select(part => part.TypeName()))}): text that it changes becomes other tokens there"]

@@ -1,5 +1,6 @@
 using QApollo.Checkpoints.Interchange;
 using QApollo.Checkpoints.Interchange.Gguf;
+using QApollo.Data.Tokenizers.Tiktoken;
 using QApollo.Data.Tokenizers.Training;
 
 namespace QApollo.Data.Tokenizers.Interchange;
@@ -21,13 +22,22 @@ public abstract class TokenizerExport
             return new TokenizerJsonExport(Bytes(), folder: null);
         }
 
+        if (TokenizerLoader.IsName(pathOrName))
+        {
+            return new TokenizerJsonExport(TokenizerJson.OfName(pathOrName).ToArray(), folder: null);
+        }
+
         string path = TokenizerLoader.Find(pathOrName);
         try
         {
             byte[] content = TokenizerLoader.ReadFile(path);
-            return TokenizerLoader.IsJson(path, content)
-                ? new TokenizerJsonExport(content, Path.GetDirectoryName(Path.GetFullPath(path)))
-                : new SentencePieceExport(content);
+            if (TokenizerLoader.IsJson(path, content))
+            {
+                return new TokenizerJsonExport(content, Path.GetDirectoryName(Path.GetFullPath(path)));
+            }
+
+            ReadOnlySpan<byte> text = TokenizerLoader.WithoutBlanks(content);
+            return TiktokenRanks.IsFile(text) ? new TokenizerJsonExport(TiktokenTokenizer.FileToJson(text).ToArray(), folder: null) : new SentencePieceExport(content);
         }
         catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {

@@ -1,0 +1,40 @@
+namespace QApollo.Data;
+
+/// <summary>The part of a data set that a file belongs to, by its name.</summary>
+internal enum CorpusSplit
+{
+    None,
+    Train,
+    Validation,
+    Test,
+}
+
+/// <summary>Splits as Hugging Face's data sets name them: <c>data/train-00000-of-00002.parquet</c>, <c>validation/0.jsonl</c>, <c>test.txt</c>.</summary>
+internal static class CorpusSplits
+{
+    /// <param name="relativePath">Inside the folder that was given.</param>
+    public static CorpusSplit Of(string relativePath) =>
+        relativePath.Split('/', '\\').Select(Named).FirstOrDefault(split => split != CorpusSplit.None);
+
+    /// <summary>The data set's own description is no text of it.</summary>
+    public static bool IsDataSetCard(string relativePath) => relativePath.Equals("README.md", StringComparison.OrdinalIgnoreCase);
+
+    private static CorpusSplit Named(string part)
+    {
+        int end = part.AsSpan().IndexOfAny('-', '_', '.');
+        return (end < 0 ? part : part[..end]).ToUpperInvariant() switch
+        {
+            "TRAIN" or "TRAINING" => CorpusSplit.Train,
+            "VALIDATION" or "VALID" or "VAL" or "DEV" => CorpusSplit.Validation,
+            "TEST" or "TESTING" or "EVAL" or "EVALUATION" => CorpusSplit.Test,
+            _ => CorpusSplit.None,
+        };
+    }
+}
+
+/// <summary>The files of a corpus by what they are for.</summary>
+/// <param name="Text">To train on, in order.</param>
+/// <param name="Validation">Of folders that tell their splits.</param>
+/// <param name="LeftOut">Test splits, and descriptions of data sets.</param>
+internal sealed record CorpusSelection(
+    IReadOnlyList<CorpusFile> Text, IReadOnlyList<CorpusFile> Validation, IReadOnlyList<CorpusFile> LeftOut);

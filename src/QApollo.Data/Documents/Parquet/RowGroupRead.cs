@@ -1,0 +1,167 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using ParquetSharp;
+
+namespace QApollo.Data.Parquet;
+
+/// <summary>Rows of one row group: texts one behind the other in a rented buffer, and the length of each (negative: null).</summary>
+internal readonly record struct RowBatch(byte[] Rented, int Bytes, IReadOnlyList<int> Lengths);
+
+/// <summary>One row group that is decoded by a thread of its own, a few batches ahead of whoever takes them.</summary>
+internal sealed class RowGroupRead : IDisposable
+{
+    /// <summary>The longest text of a row.</summary>
+    public const int MaxRowBytes = 1 << 28;
+
+    private const int BatchesAhead = 3;
+    private const int ValuesAtOnce = 64;
+
+    private readonly BlockingCollection<RowBatch> _batches = new(BatchesAhead);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly string _path;
+    private readonly Task _task;
+
+    /// <param name="columns">Where the file's open readers wait; one is taken, or opened, and put back.</param>
+    public RowGroupRead(string path, int group, long skip, ConcurrentBag<ParquetTextColumn> columns, Func<ParquetTextColumn> open)
+    {
+        _path = path;
+        _task = Task.Factory.StartNew(
+            () =>
+            {
+                try
+                {
+                    ParquetTextColumn column = columns.TryTake(out ParquetTextColumn? waiting) ? waiting : open();
+                    try
+                    {
+                        ParquetErrors.Named(path, () => Decode(column, group, skip));
+                    }
+                    finally
+                    {
+                        columns.Add(column);
+                    }
+                }
+                finally
+                {
+                    _batches.CompleteAdding();
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+    }
+
+    /// <summary>The next batch; false at the row group's end.</summary>
+    /// <exception cref="RunFailedException">The row group is damaged.</exception>
+    public bool TryTake(out RowBatch batch)
+    {
+        if (_batches.TryTake(out batch, Timeout.Infinite))
+        {
+            return true;
+        }
+
+        _task.GetAwaiter().GetResult();
+        return false;
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        ((Task)_task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
+        while (_batches.TryTake(out RowBatch batch))
+        {
+            ArrayPool<byte>.Shared.Return(batch.Rented);
+        }
+
+        _batches.Dispose();
+        _stop.Dispose();
+    }
+
+    /// <returns>Rows passed on.</returns>
+    private unsafe long Decode(ParquetTextColumn column, int group, long skip)
+    {
+        using ColumnReader<ByteArray> reader = column.Values(group);
+        for (long left = skip, skipped = 1; left > 0 && skipped > 0 && reader.HasNext; left -= skipped)
+        {
+            skipped = reader.Skip(left);
+        }
+
+        long expected = column.Rows(group) - skip;
+        long rows = 0;
+        var values = new ByteArray[ValuesAtOnce];
+        var levels = new short[ValuesAtOnce];
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(TextPiece.MaxBytes * 3 / 2);
+        int used = 0;
+        var lengths = new List<int>();
+        while (reader.HasNext && !_stop.IsCancellationRequested)
+        {
+            int read = (int)reader.ReadBatch(ValuesAtOnce, levels, [], values, out _);
+            for (int row = 0, value = 0; row < read; row++)
+            {
+                if (column.MaxDefinitionLevel > 0 && levels[row] != column.MaxDefinitionLevel)
+                {
+                    lengths.Add(-1);
+                    continue;
+                }
+
+                ByteArray text = values[value++];
+                if (text.Length > MaxRowBytes)
+                {
+                    throw new InvalidFileException(_path, $"a text of row group {group + 1} is longer than {MaxRowBytes >> 20} MiB");
+                }
+
+                buffer = WithRoom(buffer, used, text.Length);
+                new ReadOnlySpan<byte>((void*)text.Pointer, text.Length).CopyTo(buffer.AsSpan(used));
+                used += text.Length;
+                lengths.Add(text.Length);
+                if (used >= TextPiece.MaxBytes)
+                {
+                    Pass();
+                }
+            }
+
+            rows += read;
+        }
+
+        if (lengths.Count > 0)
+        {
+            Pass();
+        }
+        else
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        return rows == expected || _stop.IsCancellationRequested
+            ? rows
+            : throw new InvalidFileException(_path, $"the parquet file is damaged: row group {group + 1} has {rows} rows of {expected}");
+
+        void Pass()
+        {
+            try
+            {
+                _batches.Add(new RowBatch(buffer, used, lengths), _stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+
+            buffer = ArrayPool<byte>.Shared.Rent(TextPiece.MaxBytes * 3 / 2);
+            used = 0;
+            lengths = [];
+        }
+    }
+
+    private static byte[] WithRoom(byte[] buffer, int used, int more)
+    {
+        if (buffer.Length - used >= more)
+        {
+            return buffer;
+        }
+
+        byte[] larger = ArrayPool<byte>.Shared.Rent(used + more);
+        buffer.AsSpan(0, used).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(buffer);
+        return larger;
+    }
+}
