@@ -12,6 +12,15 @@ namespace QApollo.Interchange.Tests;
 [Collection(LlamaCppCollection.Name)]
 public class LlamaCppTokenizerTests
 {
+    [Fact]
+    public void Where_llama_cpp_cuts_some_words_otherwise_the_export_says_so()
+    {
+        ITokenizer tokenizer = TokenizerLoader.Load("o200k_base");
+        GgufVocabulary vocabulary = TokenizerExport.Load("o200k_base").Gguf(new DocumentTokens(null, tokenizer.EndOfDocument, 512));
+        Assert.Equal("gpt-4o", vocabulary.PreTokenizer);
+        Assert.Contains(vocabulary.Notes, note => note.Contains("combining marks", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("bytes")]
     [InlineData("bpe-gpt2")]
@@ -22,6 +31,7 @@ public class LlamaCppTokenizerTests
     [InlineData("word-marks")]
     [InlineData("sentencepiece-bpe")]
     [InlineData("sentencepiece-unigram")]
+    [InlineData("r50k_base")]
     public void Ids_are_the_same(string kind)
     {
         using var temp = new TempFolder();
@@ -29,7 +39,7 @@ public class LlamaCppTokenizerTests
         ITokenizer tokenizer = TokenizerLoader.Load(source);
 
         // Three rows more than tokens: padded vocabularies are usual.
-        TinyModels.Write(temp.Path, TinyModels.Llama(tokenizer.VocabularySize + 3));
+        TinyModels.Write(temp.Path, TinyModels.Llama(tokenizer.VocabularySize + 3, tied: true));
         using var model = new ModelFolder(temp.Path);
         string path = temp.File("vocabulary.gguf");
         var tokens = new DocumentTokens(tokenizer.EndOfDocument, tokenizer.EndOfDocument, MaxLength: 512);

@@ -13,7 +13,7 @@ internal static class TokenizerFixtures
     public static string Goldens { get; } =
         Path.Combine(GoldenFolder.RepositoryRoot, "tests", "QApollo.Data.Tests", "Tokenizers", "Goldens");
 
-    /// <param name="kind">bytes; bpe-gpt2, bpe-llama3, bpe-llama3-words, bpe-qwen2, bpe-smollm; word-marks; sentencepiece-bpe, sentencepiece-unigram.</param>
+    /// <param name="kind">bytes; r50k_base, o200k_base; bpe-gpt2, bpe-llama3, bpe-llama3-words, bpe-qwen2, bpe-smollm; word-marks; sentencepiece-bpe, sentencepiece-unigram.</param>
     /// <param name="folder">Where files go.</param>
     /// <returns>As <see cref="TokenizerLoader.Load"/> takes it.</returns>
     public static string Write(string kind, string folder)
@@ -23,7 +23,9 @@ internal static class TokenizerFixtures
         switch (kind)
         {
             case "bytes":
-                return "bytes";
+            case "r50k_base":
+            case "o200k_base":
+                return kind;
             case "bpe-gpt2":
             case "bpe-llama3":
                 TokenizerJson.Write(json, Train(kind == "bpe-gpt2" ? WordPattern.Gpt2 : WordPattern.Llama3));

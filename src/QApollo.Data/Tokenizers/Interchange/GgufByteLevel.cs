@@ -30,7 +30,7 @@ internal static class GgufByteLevel
             BeginToken = tokens.Begin,
             EndToken = tokens.End,
             AddsBeginToken = tokens.Begin is not null,
-            Notes = [.. Notes(root.Field("normalizer")), .. MergeNotes(preTokenizer, model.Flag("ignore_merges"))],
+            Notes = [.. Notes(root.Field("normalizer")), .. WordNotes(preTokenizer, model.Flag("ignore_merges"))],
         };
     }
 
@@ -86,9 +86,18 @@ internal static class GgufByteLevel
         return text.StartsWith("#version", StringComparison.Ordinal) ? null : text;
     }
 
-    private static string[] MergeNotes(string preTokenizer, bool ignoresMerges) => ignoresMerges && preTokenizer != "llama-bpe"
-        ? ["llama.cpp merges words that are tokens themselves with this pre-tokenizer: a token that no merges lead to is never used there"]
-        : [];
+    private static IEnumerable<string> WordNotes(string preTokenizer, bool ignoresMerges)
+    {
+        if (preTokenizer == "gpt-4o")
+        {
+            yield return "llama.cpp cuts words with combining marks (Devanagari, Thai and others) otherwise than this tokenizer: they become other tokens there";
+        }
+
+        if (ignoresMerges && preTokenizer != "llama-bpe")
+        {
+            yield return "llama.cpp merges words that are tokens themselves with this pre-tokenizer: a token that no merges lead to is never used there";
+        }
+    }
 
     private static string[] Notes(JsonElement? normalizer) => normalizer is JsonElement json
         ? [$"llama.cpp does not apply this tokenizer's normalizer ({string.Join(", ", JsonFields.Flatten(json, "normalizers").Select(part => part.TypeName()))}): text that it changes becomes other tokens there"]
