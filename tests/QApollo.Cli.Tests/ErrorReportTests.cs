@@ -26,7 +26,7 @@ public class ErrorReportTests
 
     /// <summary>With few handles, anything can fail: the loading of the program, the report of an error.</summary>
     [Fact]
-    public void Few_handles_are_told()
+    public async Task Few_handles_are_told()
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -48,10 +48,10 @@ public class ErrorReportTests
 
             using Process process = Process.Start(start)!;
             Task<string> output = process.StandardOutput.ReadToEndAsync();
-            string error = process.StandardError.ReadToEnd();
-            process.WaitForExit();
+            string error = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
 
-            Assert.True(process.ExitCode is 0 or 1, $"{handles} handles: exit code {process.ExitCode}: {error}{output.Result}");
+            Assert.True(process.ExitCode is 0 or 1, $"{handles} handles: exit code {process.ExitCode}: {error}{await output}");
             if (process.ExitCode == 1)
             {
                 Assert.StartsWith("qapollo: ", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);

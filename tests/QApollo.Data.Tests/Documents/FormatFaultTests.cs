@@ -58,7 +58,7 @@ public sealed class FormatFaultTests : IDisposable
         int whollyText = name.EndsWith(".zst", StringComparison.Ordinal) ? whole.Length - 11 : whole.Length;
         for (int length = 20; length < whollyText; length += 13)
         {
-            _folder.Write(name, whole[..length]);
+            _folder.Write(name, whole.AsSpan(0, length));
             if (name.EndsWith(".zst", StringComparison.Ordinal) && length < 250 && TryRead(name) is { } texts)
             {
                 // Cut between two frames, nothing tells.

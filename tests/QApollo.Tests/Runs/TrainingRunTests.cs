@@ -2,7 +2,6 @@ using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cpu;
 using QApollo.Devices;
-using QApollo.Memory;
 using QApollo.Optimizers;
 using QApollo.Runs;
 using QApollo.Tests.Training;

@@ -1,7 +1,5 @@
 using QApollo.Cpu;
 using QApollo.Memory;
-using QApollo.Models;
-using QApollo.Optimizers;
 using QApollo.TestSupport;
 using QApollo.Training;
 using Xunit;
