@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
 /// <summary>Makes one dataset's shards. Holds the folder's lock, so that two processes never write the same dataset.</summary>
-internal sealed class PreparationJob : IDisposable
+internal sealed partial class PreparationJob : IDisposable
 {
     private const string LockName = "lock";
 
@@ -18,6 +20,7 @@ internal sealed class PreparationJob : IDisposable
     private readonly Dictionary<int, Replacements> _replaced = [];
     private readonly Dictionary<int, SkippedRows> _rows = [];
     private PreparationState _state;
+    private bool _hasSaved;
     private TokenShardWriter? _train;
     private TokenShardWriter? _heldOut;
 
@@ -41,6 +44,7 @@ internal sealed class PreparationJob : IDisposable
         _report = report;
         _lock = Lock(folder);
         _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
+        _hasSaved = _state.Position != default;
         if (_state.Key != key)
         {
             Dispose();
@@ -48,7 +52,8 @@ internal sealed class PreparationJob : IDisposable
         }
     }
 
-    private bool HasSaved => File.Exists(Path.Combine(_folder, PreparationState.FileName));
+    /// <summary>Files of the folder that have the names of this job's.</summary>
+    private IEnumerable<string> ShardFiles => Directory.EnumerateFiles(_folder).Where(file => ShardName().IsMatch(Path.GetFileName(file)));
 
     /// <summary>Works from the saved position to the end of the corpus, then completes the dataset.</summary>
     /// <exception cref="RunFailedException">The text is broken, or the disk full. What was saved before stays when it is of use.</exception>
@@ -60,6 +65,7 @@ internal sealed class PreparationJob : IDisposable
             return;
         }
 
+        TakeFolder();
         OpenWriters();
         _report.Begin(PreparationPhase.Tokenizing, _files.Sum(file => file.Length), _state);
         try
@@ -72,7 +78,7 @@ internal sealed class PreparationJob : IDisposable
             Save();
             throw;
         }
-        catch (Exception e) when (e is InvalidFileException or UsageException || (e is RunFailedException && !HasSaved))
+        catch (Exception e) when (e is InvalidFileException or UsageException || (e is RunFailedException && !_hasSaved))
         {
             // Either the text must be changed, and has another key then, or there is no position to go on from.
             Discard();
@@ -93,6 +99,11 @@ internal sealed class PreparationJob : IDisposable
         try
         {
             Directory.CreateDirectory(folder);
+            if (RegularFile.LengthOf(path) > 0)
+            {
+                throw new UsageException($"{path}: is no file of this program, which needs that name: choose another folder");
+            }
+
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
         }
         catch (IOException) when (File.Exists(path))
@@ -103,6 +114,23 @@ internal sealed class PreparationJob : IDisposable
         {
             throw new RunFailedException($"{folder}: cannot be written: {e.Message}", e);
         }
+    }
+
+    /// <summary>Leaves a word that the folder's shards are this job's. Without one they may be a person's own, and are not overwritten.</summary>
+    /// <exception cref="UsageException">A folder that a person named has such files.</exception>
+    private void TakeFolder()
+    {
+        if (File.Exists(Path.Combine(_folder, PreparationState.FileName)))
+        {
+            return;
+        }
+
+        if (_options.OutputFolder is not null && ShardFiles.FirstOrDefault() is { } other)
+        {
+            throw new UsageException($"{other}: would be overwritten: choose another folder, or delete it");
+        }
+
+        _state.Write(_folder);
     }
 
     private void OpenWriters()
@@ -116,6 +144,7 @@ internal sealed class PreparationJob : IDisposable
         {
             _train?.Dispose();
             _state = PreparationState.Begin(_key);
+            _hasSaved = false;
             _train = Writer("train", _state.Train);
             _heldOut = Writer("validation", _state.HeldOut);
         }
@@ -202,6 +231,7 @@ internal sealed class PreparationJob : IDisposable
                 : [.. _rows.OrderBy(r => r.Key).Select(r => new SourceRows(r.Key, r.Value.WithTexts, r.Value.Count, r.Value.Wrong, r.Value.First))],
         };
         _state.Write(_folder);
+        _hasSaved = true;
     }
 
     private void Complete()
@@ -251,12 +281,9 @@ internal sealed class PreparationJob : IDisposable
     private void Discard()
     {
         Dispose();
-        foreach (string pattern in (string[])["train-*.bin*", "validation-*.bin*", PreparationState.FileName])
+        foreach (string file in (string[])[.. ShardFiles, Path.Combine(_folder, PreparationState.FileName)])
         {
-            foreach (string file in Directory.EnumerateFiles(_folder, pattern))
-            {
-                File.Delete(file);
-            }
+            File.Delete(file);
         }
 
         if (!Directory.EnumerateFileSystemEntries(_folder).Any())
@@ -264,4 +291,7 @@ internal sealed class PreparationJob : IDisposable
             Directory.Delete(_folder);
         }
     }
+
+    [GeneratedRegex("^(train|validation)-[0-9]{6,}\\.bin(\\.tmp)?$")]
+    private static partial Regex ShardName();
 }
