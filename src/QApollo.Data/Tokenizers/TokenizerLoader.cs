@@ -86,7 +86,7 @@ public static class TokenizerLoader
             return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)), specialTokens);
         }
 
-        return TiktokenRanks.IsFile(content)
+        return TiktokenRanks.IsFile(content) || Path.GetExtension(path).Equals(".tiktoken", StringComparison.OrdinalIgnoreCase)
             ? TiktokenTokenizer.OfFile(content, specialTokens)
             : new SentencePieceTokenizer(bytes, specialTokens);
     }
