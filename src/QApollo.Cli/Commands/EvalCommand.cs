@@ -37,7 +37,7 @@ internal static class EvalCommand
         var commandLine = new CommandLine(
             command,
             [
-                M.Checkpoint, D.Text, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
+                M.Checkpoint, D.OneText, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
                 D.Threads, M.Json,
             ]);
         command.SetAction(parsed => Execute(commandLine, parsed));
@@ -46,7 +46,7 @@ internal static class EvalCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.Text);
+        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.OneText);
         using var folder = new ModelFolder(values.Get(M.Checkpoint));
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         using var interrupt = new InterruptSignal("stopping");
@@ -77,7 +77,7 @@ internal static class EvalCommand
 
     private static PreparedData Prepare(OptionValues values, ITokenizer tokenizer, CancellationToken stop)
     {
-        PreparationOptions options = DataSettings.ToPreparationOptions(values, seed: 0) with { Data = values.Get(D.Text), HeldOutFraction = 0 };
+        PreparationOptions options = DataSettings.ToPreparationOptions(values, seed: 0) with { Data = values.Get(D.OneText), HeldOutFraction = 0 };
         PreparedData data;
         using (var view = new PreparationView(Terminal.Error, !Console.IsErrorRedirected))
         {
@@ -105,10 +105,11 @@ internal static class EvalCommand
     {
         if (!json)
         {
+            string perByte = score.Bytes == 0 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"bits per byte {score.BitsPerByte:F4}  ");
             Console.WriteLine($"checkpoint: {checkpoint}");
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"loss {score.Loss:F4}  perplexity {score.Perplexity:F3}  bits per byte {score.BitsPerByte:F4}  ({score.Tokens:N0} tokens, {score.Bytes:N0} bytes)"));
+                $"loss {score.Loss:F4}  perplexity {score.Perplexity:F3}  {perByte}({score.Tokens:N0} tokens, {score.Bytes:N0} bytes)"));
             return;
         }
 
