@@ -236,6 +236,12 @@ internal sealed partial class PreparationJob : IDisposable
 
     private void Complete()
     {
+        // The end of a file may come out only behind its last chunk.
+        foreach ((int file, SkippedRows rows) in _rows)
+        {
+            rows.RequireText(_files[file].Path, atEnd: true);
+        }
+
         long trainTokens = _train!.Tokens;
         long tokens = trainTokens + _heldOut!.Tokens;
         if (tokens == 0)

@@ -208,6 +208,18 @@ public sealed class FormatFaultTests : IDisposable
     }
 
     [Fact]
+    public void A_file_of_nothing_but_such_texts_is_refused()
+    {
+        using (var writing = new WriterPropertiesBuilder())
+        {
+            WriteByArrow("a.parquet", writing.Compression(Compression.Zstd), [new string('x', ChunkReader.MaxLineBytes + 1)], rowsInGroup: 1);
+        }
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => Read("a.parquet"));
+        Assert.EndsWith("none of its 1 rows has text; the first is row 1: longer than 64 MiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_dictionary_of_zstd_is_asked_for_by_name()
     {
         byte[][] lines = [.. Enumerable.Range(0, 2000).Select(i => Encoding.UTF8.GetBytes($"{{\"text\":\"line {i} of {i * 7919 % 1000} lines\"}}\n"))];

@@ -391,6 +391,24 @@ public sealed class CorpusPreparationTests : IDisposable
         Assert.Equal(["new"], PreparationFixture.Documents(again.Train));
     }
 
+    [Theory]
+    [InlineData(1 << 20)]
+    [InlineData((1 << 20) - 1)]
+    [InlineData(1 << 21)]
+    public void A_file_without_text_is_refused_wherever_its_last_chunk_ends(int bytes)
+    {
+        // Few lines, so that it is the end that tells, which may lie on a chunk's border.
+        _fixture.Write("a.jsonl", string.Concat(Enumerable.Repeat(new string('x', (1 << 16) - 1) + "\n", 32))[^bytes..]);
+        string other = _fixture.Write("b.jsonl", "{\"text\":\"b\"}");
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare());
+        Assert.Contains("a.jsonl: none of its ", error.Message, StringComparison.Ordinal);
+        error = Assert.Throws<InvalidFileException>(() => new DocumentSource(Corpus.Find([_fixture.Text])).Read().Count());
+        Assert.Contains("a.jsonl: none of its ", error.Message, StringComparison.Ordinal);
+        File.Delete(other);
+        Assert.Throws<InvalidFileException>(() => new DocumentSource(Corpus.Find([_fixture.Text])).Read().Count());
+    }
+
     [Fact]
     public void A_file_that_changes_between_hashing_and_reading_is_refused()
     {
