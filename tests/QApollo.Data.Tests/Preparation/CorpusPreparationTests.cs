@@ -343,7 +343,9 @@ public sealed class CorpusPreparationTests : IDisposable
         _fixture.WriteDocuments("a.jsonl", 6000);
         PreparationOptions options = _fixture.Options with
         {
-            OutputFolder = _fixture.File("output"), ShardTokens = 200_000, SaveInterval = TimeSpan.FromHours(1),
+            OutputFolder = _fixture.File("output"),
+            ShardTokens = 200_000,
+            SaveInterval = TimeSpan.FromHours(1),
         };
         string killed = _fixture.File("killed");
         var copy = new ProgressCallback(report =>
