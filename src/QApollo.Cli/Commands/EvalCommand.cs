@@ -37,7 +37,7 @@ internal static class EvalCommand
         var commandLine = new CommandLine(
             command,
             [
-                M.Checkpoint, D.Text, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
+                M.Checkpoint, D.OneText, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, M.Weights, T.Device,
                 D.Threads, M.Json,
             ]);
         command.SetAction(parsed => Execute(commandLine, parsed));
@@ -46,11 +46,11 @@ internal static class EvalCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.Text);
+        OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.OneText);
         using var folder = new ModelFolder(values.Get(M.Checkpoint));
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         using var interrupt = new InterruptSignal("stopping");
-        using PreparedData data = DataSettings.PrepareForScoring(values, values.Get(D.Text), tokenizer, interrupt.Token);
+        using PreparedData data = DataSettings.PrepareForScoring(values, values.Get(D.OneText), tokenizer, interrupt.Token);
 
         int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? Math.Min(DefaultSequenceLength, folder.Config.MaxPositionEmbeddings);
         if (length > folder.Config.MaxPositionEmbeddings)
@@ -94,10 +94,11 @@ internal static class EvalCommand
     {
         if (!json)
         {
+            string perByte = score.Bytes == 0 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"bits per byte {score.BitsPerByte:F4}  ");
             Console.WriteLine($"checkpoint: {checkpoint}");
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"loss {score.Loss:F4}  perplexity {score.Perplexity:F3}  bits per byte {score.BitsPerByte:F4}  ({score.Tokens:N0} tokens, {score.Bytes:N0} bytes)"));
+                $"loss {score.Loss:F4}  perplexity {score.Perplexity:F3}  {perByte}({score.Tokens:N0} tokens, {score.Bytes:N0} bytes)"));
             return;
         }
 

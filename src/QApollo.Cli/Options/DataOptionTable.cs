@@ -11,8 +11,10 @@ internal static class DataOptionTable
     public static string TokenizerRange { get; } =
         $"{TokenizerLoader.Names}, or a path: tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one";
 
-    public static ListSpec Data { get; } = new(
-        "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
+    private const string Paths = "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst)";
+    private const string Mixture = "; PATH=WEIGHT, several times, mixes, as does a .json file of sources";
+
+    public static ListSpec Data { get; } = new("--data", Group, "Text to train on.", $"{Paths}, or token shards (.bin){Mixture}")
     {
         DefaultNote = "the API reference of the .NET SDK on this machine",
         IsPath = _ => true,
@@ -20,6 +22,10 @@ internal static class DataOptionTable
 
     /// <summary>For commands that have nothing to do without text.</summary>
     public static ListSpec Text { get; } = new("--data", Group, "Text to read.", Data.RangeText);
+
+    public static ListSpec OneText { get; } = new("--data", Group, "Text to read.", $"{Paths}, or token shards (.bin)");
+
+    public static ListSpec TokenizerText { get; } = new("--data", Group, "Text to read.", $"{Paths}; a mixture's sources too, each once");
 
     public static ListSpec ValidData { get; } = new(
         "--valid-data", Group, "Text to validate on, instead of a held-out share of --data.", "paths, as --data")

@@ -13,13 +13,12 @@ namespace QApollo.Data;
 /// <param name="decoders">Row groups of a .parquet that are decoded at once.</param>
 internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPosition start, string textField, int decoders) : IDisposable
 {
-    /// <summary>The longest line of a .jsonl that is read.</summary>
+    /// <summary>The longest line of a .jsonl, and text of a .parquet, that is read.</summary>
     public const int MaxLineBytes = 1 << 26;
 
     private CorpusPosition _position = start;
     private long _sourceBytesBefore = files.Take(start.File).Sum(file => file.Length);
     private FileStream? _source;
-    private DateTime _modified;
     private Stream? _content;
     private ParquetRows? _rows;
     private byte[] _rest = [];
@@ -80,7 +79,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         // Plain text is read in large portions, straight into the chunk.
         int bufferSize = File.Compression == FileCompression.Gzip || File.Format == DocumentFormat.XmlDocumentation ? 1 << 16 : 0;
         _source = RegularFile.OpenRead(File.Path, bufferSize);
-        _modified = System.IO.File.GetLastWriteTimeUtc(File.Path);
+        CheckUnchanged(atEnd: false);
         if (File.Format == DocumentFormat.Parquet)
         {
             _rows = new ParquetRows(File, textField, _position.Offset, decoders);
@@ -182,7 +181,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         CorpusFile file = File;
         if (!_rows!.TryTake(out RowBatch batch))
         {
-            CheckUnchanged();
+            CheckUnchanged(atEnd: true);
             EndFile();
             return null;
         }
@@ -223,7 +222,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         _position = start with { Offset = start.Offset + taken, Line = start.Line + lines };
         if (atEnd)
         {
-            CheckUnchanged();
+            CheckUnchanged(atEnd: true);
             EndFile();
         }
 
@@ -245,11 +244,11 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         return chunk;
     }
 
-    private void CheckUnchanged()
+    private void CheckUnchanged(bool atEnd)
     {
         if (_source!.Length != File.Length
-            || (_content == _source && _source.Position != File.Length)
-            || System.IO.File.GetLastWriteTimeUtc(File.Path) != _modified)
+            || (atEnd && _content == _source && _source.Position != File.Length)
+            || RegularFile.ModifiedOf(File.Path) != File.Modified)
         {
             throw new InvalidFileException(File.Path, "the file changed while it was read: run the command again when nothing writes to it");
         }

@@ -38,6 +38,9 @@ public sealed record CorpusFile(string Path, DocumentFormat Format, FileCompress
     /// <summary>What can be read, for messages.</summary>
     public const string ReadableFormats = ".parquet, or .txt, .md, .jsonl or .xml (documentation of .NET), each also with .gz or .zst";
 
+    /// <summary>UTC time of the last change when the file was found: what is read must be what was found, and hashed.</summary>
+    internal DateTime Modified { get; init; }
+
     /// <summary>Whether the file is a table of rows, one document each.</summary>
     internal bool HasRows => Format is DocumentFormat.JsonLines or DocumentFormat.Parquet;
 
@@ -64,7 +67,7 @@ public sealed record CorpusFile(string Path, DocumentFormat Format, FileCompress
             : HasExtension(name, ".xml") ? DocumentFormat.XmlDocumentation
             : HasExtension(name, ".parquet") && compression == FileCompression.None ? DocumentFormat.Parquet
             : null;
-        return format is { } known ? new CorpusFile(path, known, compression, RegularFile.LengthOf(path)) : null;
+        return format is { } known ? new CorpusFile(path, known, compression, RegularFile.LengthOf(path)) { Modified = RegularFile.ModifiedOf(path) } : null;
     }
 
     private static bool HasExtension(string name, string extension) => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase);

@@ -9,27 +9,28 @@ internal enum CorpusSplit
     Test,
 }
 
-/// <summary>Splits as Hugging Face's data sets name them: <c>data/train-00000-of-00002.parquet</c>, <c>validation/0.jsonl</c>, <c>test.txt</c>.</summary>
+/// <summary>
+/// Splits as Hugging Face's data sets name them, a word between separators: <c>data/train-00000-of-00002.parquet</c>,
+/// <c>c4-validation.00000-of-00008.json.gz</c>, <c>validation/0.jsonl</c>, <c>test.txt</c>.
+/// </summary>
 internal static class CorpusSplits
 {
+    private static readonly char[] Separators = [.. "/\\-_. 0123456789"];
+
     /// <param name="relativePath">Inside the folder that was given.</param>
     public static CorpusSplit Of(string relativePath) =>
-        relativePath.Split('/', '\\').Select(Named).FirstOrDefault(split => split != CorpusSplit.None);
+        relativePath.Split(Separators).Select(Named).FirstOrDefault(split => split != CorpusSplit.None);
 
     /// <summary>The data set's own description is no text of it.</summary>
     public static bool IsDataSetCard(string relativePath) => relativePath.Equals("README.md", StringComparison.OrdinalIgnoreCase);
 
-    private static CorpusSplit Named(string part)
+    private static CorpusSplit Named(string word) => word.ToUpperInvariant() switch
     {
-        int end = part.AsSpan().IndexOfAny('-', '_', '.');
-        return (end < 0 ? part : part[..end]).ToUpperInvariant() switch
-        {
-            "TRAIN" or "TRAINING" => CorpusSplit.Train,
-            "VALIDATION" or "VALID" or "VAL" or "DEV" => CorpusSplit.Validation,
-            "TEST" or "TESTING" or "EVAL" or "EVALUATION" => CorpusSplit.Test,
-            _ => CorpusSplit.None,
-        };
-    }
+        "TRAIN" or "TRAINING" => CorpusSplit.Train,
+        "VALIDATION" or "VALID" or "VAL" or "DEV" => CorpusSplit.Validation,
+        "TEST" or "TESTING" or "EVAL" or "EVALUATION" => CorpusSplit.Test,
+        _ => CorpusSplit.None,
+    };
 }
 
 /// <summary>The files of a corpus by what they are for.</summary>

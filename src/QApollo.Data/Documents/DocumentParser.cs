@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using QApollo.Data.Parquet;
 
 namespace QApollo.Data;
 
@@ -113,7 +114,7 @@ internal sealed class DocumentParser(string textField, bool strict)
             number++;
             if (length <= 0)
             {
-                Skip(chunk.File, number, length < 0 ? RowFault.Null : RowFault.Empty);
+                Skip(chunk.File, number, Fault(length));
                 continue;
             }
 
@@ -124,6 +125,13 @@ internal sealed class DocumentParser(string textField, bool strict)
             begin += length;
         }
     }
+
+    private static RowFault Fault(int length) => length switch
+    {
+        RowBatch.Null => RowFault.Null,
+        RowBatch.TooLong => RowFault.Wrong($"longer than {ChunkReader.MaxLineBytes >> 20} MiB"),
+        _ => RowFault.Empty,
+    };
 
     private void Skip(CorpusFile file, long number, RowFault fault)
     {

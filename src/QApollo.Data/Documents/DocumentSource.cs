@@ -24,15 +24,23 @@ public sealed class DocumentSource(IReadOnlyList<CorpusFile> files, string textF
         var pieces = new PieceList();
         using var reader = new ChunkReader(files, default, textField, Environment.ProcessorCount);
         SkippedRows inFile = SkippedRows.None;
+        string path = string.Empty;
         Skipped = 0;
         FirstSkipped = null;
         while (reader.TryRead(out TextChunk? chunk))
         {
             using (chunk)
             {
+                if (chunk.File.Path != path)
+                {
+                    // The end of a file may come out only behind its last chunk.
+                    inFile.RequireText(path, atEnd: true);
+                    (inFile, path) = (SkippedRows.None, chunk.File.Path);
+                }
+
                 SkippedRows skipped = parser.Parse(chunk, pieces).Skipped;
-                inFile = (chunk.Start.Line == 0 ? SkippedRows.None : inFile).Then(skipped);
-                inFile.RequireText(chunk.File.Path, chunk.End.File > chunk.Start.File);
+                inFile = inFile.Then(skipped);
+                inFile.RequireText(path, chunk.End.File > chunk.Start.File);
                 Skipped += skipped.Count;
                 FirstSkipped ??= skipped.First is { } first ? $"{chunk.File.Path}, {first}" : null;
                 progress?.Report(chunk.SourceBytes);
@@ -45,6 +53,8 @@ public sealed class DocumentSource(IReadOnlyList<CorpusFile> files, string textF
 
             pieces.Pieces.Clear();
         }
+
+        inFile.RequireText(path, atEnd: true);
     }
 
     private sealed class PieceList : IDocumentSink

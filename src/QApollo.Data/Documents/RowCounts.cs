@@ -23,7 +23,7 @@ internal readonly record struct Replacements(long Count, long FirstOffset)
 /// <param name="First">Place and fault of the first one skipped.</param>
 internal readonly record struct SkippedRows(long WithTexts, long Count, long Wrong, string? First)
 {
-    /// <summary>After so many rows without a single text the field is wrong, not the rows.</summary>
+    /// <summary>After so many wrong rows without a single text the field is wrong, not the rows.</summary>
     private const long Patience = 10_000;
 
     public static SkippedRows None => default;
@@ -40,7 +40,7 @@ internal readonly record struct SkippedRows(long WithTexts, long Count, long Wro
     /// <exception cref="InvalidFileException">No row has text, and not because they are all null or empty.</exception>
     public void RequireText(string path, bool atEnd)
     {
-        if (WithTexts == 0 && Wrong > 0 && (atEnd || Count >= Patience))
+        if (WithTexts == 0 && Wrong > 0 && (atEnd || Wrong >= Patience))
         {
             throw new InvalidFileException(path, $"none of its {(atEnd ? string.Empty : "first ")}{Count} rows has text; the first is {First}");
         }

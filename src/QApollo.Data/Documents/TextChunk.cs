@@ -1,4 +1,5 @@
 using System.Buffers;
+using QApollo.Data.Parquet;
 
 namespace QApollo.Data;
 
@@ -26,7 +27,7 @@ internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDispos
         init => (_buffer, _length) = value;
     }
 
-    /// <summary>For rows of a .parquet, whose texts lie one behind the other: the bytes of each; negative: null.</summary>
+    /// <summary>For rows of a .parquet, whose texts lie one behind the other: the bytes of each, or why it is not there (<see cref="RowBatch"/>).</summary>
     public IReadOnlyList<int> RowLengths { get; init; } = [];
 
     /// <summary>For a piece of a document: it is the last one. The first one has offset 0, or follows a byte order mark.</summary>

@@ -39,6 +39,10 @@ internal sealed class ZstandardStream : ForwardStream
                 $"its Zstandard window is larger than {1 << (MaxWindowLog - 20)} MiB: compress it again with zstd -dc --long=31 FILE | zstd -o NEW",
                 e);
         }
+        catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_dictionary_wrong)
+        {
+            throw new InvalidFileException(_path, "is compressed with a dictionary: compress it again with zstd -dc -D DICTIONARY FILE | zstd -o NEW", e);
+        }
         catch (ZstdException e)
         {
             throw new InvalidDataException(e.Message, e);

@@ -88,6 +88,12 @@ public static class MixtureParser
 
         MixtureSource Source(JsonElement source)
         {
+            // Whatever else is said would not be done.
+            if (source.EnumerateObject().Select(property => property.Name).FirstOrDefault(name => name is not ("name" or "data" or "weight")) is { } unknown)
+            {
+                throw new UsageException($"{path}: a source has \"{unknown}\"; known are \"name\", \"data\" and \"weight\"");
+            }
+
             JsonElement data = source.GetProperty("data");
             string[] paths = data.ValueKind == JsonValueKind.Array
                 ? [.. data.EnumerateArray().Select(Text)]
@@ -96,6 +102,7 @@ public static class MixtureParser
             return new MixtureSource(name, [.. paths.Select(entry => Path.Combine(folder, entry))], source.GetProperty("weight").GetDouble());
         }
 
-        static string Text(JsonElement element) => element.GetString() ?? throw new InvalidOperationException();
+        static string Text(JsonElement element) =>
+            element.GetString() is { Length: > 0 } text && !text.Any(char.IsControl) ? text : throw new InvalidOperationException();
     }
 }

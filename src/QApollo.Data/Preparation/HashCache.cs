@@ -29,13 +29,12 @@ internal sealed class HashCache(string folder)
     {
         Dictionary<string, HashCacheEntry> known = Load();
         string?[] hashes = new string?[files.Count];
-        DateTime[] modified = [.. files.Select(file => File.GetLastWriteTimeUtc(file.Path))];
         var unknown = new List<int>();
         for (int i = 0; i < files.Count; i++)
         {
             if (known.TryGetValue(files[i].Path, out HashCacheEntry? entry)
                 && entry?.Length == files[i].Length
-                && entry.Modified == modified[i].Ticks)
+                && entry.Modified == files[i].Modified.Ticks)
             {
                 hashes[i] = entry.Sha256;
                 read(entry.Length);
@@ -51,9 +50,9 @@ internal sealed class HashCache(string folder)
         foreach ((int i, string hash) in unknown.Zip(computed))
         {
             hashes[i] = hash;
-            if (now - modified[i] > Settled)
+            if (now - files[i].Modified > Settled)
             {
-                known[files[i].Path] = new HashCacheEntry(files[i].Length, modified[i].Ticks, hash);
+                known[files[i].Path] = new HashCacheEntry(files[i].Length, files[i].Modified.Ticks, hash);
             }
         }
 

@@ -1,13 +1,12 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using QApollo.Files;
 
 namespace QApollo.Data;
 
 /// <summary>Makes one dataset's shards. Holds the folder's lock, so that two processes never write the same dataset.</summary>
-internal sealed class PreparationJob : IDisposable
+internal sealed partial class PreparationJob : IDisposable
 {
-    private static readonly string[] ShardPatterns = ["train-*.bin*", "validation-*.bin*"];
-
     private readonly string _folder;
     private readonly string _key;
     private readonly IReadOnlyList<CorpusFile> _files;
@@ -19,6 +18,7 @@ internal sealed class PreparationJob : IDisposable
     private readonly Dictionary<int, Replacements> _replaced = [];
     private readonly Dictionary<int, SkippedRows> _rows = [];
     private PreparationState _state;
+    private bool _hasSaved;
     private TokenShardWriter? _train;
     private TokenShardWriter? _heldOut;
 
@@ -42,12 +42,7 @@ internal sealed class PreparationJob : IDisposable
         _report = report;
         _lock = FolderLock.Take(folder, "preparing data");
         _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
-        if (ShardPatterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault(IsOfSomebodyElse) is { } foreign)
-        {
-            Dispose();
-            throw new UsageException($"{folder}: holds {Path.GetFileName(foreign)}, which is no token shard and would be written over: choose another folder, or delete it");
-        }
-
+        _hasSaved = _state.Position != default;
         if (_state.Key != key)
         {
             Dispose();
@@ -55,7 +50,8 @@ internal sealed class PreparationJob : IDisposable
         }
     }
 
-    private bool HasSaved => File.Exists(Path.Combine(_folder, PreparationState.FileName));
+    /// <summary>Files of the folder that have the names of this job's.</summary>
+    private IEnumerable<string> ShardFiles => Directory.EnumerateFiles(_folder).Where(file => ShardName().IsMatch(Path.GetFileName(file)));
 
     /// <summary>Works from the saved position to the end of the corpus, then completes the dataset.</summary>
     /// <exception cref="RunFailedException">The text is broken, or the disk full. What was saved before stays when it is of use.</exception>
@@ -67,6 +63,7 @@ internal sealed class PreparationJob : IDisposable
             return;
         }
 
+        TakeFolder();
         OpenWriters();
         _report.Begin(PreparationPhase.Tokenizing, _files.Sum(file => file.Length), _state);
         try
@@ -79,7 +76,7 @@ internal sealed class PreparationJob : IDisposable
             Save();
             throw;
         }
-        catch (Exception e) when (e is InvalidFileException or UsageException || (e is RunFailedException && !HasSaved))
+        catch (Exception e) when (e is InvalidFileException or UsageException || (e is RunFailedException && !_hasSaved))
         {
             // Either the text must be changed, and has another key then, or there is no position to go on from.
             Discard();
@@ -94,10 +91,22 @@ internal sealed class PreparationJob : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>What an earlier preparation left there, unfinished or damaged, lies beside its record, or is a shard.</summary>
-    private bool IsOfSomebodyElse(string file) =>
-        file.EndsWith(".bin", StringComparison.Ordinal) && !_lock.WasLeft && !DatasetManifestFile.Exists(_folder)
-        && !File.Exists(Path.Combine(_folder, PreparationState.FileName)) && !TokenShardHeader.IsAt(file);
+    /// <summary>Leaves a word that the folder's shards are this job's. Without one they may be a person's own, and are not overwritten.</summary>
+    /// <exception cref="UsageException">A folder that a person named has such files.</exception>
+    private void TakeFolder()
+    {
+        if (File.Exists(Path.Combine(_folder, PreparationState.FileName)))
+        {
+            return;
+        }
+
+        if (_options.OutputFolder is not null && ShardFiles.FirstOrDefault() is { } other)
+        {
+            throw new UsageException($"{other}: would be overwritten: choose another folder, or delete it");
+        }
+
+        _state.Write(_folder);
+    }
 
     private void OpenWriters()
     {
@@ -110,6 +119,7 @@ internal sealed class PreparationJob : IDisposable
         {
             _train?.Dispose();
             _state = PreparationState.Begin(_key);
+            _hasSaved = false;
             _train = Writer("train", _state.Train);
             _heldOut = Writer("validation", _state.HeldOut);
         }
@@ -196,10 +206,17 @@ internal sealed class PreparationJob : IDisposable
                 : [.. _rows.OrderBy(r => r.Key).Select(r => new SourceRows(r.Key, r.Value.WithTexts, r.Value.Count, r.Value.Wrong, r.Value.First))],
         };
         _state.Write(_folder);
+        _hasSaved = true;
     }
 
     private void Complete()
     {
+        // The end of a file may come out only behind its last chunk.
+        foreach ((int file, SkippedRows rows) in _rows)
+        {
+            rows.RequireText(_files[file].Path, atEnd: true);
+        }
+
         long trainTokens = _train!.Tokens;
         long tokens = trainTokens + _heldOut!.Tokens;
         if (tokens == 0)
@@ -246,12 +263,9 @@ internal sealed class PreparationJob : IDisposable
     {
         _train?.Dispose();
         _heldOut?.Dispose();
-        foreach (string pattern in ShardPatterns.Append(PreparationState.FileName))
+        foreach (string file in (string[])[.. ShardFiles, Path.Combine(_folder, PreparationState.FileName)])
         {
-            foreach (string file in Directory.EnumerateFiles(_folder, pattern))
-            {
-                File.Delete(file);
-            }
+            File.Delete(file);
         }
 
         _lock.Dispose();
@@ -260,4 +274,7 @@ internal sealed class PreparationJob : IDisposable
             Directory.Delete(_folder);
         }
     }
+
+    [GeneratedRegex("^(train|validation)-[0-9]{6,}\\.bin(\\.tmp)?$")]
+    private static partial Regex ShardName();
 }

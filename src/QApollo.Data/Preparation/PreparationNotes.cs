@@ -27,11 +27,16 @@ internal static class PreparationNotes
     }
 
     /// <param name="takesSplit">The files of validation are the validation data.</param>
-    public static IEnumerable<string> Splits(CorpusSelection selection, bool takesSplit)
+    /// <param name="outputFolder">Has the training data alone.</param>
+    public static IEnumerable<string> Splits(CorpusSelection selection, bool takesSplit, string? outputFolder)
     {
         if (takesSplit)
         {
             yield return $"validation is the data set's own split: {Files(selection.Validation)}";
+            if (outputFolder is not null)
+            {
+                yield return $"{outputFolder} has the tokens of training only: give the split's files to train as --valid-data";
+            }
         }
 
         CorpusFile[] leftOut = [.. takesSplit ? [] : selection.Validation, .. selection.LeftOut];

@@ -135,7 +135,7 @@ public static class TokenizerLoader
         }
 
         ReadOnlySpan<byte> content = WithoutBlanks(bytes);
-        return TiktokenRanks.IsFile(content)
+        return TiktokenRanks.IsFile(content) || Path.GetExtension(path).Equals(".tiktoken", StringComparison.OrdinalIgnoreCase)
             ? TiktokenTokenizer.OfFile(content, specialTokens)
             : new SentencePieceTokenizer(bytes, specialTokens, folder);
     }

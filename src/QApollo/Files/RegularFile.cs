@@ -13,12 +13,16 @@ public static class RegularFile
     /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
     public static long LengthOf(string path)
     {
-        // Of a link, the system tells the length of the link itself. Pipes and devices have no length.
-        var file = new FileInfo(path);
-        FileSystemInfo? target = file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true);
+        // Pipes and devices have no length.
+        FileSystemInfo target = Target(path);
         bool isFile = target is FileInfo { Exists: true } && (target.Attributes & (FileAttributes.Directory | FileAttributes.Device)) == 0;
-        return isFile ? ((FileInfo)target!).Length : 0;
+        return isFile ? ((FileInfo)target).Length : 0;
     }
+
+    /// <summary>UTC time of the last change of a file's content, behind symbolic links too.</summary>
+    /// <exception cref="IOException">A symbolic link cannot be followed.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
+    public static DateTime ModifiedOf(string path) => Target(path).LastWriteTimeUtc;
 
     /// <summary>Opens for reading, from one end to the other or anywhere.</summary>
     /// <exception cref="InvalidFileException">It is empty, a pipe, a device or a folder.</exception>
@@ -54,6 +58,13 @@ public static class RegularFile
         var bytes = new byte[file.Length];
         int count = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         return count == bytes.Length ? bytes : throw new InvalidFileException(path, "became shorter while it was read");
+    }
+
+    /// <summary>Of a link, the system tells length and time of the link itself.</summary>
+    private static FileSystemInfo Target(string path)
+    {
+        var file = new FileInfo(path);
+        return file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
     }
 
     private static void Require(string path)

@@ -14,8 +14,8 @@ public readonly record struct DataScore(double LossSum, long Tokens, long Bytes)
     /// <summary>e to the <see cref="Loss"/>.</summary>
     public double Perplexity => Math.Exp(Loss);
 
-    /// <summary>Comparable between tokenizers.</summary>
-    public double BitsPerByte => LossSum / Math.Log(2) / Math.Max(1, Bytes);
+    /// <summary>Comparable between tokenizers. Not a number where no scored token has bytes: all are ends of documents.</summary>
+    public double BitsPerByte => Bytes > 0 ? LossSum / Math.Log(2) / Bytes : double.NaN;
 
     /// <param name="model">Planned for micro-batches of the shape of <paramref name="batches"/>.</param>
     /// <param name="progress">Micro-batches scored so far.</param>

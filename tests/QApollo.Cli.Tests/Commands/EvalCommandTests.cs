@@ -48,6 +48,27 @@ public class EvalCommandTests(TrainedModel model) : IClassFixture<TrainedModel>
     }
 
     [Fact]
+    public void Where_only_ends_of_documents_are_scored_there_are_no_bits_per_byte()
+    {
+        string path = Path.Combine(model.Tiny.Folder, "letters.jsonl");
+        File.WriteAllText(path, string.Concat(Enumerable.Repeat("{\"text\":\"a\"}\n", 20)));
+        string[] arguments =
+        [
+            "eval", "--checkpoint", model.Checkpoint(8), "--data", path, "--packing", "masked",
+            "--cache-dir", Path.Combine(model.Tiny.Folder, "eval-cache"), "--threads", "1",
+        ];
+
+        JsonElement score = JsonDocument.Parse(QApolloProcess.Run([.. arguments, "--json"]).Output).RootElement;
+        Assert.Equal(0, score.GetProperty("bytes").GetInt64());
+        Assert.Equal(JsonValueKind.Null, score.GetProperty("bitsPerByte").ValueKind);
+        Assert.DoesNotContain("bits per byte", QApolloProcess.Run(arguments).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Help_promises_no_mixture() =>
+        Assert.DoesNotContain("WEIGHT", QApolloProcess.Run("eval", "--help").Output, StringComparison.Ordinal);
+
+    [Fact]
     public void All_faults_are_reported_at_once()
     {
         ProcessResult result = QApolloProcess.Run("eval", "--seq-len", "1");

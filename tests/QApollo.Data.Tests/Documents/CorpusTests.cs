@@ -41,6 +41,28 @@ public sealed class CorpusTests : IDisposable
         Assert.Equal([b, a], Corpus.Find([b, _folder.File("x"), a]).Select(file => file.Path));
     }
 
+    [Theory]
+    [InlineData("en/c4-train.00000-of-01024.json.gz", "en/c4-validation.00000-of-00008.json.gz", "README.md")]
+    [InlineData("train/0.jsonl", "val.jsonl", "test.jsonl")]
+    [InlineData("data/wiki_train_1.jsonl", "data/wiki_dev_1.jsonl", "data/wiki_test_1.jsonl")]
+    [InlineData("train00.txt", "valid00.txt", "test00.txt")]
+    [InlineData("data/train-0.parquet", "data/validation-0.parquet", "data/test-0.parquet")]
+    public void Splits_are_known_by_the_words_of_their_names(string train, string validation, string test)
+    {
+        foreach (string name in (string[])[train, validation, test, "contrain.txt", "latest-evaluations.txt", "trainer/devices.txt"])
+        {
+            _folder.Write(name, "text");
+        }
+
+        CorpusSelection selection = Corpus.Select([_folder.Path]);
+
+        Assert.Equal([_folder.File(validation)], selection.Validation.Select(file => file.Path));
+        Assert.Equal(
+            new[] { train, "contrain.txt", "latest-evaluations.txt", "trainer/devices.txt" }.Order(StringComparer.Ordinal),
+            selection.Text.Select(file => Path.GetRelativePath(_folder.Path, file.Path).Replace('\\', '/')));
+        Assert.Equal([_folder.File(test)], selection.LeftOut.Select(file => file.Path));
+    }
+
     [Fact]
     public void Links_to_folders_are_not_followed()
     {

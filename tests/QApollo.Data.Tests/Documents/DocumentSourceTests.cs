@@ -192,6 +192,29 @@ public sealed class DocumentSourceTests : IDisposable
         Assert.Equal($"{path}: the file changed while it was read: run the command again when nothing writes to it", error.Message);
     }
 
+    [Theory]
+    [InlineData("a.txt")]
+    [InlineData("a.jsonl")]
+    [InlineData("a.jsonl.gz")]
+    public void A_file_that_changed_since_it_was_found_is_refused(string name)
+    {
+        string path = name.EndsWith(".gz", StringComparison.Ordinal) ? _folder.WriteGzip(name, "{\"text\":\"a\"}") : _folder.Write(name, "{\"text\":\"a\"}");
+        var source = new DocumentSource(Corpus.Find([path]));
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddHours(1));
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => source.Read().Count());
+
+        Assert.StartsWith($"{path}: the file changed while it was read", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Rows_of_null_before_the_first_text_are_no_reason_to_give_up()
+    {
+        _folder.Write("a.jsonl", "broken\n" + string.Concat(Enumerable.Repeat("{\"text\":null}\n", 200_000)) + "{\"text\":\"a\"}\n");
+
+        Assert.Equal(["a"], Read());
+    }
+
     [Fact]
     public void Line_numbers_count_on_over_chunks()
     {

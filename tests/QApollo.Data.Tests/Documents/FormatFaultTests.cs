@@ -168,14 +168,79 @@ public sealed class FormatFaultTests : IDisposable
         Assert.Contains("compression bomb", error.Message, StringComparison.Ordinal);
     }
 
-    private void WriteByArrow(string name, WriterPropertiesBuilder properties, IEnumerable<string> texts, int rowsInGroup)
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    public void Rows_without_bytes_do_not_pile_up(string? empty)
+    {
+        const int Count = 1_000_000;
+        using (var writing = new WriterPropertiesBuilder())
+        {
+            WriteByArrow("a.parquet", writing.Compression(Compression.Zstd), [.. Enumerable.Repeat(empty, Count), "text"], rowsInGroup: Count + 1);
+        }
+
+        long rows = 0;
+        using (var reader = new ChunkReader(Corpus.Find([_folder.Path]), default, "text", 2))
+        {
+            while (reader.TryRead(out TextChunk? chunk))
+            {
+                Assert.InRange(chunk.RowLengths.Count, 1, 70_000);
+                rows += chunk.RowLengths.Count;
+                chunk.Dispose();
+            }
+        }
+
+        Assert.Equal(Count + 1, rows);
+        Assert.Equal(["text"], Read("a.parquet"));
+    }
+
+    [Fact]
+    public void A_text_as_long_as_no_line_may_be_is_skipped()
+    {
+        using (var writing = new WriterPropertiesBuilder())
+        {
+            WriteByArrow("a.parquet", writing.Compression(Compression.Zstd), ["a", new string('x', ChunkReader.MaxLineBytes + 1), "b"], rowsInGroup: 3);
+        }
+
+        var source = new DocumentSource(Corpus.Find([_folder.File("a.parquet")]));
+        Assert.Equal(["a", "b"], source.Read().Select(text => Encoding.UTF8.GetString(text.Span)));
+        Assert.EndsWith("row 2: longer than 64 MiB", source.FirstSkipped, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_of_nothing_but_such_texts_is_refused()
+    {
+        using (var writing = new WriterPropertiesBuilder())
+        {
+            WriteByArrow("a.parquet", writing.Compression(Compression.Zstd), [new string('x', ChunkReader.MaxLineBytes + 1)], rowsInGroup: 1);
+        }
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => Read("a.parquet"));
+        Assert.EndsWith("none of its 1 rows has text; the first is row 1: longer than 64 MiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_dictionary_of_zstd_is_asked_for_by_name()
+    {
+        byte[][] lines = [.. Enumerable.Range(0, 2000).Select(i => Encoding.UTF8.GetBytes($"{{\"text\":\"line {i} of {i * 7919 % 1000} lines\"}}\n"))];
+        byte[] dictionary = ZstdSharp.DictBuilder.TrainFromBuffer(lines, 4096);
+        using var compressor = new ZstdSharp.Compressor();
+        compressor.LoadDictionary(dictionary);
+        _folder.Write("a.jsonl.zst", compressor.Wrap(lines[5]));
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => Read("a.jsonl.zst"));
+
+        Assert.Contains("is compressed with a dictionary: compress it again with", error.Message, StringComparison.Ordinal);
+    }
+
+    private void WriteByArrow(string name, WriterPropertiesBuilder properties, IEnumerable<string?> texts, int rowsInGroup)
     {
         using WriterProperties built = properties.Build();
-        using var writer = new ParquetFileWriter(_folder.File(name), [new Column<string>("text")], built);
-        foreach (string[] group in texts.Chunk(rowsInGroup))
+        using var writer = new ParquetFileWriter(_folder.File(name), [new Column<string?>("text")], built);
+        foreach (string?[] group in texts.Chunk(rowsInGroup))
         {
             using RowGroupWriter rows = writer.AppendRowGroup();
-            using LogicalColumnWriter<string> column = rows.NextColumn().LogicalWriter<string>();
+            using LogicalColumnWriter<string?> column = rows.NextColumn().LogicalWriter<string?>();
             column.WriteBatch(group);
         }
 

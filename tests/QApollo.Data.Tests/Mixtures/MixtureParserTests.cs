@@ -58,6 +58,11 @@ public sealed class MixtureParserTests : IDisposable
     [InlineData("{\"sources\": [{\"data\": \"a\"}]}")]
     [InlineData("{\"sources\": [{\"data\": \"a\", \"weight\": \"1\"}]}")]
     [InlineData("{\"sources\": [{\"data\": [], \"weight\": 1}]}")]
+    [InlineData("{\"sources\": [{\"data\": \"\", \"weight\": 1}]}")]
+    [InlineData("{\"sources\": [{\"data\": [\"a\", \"\"], \"weight\": 1}]}")]
+    [InlineData("{\"sources\": [{\"data\": \"a\", \"name\": \"\", \"weight\": 1}]}")]
+    [InlineData("{\"sources\": [{\"data\": \"a\", \"name\": \"two\\nlines\", \"weight\": 1}]}")]
+    [InlineData("{\"sources\": [{\"data\": \"a\", \"name\": null, \"weight\": 1}]}")]
     [InlineData("{\"sources\": [null]}")]
     public void Json_of_another_kind_is_said(string json)
     {
@@ -66,5 +71,15 @@ public sealed class MixtureParserTests : IDisposable
         UsageException error = Assert.Throws<UsageException>(() => MixtureParser.TryParse([path]));
 
         Assert.StartsWith($"{path}: describes no mixture; that looks like", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_field_that_would_not_be_heeded_is_refused()
+    {
+        string path = _folder.Write("mix.json", """{"sources": [{"data": "a", "weight": 1, "text_field": "content"}]}""");
+
+        UsageException error = Assert.Throws<UsageException>(() => MixtureParser.TryParse([path]));
+
+        Assert.Equal($"{path}: a source has \"text_field\"; known are \"name\", \"data\" and \"weight\"", error.Message);
     }
 }

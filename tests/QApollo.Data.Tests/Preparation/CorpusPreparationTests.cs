@@ -317,6 +317,140 @@ public sealed class CorpusPreparationTests : IDisposable
         Assert.Contains(_fixture.File("output"), error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("train-000000.bin")]
+    [InlineData("validation-000003.bin")]
+    [InlineData("train-000001.bin.tmp")]
+    [InlineData("lock")]
+    public void Files_of_ones_own_are_not_overwritten(string name)
+    {
+        _fixture.Write("a.jsonl", "{\"text\":\"a\"}\nbroken\n");
+        string output = _fixture.File("output");
+        Directory.CreateDirectory(output);
+        string own = Path.Combine(output, name);
+        File.WriteAllText(own, "mine");
+
+        foreach (bool strict in (bool[])[false, true])
+        {
+            UsageException error = Assert.Throws<UsageException>(() => _fixture.Prepare(_fixture.Options with { OutputFolder = output, Strict = strict }));
+
+            Assert.StartsWith(own, error.Message, StringComparison.Ordinal);
+            Assert.Contains("choose another folder", error.Message, StringComparison.Ordinal);
+            Assert.Equal("mine", File.ReadAllText(own));
+            Assert.Single(Directory.GetFiles(output));
+        }
+    }
+
+    [Fact]
+    public void A_failed_preparation_leaves_the_folders_other_files()
+    {
+        _fixture.Write("a.jsonl", "{\"text\":\"a\"}\nbroken\n");
+        string output = _fixture.File("output");
+        Directory.CreateDirectory(output);
+        string[] own = [.. new[] { "notes.txt", "train-notes.bin.txt", "train-0.bin", "my-train-000000.bin" }.Select(name => Path.Combine(output, name))];
+        Array.ForEach(own, path => File.WriteAllText(path, "mine"));
+
+        Assert.Throws<InvalidFileException>(() => _fixture.Prepare(_fixture.Options with { OutputFolder = output, Strict = true }));
+
+        Assert.Equal(own.Order(StringComparer.Ordinal), Directory.GetFiles(output).Order(StringComparer.Ordinal));
+        _fixture.Prepare(_fixture.Options with { OutputFolder = output }).Dispose();
+        Assert.All(own, path => Assert.Equal("mine", File.ReadAllText(path)));
+    }
+
+    [Fact]
+    public void What_a_kill_before_the_first_save_left_in_a_folder_is_known_as_its_own()
+    {
+        _fixture.WriteDocuments("a.jsonl", 6000);
+        PreparationOptions options = _fixture.Options with
+        {
+            OutputFolder = _fixture.File("output"),
+            ShardTokens = 200_000,
+            SaveInterval = TimeSpan.FromHours(1),
+        };
+        string killed = _fixture.File("killed");
+        var copy = new ProgressCallback(report =>
+        {
+            if (report.Phase == PreparationPhase.Tokenizing && report.Tokens > 1_000_000 && !Directory.Exists(killed))
+            {
+                Directory.CreateDirectory(killed);
+                foreach (string file in Directory.GetFiles(options.OutputFolder).Where(file => !file.EndsWith("lock", StringComparison.Ordinal)))
+                {
+                    File.Copy(file, Path.Combine(killed, Path.GetFileName(file)));
+                }
+            }
+        });
+        SortedDictionary<string, byte[]> whole = _fixture.Shards(options, progress: copy);
+        Assert.Contains("train-000000.bin", Directory.GetFiles(killed).Select(Path.GetFileName));
+
+        Assert.Equal(whole, _fixture.Shards(options with { OutputFolder = killed }));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_behind_a_link_that_changed_without_its_length_is_prepared_anew(bool linkToLink)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            // Making a link needs a privilege there.
+            return;
+        }
+
+        string target = _fixture.File("target");
+        File.WriteAllText(target, "old");
+        File.SetLastWriteTimeUtc(target, DateTime.UtcNow.AddMinutes(-2));
+        Directory.CreateDirectory(_fixture.Text);
+        string between = linkToLink ? File.CreateSymbolicLink(_fixture.File("between"), target).FullName : target;
+        File.CreateSymbolicLink(Path.Combine(_fixture.Text, "a.txt"), between);
+        using (PreparedData data = _fixture.Prepare())
+        {
+            Assert.Equal(["old"], PreparationFixture.Documents(data.Train));
+        }
+
+        File.WriteAllText(target, "new");
+        File.SetLastWriteTimeUtc(target, DateTime.UtcNow.AddMinutes(-1));
+        using PreparedData again = _fixture.Prepare();
+        Assert.Equal(["new"], PreparationFixture.Documents(again.Train));
+    }
+
+    [Theory]
+    [InlineData(1 << 20)]
+    [InlineData((1 << 20) - 1)]
+    [InlineData(1 << 21)]
+    public void A_file_without_text_is_refused_wherever_its_last_chunk_ends(int bytes)
+    {
+        // Few lines, so that it is the end that tells, which may lie on a chunk's border.
+        _fixture.Write("a.jsonl", string.Concat(Enumerable.Repeat(new string('x', (1 << 16) - 1) + "\n", 32))[^bytes..]);
+        string other = _fixture.Write("b.jsonl", "{\"text\":\"b\"}");
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare());
+        Assert.Contains("a.jsonl: none of its ", error.Message, StringComparison.Ordinal);
+        error = Assert.Throws<InvalidFileException>(() => new DocumentSource(Corpus.Find([_fixture.Text])).Read().Count());
+        Assert.Contains("a.jsonl: none of its ", error.Message, StringComparison.Ordinal);
+        File.Delete(other);
+        Assert.Throws<InvalidFileException>(() => new DocumentSource(Corpus.Find([_fixture.Text])).Read().Count());
+    }
+
+    [Fact]
+    public void A_file_that_changes_between_hashing_and_reading_is_refused()
+    {
+        _fixture.Write("a.txt", "text");
+        string late = _fixture.Write("b.txt", "old");
+        File.SetLastWriteTimeUtc(late, DateTime.UtcNow.AddMinutes(-2));
+        var change = new ProgressCallback(report =>
+        {
+            if (report.Phase == PreparationPhase.Hashing && report.BytesDone == report.BytesTotal)
+            {
+                File.WriteAllText(late, "new");
+            }
+        });
+
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => _fixture.Prepare(progress: change));
+
+        Assert.StartsWith($"{late}: the file changed while it was read", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(_fixture.Cache));
+    }
+
     [Fact]
     public void Progress_tells_bytes_tokens_and_speed()
     {

@@ -128,7 +128,6 @@ public sealed class ResumeTests : IDisposable
     [InlineData("train-000000.bin", 500)]
     [InlineData("train-000000.bin", -1)]
     [InlineData("progress.json", 100)]
-    [InlineData("progress.json", -1)]
     public void What_was_damaged_in_between_is_done_anew(string name, int length)
     {
         KillAt(Calls - 100, Options);
@@ -144,6 +143,29 @@ public sealed class ResumeTests : IDisposable
         }
 
         AssertSame(_fixture.Shards(Options));
+    }
+
+    [Fact]
+    public void Without_the_record_of_the_position_shards_in_a_named_folder_could_be_anyones()
+    {
+        KillAt(Calls - 100, Options);
+        File.Delete(Path.Combine(Output, "progress.json"));
+        string[] files = Directory.GetFiles(Output);
+
+        UsageException error = Assert.Throws<UsageException>(() => _fixture.Prepare(Options));
+
+        Assert.Contains("would be overwritten: choose another folder, or delete it", error.Message, StringComparison.Ordinal);
+        Assert.Equal(files.Order(StringComparer.Ordinal), Directory.GetFiles(Output).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Without_the_record_of_the_position_shards_in_the_cache_are_done_anew()
+    {
+        PreparationOptions options = Options with { OutputFolder = null };
+        KillAt(Calls - 100, options);
+        File.Delete(Path.Combine(_fixture.Dataset, "progress.json"));
+
+        AssertSame(_fixture.Shards(options));
     }
 
     [Fact]

@@ -29,6 +29,19 @@ public sealed class TrainingDataTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_of_ones_own_has_the_training_split_alone_and_that_is_told()
+    {
+        _fixture.WriteDocuments("train.jsonl", 20);
+        _fixture.Write("validation.jsonl", "{\"text\":\"split\"}");
+        string output = _fixture.File("output");
+
+        using PreparedData data = _fixture.Prepare(_fixture.Options with { HeldOutFraction = 0.01, OutputFolder = output });
+
+        Assert.Equal(["split"], PreparationFixture.Documents(data.Validation));
+        Assert.Contains($"{output} has the tokens of training only: give the split's files to train as --valid-data", data.Notes);
+    }
+
+    [Fact]
     public void Without_a_held_out_share_or_beside_other_validation_the_split_is_left_out()
     {
         _fixture.WriteDocuments("train.jsonl", 20);

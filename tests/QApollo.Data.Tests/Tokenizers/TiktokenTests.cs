@@ -48,6 +48,16 @@ public class TiktokenTests
     public void A_file_of_an_unknown_number_of_tokens_is_refused_with_those_that_are_known() =>
         AssertRefused(Lines.Value[..1000], "a tiktoken file of 1000 tokens does not say how to cut text; known are r50k_base (50256)");
 
+    [Theory]
+    [InlineData("IQ== -1", "token 0 must be a token in base64")]
+    [InlineData("no base64", "token 0 must be a token in base64")]
+    public void What_is_called_tiktoken_is_read_as_such(string first, string reason) => AssertRefused([first, "Ig== 1"], reason);
+
+    [Fact]
+    public void More_tokens_than_any_vocabulary_has_are_refused() => AssertRefused(
+        [.. Enumerable.Range(0, (1 << 22) + 1).Select(i => $"{Convert.ToBase64String([(byte)(i >> 16), (byte)(i >> 8), (byte)i])} {i}")],
+        "a tiktoken file of more than 4194304 tokens is no vocabulary");
+
     [Fact]
     public void A_token_too_long_for_any_vocabulary_is_refused()
     {

@@ -107,7 +107,7 @@ internal sealed class ParquetTextColumn : IDisposable
             }
             else if (name != field)
             {
-                fault ??= $"column \"{field}\" has fields: name one, as {name},";
+                fault ??= $"column \"{field}\" has fields, as {name}";
             }
             else if (column.PhysicalType != PhysicalType.ByteArray)
             {

@@ -4,14 +4,20 @@ using ParquetSharp;
 
 namespace QApollo.Data.Parquet;
 
-/// <summary>Rows of one row group: texts one behind the other in a rented buffer, and the length of each (negative: null).</summary>
-internal readonly record struct RowBatch(byte[] Rented, int Bytes, IReadOnlyList<int> Lengths);
+/// <summary>Rows of one row group: texts one behind the other in a rented buffer, and the length of each, or why it is not there.</summary>
+internal readonly record struct RowBatch(byte[] Rented, int Bytes, IReadOnlyList<int> Lengths)
+{
+    public const int Null = -1;
+
+    /// <summary>More than <see cref="ChunkReader.MaxLineBytes"/>.</summary>
+    public const int TooLong = -2;
+}
 
 /// <summary>One row group that is decoded by a thread of its own, a few batches ahead of whoever takes them.</summary>
 internal sealed class RowGroupRead : IDisposable
 {
-    /// <summary>The longest text of a row.</summary>
-    public const int MaxRowBytes = 1 << 28;
+    /// <summary>Rows of a batch at most: nulls and empty texts, of which a few bytes of a file can hold billions, have no bytes to count.</summary>
+    private const int MaxRows = 1 << 16;
 
     private const int BatchesAhead = 3;
     private const int ValuesAtOnce = 64;
@@ -99,14 +105,15 @@ internal sealed class RowGroupRead : IDisposable
             {
                 if (column.MaxDefinitionLevel > 0 && levels[row] != column.MaxDefinitionLevel)
                 {
-                    lengths.Add(-1);
+                    lengths.Add(RowBatch.Null);
                     continue;
                 }
 
                 ByteArray text = values[value++];
-                if (text.Length > MaxRowBytes)
+                if (text.Length > ChunkReader.MaxLineBytes)
                 {
-                    throw new InvalidFileException(_path, $"a text of row group {group + 1} is longer than {MaxRowBytes >> 20} MiB");
+                    lengths.Add(RowBatch.TooLong);
+                    continue;
                 }
 
                 buffer = WithRoom(buffer, used, text.Length);
@@ -120,6 +127,10 @@ internal sealed class RowGroupRead : IDisposable
             }
 
             rows += read;
+            if (lengths.Count >= MaxRows)
+            {
+                Pass();
+            }
         }
 
         if (lengths.Count > 0)

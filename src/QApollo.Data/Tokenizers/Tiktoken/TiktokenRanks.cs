@@ -11,6 +11,9 @@ internal static class TiktokenRanks
 {
     private const int MaxTokenBytes = 256;
 
+    /// <summary>Room made at once; a table grows beyond.</summary>
+    private const int UsualTokens = 1 << 18;
+
     /// <summary>Whether it begins with a line of a token in base64 and its rank.</summary>
     public static bool IsFile(ReadOnlySpan<byte> content)
     {
@@ -22,13 +25,18 @@ internal static class TiktokenRanks
     /// <exception cref="UsageException">A line is something else, or a token comes twice.</exception>
     public static TokenTable ReadFile(ReadOnlySpan<byte> content)
     {
-        var tokens = new TokenTable(content.Count((byte)'\n'));
+        var tokens = new TokenTable(Math.Min(content.Count((byte)'\n'), UsualTokens));
         foreach (Range range in content.Split((byte)'\n'))
         {
             ReadOnlySpan<byte> line = content[range].TrimEnd((byte)'\r');
             if (line.IsEmpty)
             {
                 continue;
+            }
+
+            if (tokens.IdsEnd > TokenTable.MaxId)
+            {
+                throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"a tiktoken file of more than {tokens.IdsEnd} tokens is no vocabulary"));
             }
 
             if (!TryLine(line, out ReadOnlySpan<byte> token, out int rank) || rank != tokens.IdsEnd)
