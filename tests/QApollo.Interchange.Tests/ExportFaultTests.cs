@@ -63,6 +63,107 @@ public sealed class ExportFaultTests : IDisposable
         Assert.Equal(["model"], _temp.Names);
     }
 
+    /// <summary>Whatever an export does not write is somebody's: --force does not delete it.</summary>
+    [Theory]
+    [InlineData("out/thesis.txt", "holds other things than an exported model")]
+    [InlineData("out/LICENSE", "holds other things than an exported model")]
+    [InlineData("out.partial/thesis.txt", "its name is needed")]
+    [InlineData("out.replaced/thesis.txt", "its name is needed")]
+    public void What_is_no_export_is_not_deleted(string file, string message)
+    {
+        using ModelFolder model = Model();
+        HuggingFaceExport.Write(model, HuggingFace(ExportDType.F32));
+        Directory.CreateDirectory(Path.GetDirectoryName(_temp.File(file))!);
+        File.WriteAllText(_temp.File(file), "years of work");
+        Refused(message, () => HuggingFaceExport.Write(model, HuggingFace(ExportDType.BF16) with { Replace = true }));
+        Assert.Equal("years of work", File.ReadAllText(_temp.File(file)));
+    }
+
+    [Fact]
+    public void What_a_killed_export_left_is_replaced()
+    {
+        using ModelFolder model = Model();
+        Directory.CreateDirectory(_temp.File("out.partial"));
+        File.WriteAllText(_temp.File("out.partial/config.json"), "{}");
+        File.WriteAllText(_temp.File("out.partial/model-00001-of-00002.safetensors.tmp"), "half");
+        HuggingFaceExport.Write(model, HuggingFace(ExportDType.F32));
+        Assert.Equal(["model", "out"], _temp.Names);
+    }
+
+    [Theory]
+    [InlineData("model")]
+    [InlineData("link")]
+    [InlineData("link/../model/")]
+    public void A_model_is_not_replaced_by_its_own_export(string name)
+    {
+        using ModelFolder model = Model();
+        Directory.CreateSymbolicLink(_temp.File("link"), _temp.File("model"));
+        byte[] before = File.ReadAllBytes(_temp.File("model/model.safetensors"));
+        Refused("is the model that is exported", () => HuggingFaceExport.Write(model, HuggingFace(ExportDType.BF16) with { Output = _temp.File(name), Replace = true }));
+        Assert.Equal(before, File.ReadAllBytes(_temp.File("model/model.safetensors")));
+    }
+
+    [Theory]
+    [InlineData("model/config.json", "is no GGUF file")]
+    [InlineData("model/model.safetensors", "is no GGUF file")]
+    [InlineData("new/", "is a folder")]
+    public void A_file_of_another_kind_is_not_replaced(string name, string message)
+    {
+        using ModelFolder model = Model();
+        Refused(message, () => GgufExport.Write(model, Gguf(ExportDType.F32) with { Output = _temp.File(name), Replace = true }));
+        Assert.Equal(["model"], _temp.Names);
+        Assert.Equal((byte)'{', File.ReadAllBytes(_temp.File("model/config.json"))[0]);
+    }
+
+    /// <summary>Renaming over a device would put a file in its place.</summary>
+    [Fact]
+    public void A_device_is_not_replaced()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        // Through a link: should the check ever fail, only the link is lost.
+        using ModelFolder model = Model();
+        File.CreateSymbolicLink(_temp.File("out.gguf"), "/dev/null");
+        Refused("is no GGUF file", () => GgufExport.Write(model, Gguf(ExportDType.F32) with { Replace = true }));
+        Assert.Equal("/dev/null", new FileInfo(_temp.File("out.gguf")).LinkTarget);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("null")]
+    [InlineData("{nope")]
+    [InlineData("")]
+    [InlineData("""{"tokenizer_class":"a","tokenizer_class":"b"}""")]
+    public void A_broken_tokenizer_config_is_one_line(string content)
+    {
+        TokenizerFixtures.Write("bpe-gpt2", _temp.Path);
+        int end = TokenizerLoader.Load(_temp.Path).EndOfDocument;
+        File.WriteAllText(_temp.File("tokenizer_config.json"), content);
+        foreach (Action<DocumentTokens> export in (Action<DocumentTokens>[])[tokens => TokenizerExport.Load(_temp.Path).HuggingFaceFiles(tokens), tokens => TokenizerExport.Load(_temp.Path).Gguf(tokens)])
+        {
+            string message = Assert.Throws<UsageException>(() => export(new DocumentTokens(null, end, 512))).Message;
+            Assert.Contains("tokenizer_config.json", message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', message);
+        }
+    }
+
+    [Fact]
+    public void A_byte_order_mark_is_no_fault()
+    {
+        TokenizerFixtures.Write("bpe-gpt2", _temp.Path);
+        File.WriteAllText(_temp.File("tokenizer_config.json"), "\uFEFF{\"eos_token\":\"<|endoftext|>\",\"chat_template\":\"{{ x }}\"}");
+        int end = TokenizerLoader.Load(_temp.Path).EndOfDocument;
+        Assert.Equal("{{ x }}", TokenizerExport.Load(_temp.Path).Gguf(new DocumentTokens(null, end, 512)).ChatTemplate);
+        using ModelFolder model = Model();
+        string config = _temp.File("model/config.json");
+        File.WriteAllText(config, "\uFEFF" + File.ReadAllText(config));
+        using var again = new ModelFolder(_temp.File("model"));
+        Assert.Equal(model.Config, again.Config);
+    }
+
     [Fact]
     public void INT8_needs_INT8()
     {

@@ -17,7 +17,6 @@ namespace QApollo.Cli.Commands;
 internal static class EvalCommand
 {
     private const string Group = "Scoring";
-    private const int DefaultSequenceLength = 256;
 
     private static readonly OptionSpec<int> SeqLen = new(
         "--seq-len", Group, "Tokens per sequence: how far a prediction looks back at most.", "a whole number, 2 or more", 0,
@@ -52,7 +51,7 @@ internal static class EvalCommand
         using var interrupt = new InterruptSignal("stopping");
         using PreparedData data = DataSettings.PrepareForScoring(values, values.Get(D.OneText), tokenizer, interrupt.Token);
 
-        int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? Math.Min(DefaultSequenceLength, folder.Config.MaxPositionEmbeddings);
+        int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.ScoredLength(folder);
         if (length > folder.Config.MaxPositionEmbeddings)
         {
             Console.Error.WriteLine(FormattableString.Invariant(

@@ -5,7 +5,6 @@ using QApollo.Data;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Models;
-using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;
 
@@ -13,7 +12,6 @@ namespace QApollo.Cli.Commands;
 internal sealed class ExportScore : IDisposable
 {
     private const int BatchSize = 4;
-    private const int DefaultSequenceLength = 256;
 
     private readonly ModelFolder _folder;
     private readonly ITokenizer _tokenizer;
@@ -26,7 +24,7 @@ internal sealed class ExportScore : IDisposable
     {
         (_folder, _tokenizer, _stop) = (folder, tokenizer, stop);
         _data = DataSettings.PrepareForScoring(values, data, tokenizer, stop);
-        int length = ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? Math.Min(DefaultSequenceLength, folder.Config.MaxPositionEmbeddings);
+        int length = ModelSettings.ScoredLength(folder);
         _batches = new ValidationBatches(
             _data.Train, new BatchOptions(BatchSize, length, folder.Config.VocabSize, tokenizer.EndOfDocument), maxTokens == 0 ? long.MaxValue : maxTokens);
         _device = DeviceChoice.OpenFor(values);

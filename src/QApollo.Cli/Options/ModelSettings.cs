@@ -12,6 +12,8 @@ namespace QApollo.Cli.Options;
 /// <summary>Finds what belongs to a trained model: its tokenizer and the options it was trained with.</summary>
 internal static class ModelSettings
 {
+    private const int DefaultScoredLength = 256;
+
     /// <summary>The options of the run that saved the model; null for a model from elsewhere.</summary>
     public static OptionValues? RunOptions(ModelFolder folder) => folder.State is null ? null : RunFile.TryRead(ParentOf(folder.Path));
 
@@ -68,6 +70,10 @@ internal static class ModelSettings
                 $"--tokenizer: {tokenizer.Description} has {tokenizer.VocabularySize} ids, but {model} has a vocabulary of {config.VocabSize}: it belongs to another model");
         }
     }
+
+    /// <summary>How long sequences are scored: as the run trained on them; for models from elsewhere, at most what they attend to.</summary>
+    public static int ScoredLength(ModelFolder folder) => RunOptions(folder)?.Get(T.SeqLen)
+        ?? Math.Min(DefaultScoredLength, Math.Min(folder.Config.MaxPositionEmbeddings, folder.Config.SlidingWindow ?? int.MaxValue));
 
     /// <summary>The formats of --weights; those of the files otherwise.</summary>
     public static WeightFormats Formats(OptionValues values, ModelFolder folder) =>

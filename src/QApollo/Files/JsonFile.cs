@@ -16,7 +16,8 @@ public static class JsonFile
         JsonDocument? document = null;
         try
         {
-            document = JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
+            byte[] content = RegularFile.ReadAllBytes(path, MaxBytes);
+            document = JsonDocument.Parse(content.AsMemory(content.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0));
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new InvalidFileException(path, "is not a JSON object");

@@ -6,7 +6,8 @@ namespace QApollo.Files;
 /// </summary>
 public sealed class PendingFile : IDisposable
 {
-    private const string Suffix = ".tmp";
+    /// <summary>Of the name until the file is whole.</summary>
+    internal const string Suffix = ".tmp";
 
     private readonly string path;
     private readonly string temporaryPath;

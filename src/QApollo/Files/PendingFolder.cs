@@ -6,14 +6,17 @@ namespace QApollo.Files;
 /// </summary>
 public sealed class PendingFolder : IDisposable
 {
+    private const string PartialSuffix = ".partial";
+    private const string ReplacedSuffix = ".replaced";
+
     private readonly string _target;
     private bool _committed;
 
     /// <exception cref="RunFailedException">The folder cannot be created.</exception>
     public PendingFolder(string path)
     {
-        _target = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
-        Path = _target + ".partial";
+        _target = FullName(path);
+        Path = _target + PartialSuffix;
         Guard(() =>
         {
             DeleteIfThere(Path);
@@ -24,13 +27,16 @@ public sealed class PendingFolder : IDisposable
     /// <summary>Where the files go until they are complete.</summary>
     public string Path { get; }
 
+    /// <summary>Folders that a pending one takes beside its own; what is there is deleted.</summary>
+    internal static IEnumerable<string> NamesBeside(string path) => [FullName(path) + PartialSuffix, FullName(path) + ReplacedSuffix];
+
     /// <summary>Gives the folder its name; a folder that had it is gone then.</summary>
     /// <exception cref="RunFailedException">The disk fails.</exception>
     public void Commit()
     {
         Guard(() =>
         {
-            string replaced = _target + ".replaced";
+            string replaced = _target + ReplacedSuffix;
             DeleteIfThere(replaced);
             if (Directory.Exists(_target))
             {
@@ -71,6 +77,8 @@ public sealed class PendingFolder : IDisposable
             throw new RunFailedException($"{_target}: cannot be written: {exception.Message}", exception);
         }
     }
+
+    private static string FullName(string path) => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
 
     private static void DeleteIfThere(string path)
     {

@@ -58,6 +58,13 @@ public sealed class ContinuedTrainingTests : IDisposable
         ProcessResult windowed = Train("other", "--max-steps", "1", "--seq-len", "33");
         Assert.Equal(2, windowed.ExitCode);
         Assert.Contains("attention window (sliding_window 32)", windowed.Error, StringComparison.Ordinal);
+
+        // Where nobody says how long, it is within the window.
+        foreach (string[] command in (string[][])[["eval"], ["export", "--output", Path.Combine(_tiny.Folder, "exported")]])
+        {
+            ProcessResult scored = QApolloProcess.Run([.. command, "--checkpoint", ModelFolderPath, "--data", _tiny.TextPath, "--device", "cpu", "--threads", "1"]);
+            Assert.True(scored.ExitCode == 0, scored.Error);
+        }
     }
 
     [Fact]

@@ -35,10 +35,12 @@ public sealed class JsonFileTests : IDisposable
         Assert.DoesNotContain('\n', message);
     }
 
-    [Fact]
-    public void A_whole_one_is_read()
+    [Theory]
+    [InlineData("")]
+    [InlineData("\uFEFF")]
+    public void A_whole_one_is_read(string mark)
     {
-        File.WriteAllText(folder.File("a.json"), """{"ü":["\ud83d\ude00"]}""");
+        File.WriteAllText(folder.File("a.json"), mark + """{"ü":["\ud83d\ude00"]}""");
         using JsonDocument document = JsonFile.Read(folder.File("a.json"));
         Assert.Equal("😀", document.RootElement.GetProperty("ü")[0].GetString());
     }

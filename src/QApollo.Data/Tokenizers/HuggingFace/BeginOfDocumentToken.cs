@@ -10,13 +10,13 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 internal static class BeginOfDocumentToken
 {
     private const string ConfigFile = "tokenizer_config.json";
-    private const long MaxBytes = 16L << 20;
 
     /// <param name="postProcessor">Of tokenizer.json; null for none.</param>
     /// <param name="folder">Where tokenizer_config.json may lie; null without one.</param>
     /// <param name="find">The id of a token's text; negative where there is none.</param>
     /// <returns>The start token's id; null where documents begin with their text.</returns>
     /// <exception cref="UsageException">A file names a start token that the vocabulary has not.</exception>
+    /// <exception cref="RunFailedException">tokenizer_config.json cannot be read, or is no JSON object.</exception>
     public static int? Find(JsonElement? postProcessor, string? folder, Func<string, int> find)
     {
         using JsonDocument? config = ReadConfig(folder);
@@ -90,18 +90,6 @@ internal static class BeginOfDocumentToken
     private static JsonDocument? ReadConfig(string? folder)
     {
         string? path = folder is null ? null : Path.Combine(folder, ConfigFile);
-        if (path is null || !File.Exists(path))
-        {
-            return null;
-        }
-
-        try
-        {
-            return JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
-        }
-        catch (JsonException error)
-        {
-            throw new UsageException($"{path}: {error.Message}", error);
-        }
+        return path is not null && File.Exists(path) ? JsonFile.Read(path) : null;
     }
 }

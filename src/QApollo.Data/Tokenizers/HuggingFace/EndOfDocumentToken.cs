@@ -8,8 +8,6 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 /// <summary>Chooses the token that ends a document: by its usual names, else the one that the model's other files name.</summary>
 internal static class EndOfDocumentToken
 {
-    private const long MaxBytes = 1L << 26;
-
     // Not the end of a turn (<|eot_id|>, <|im_end|>), which chat models declare as their end.
     private static readonly string[] UsualNames =
     [
@@ -53,15 +51,8 @@ internal static class EndOfDocumentToken
 
     private static string? ReadName(string path)
     {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(path, MaxBytes));
-            JsonElement? field = document.RootElement.Field("eos_token");
-            return field is { ValueKind: JsonValueKind.Object } token ? token.TextField("content") : field?.Text("eos_token");
-        }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
-        {
-            throw new UsageException($"{path}: {error.Message}", error);
-        }
+        using JsonDocument document = JsonFile.Read(path);
+        JsonElement? field = document.RootElement.Field("eos_token");
+        return field is { ValueKind: JsonValueKind.Object } token ? token.TextField("content") : field?.Text("eos_token");
     }
 }

@@ -17,5 +17,23 @@ internal static class InterchangeJson
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
+    /// <summary>A file from elsewhere, to be changed.</summary>
+    /// <param name="name">For the message.</param>
+    /// <exception cref="UsageException">It is no JSON object, or has a key twice.</exception>
+    public static JsonObject Parse(ReadOnlyMemory<byte> content, string name)
+    {
+        try
+        {
+            return JsonNode.Parse(content.Span[(content.Span.StartsWith("\uFEFF"u8) ? 3 : 0)..], documentOptions: Strict) as JsonObject
+                ?? throw new UsageException($"{name}: is not a JSON object");
+        }
+        catch (JsonException exception)
+        {
+            throw new UsageException($"{name}: {exception.Message}", exception);
+        }
+    }
+
     public static InterchangeFile File(string name, JsonObject json) => new(name, Encoding.UTF8.GetBytes(json.ToJsonString(Options) + "\n"));
 }

@@ -37,8 +37,8 @@ internal sealed class TokenizerJsonExport : TokenizerExport
     {
         TokenTexts texts = TokenTexts.Read(_root);
         var files = new List<InterchangeFile> { TokenizerJson(texts, tokens) };
-        JsonObject config = Companion(ConfigFile) is { } known
-            ? TokenizerConfigJson.Portable(JsonNode.Parse(known)!.AsObject())
+        JsonObject config = Config() is { } known
+            ? TokenizerConfigJson.Portable(known)
             : TokenizerConfigJson.Create(tokens.Begin is int begin ? texts[begin] : null, texts[tokens.End], unknown: null, tokens.MaxLength);
         files.Add(InterchangeJson.File(ConfigFile, config));
         foreach (string name in Companions)
@@ -71,7 +71,7 @@ internal sealed class TokenizerJsonExport : TokenizerExport
             return new InterchangeFile(TokenizerFile, _content);
         }
 
-        JsonObject json = JsonNode.Parse(_root.GetRawText())!.AsObject();
+        JsonObject json = InterchangeJson.Parse(_content, TokenizerFile);
         json["post_processor"] = BeginTokenTemplate.Create(texts[begin], begin);
         return InterchangeJson.File(TokenizerFile, json);
     }
@@ -101,10 +101,12 @@ internal sealed class TokenizerJsonExport : TokenizerExport
             return Encoding.UTF8.GetString(jinja);
         }
 
-        return Companion(ConfigFile) is { } config && JsonNode.Parse(config)?["chat_template"] is JsonValue template && template.TryGetValue(out string? text)
+        return Config()?["chat_template"] is JsonValue template && template.TryGetValue(out string? text)
             ? text
             : null;
     }
+
+    private JsonObject? Config() => Companion(ConfigFile) is { } content ? InterchangeJson.Parse(content, ConfigFile) : null;
 
     private byte[]? Companion(string name)
     {

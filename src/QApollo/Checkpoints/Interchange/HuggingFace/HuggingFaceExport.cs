@@ -47,7 +47,7 @@ public static class HuggingFaceExport
     public static ExportReport Write(
         ModelFolder model, HuggingFaceExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken stop = default)
     {
-        ExportTarget.RequireFolder(options.Output, options.Replace);
+        ExportTarget.RequireFolder(options.Output, model.Path, options.Replace);
         LlamaConfig config = model.Config with
         {
             BosTokenId = options.BeginToken ?? model.Config.BosTokenId,
