@@ -43,7 +43,12 @@ internal static class ErrorReport
     {
         Exception cause = Cause(exception);
         Console.Error.WriteLine($"qapollo: {(verbose ? exception.ToString() : Message(cause))}");
-        return cause is UsageException ? ExitCode.Usage : ExitCode.Failure;
+        return cause switch
+        {
+            UsageException => ExitCode.Usage,
+            OperationCanceledException => InterruptSignal.ExitCode ?? ExitCode.Failure,
+            _ => ExitCode.Failure,
+        };
     }
 
     /// <summary>By nothing but the runtime's own core, and without opening anything.</summary>

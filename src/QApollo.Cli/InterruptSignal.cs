@@ -15,6 +15,7 @@ internal sealed class InterruptSignal : IDisposable
     private readonly PosixSignalRegistration _terminate;
     private readonly PosixSignalRegistration _hangUp;
     private readonly ManualResetEventSlim _ended = new();
+    private int _received;
 
     /// <param name="message">Said at the first signal.</param>
     public InterruptSignal(string message)
@@ -24,6 +25,9 @@ internal sealed class InterruptSignal : IDisposable
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
     }
+
+    /// <summary>What a process that was asked to stop tells its caller, as shells do: 128 and the signal's number. Null without a signal.</summary>
+    public static int? ExitCode { get; private set; }
 
     public CancellationToken Token => _source.Token;
 
@@ -45,15 +49,31 @@ internal sealed class InterruptSignal : IDisposable
 
     private void OnSignal(PosixSignalContext context)
     {
-        if (_source.IsCancellationRequested)
+        // Signals that come at once are handled at once, by several threads.
+        bool isFirst = Interlocked.Increment(ref _received) == 1;
+        if (!isFirst && context.Signal != PosixSignal.SIGHUP)
         {
             Abort?.Invoke();
+            Console.Error.WriteLine("qapollo: aborted");
             return;
         }
 
+        // A terminal that is closed may say so twice: by itself, and through its shell.
         context.Cancel = true;
-        _source.Cancel();
-        Say(_message + "; once more to abort");
+        if (isFirst)
+        {
+            ExitCode = context.Signal switch
+            {
+                PosixSignal.SIGINT => Cli.ExitCode.Interrupted,
+                PosixSignal.SIGTERM => Cli.ExitCode.Terminated,
+                _ => Cli.ExitCode.HungUp,
+            };
+
+            // Said first: work that has little left to do ends at once.
+            Say(_message + "; once more to abort");
+            _source.Cancel();
+        }
+
         if (OperatingSystem.IsWindows() && context.Signal != PosixSignal.SIGINT)
         {
             // Until the work has ended; the system itself sets an end to it (5 s for a closed console).

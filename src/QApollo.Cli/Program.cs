@@ -1,8 +1,8 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Runtime.CompilerServices;
 using System.Text;
 using QApollo.Cli.Commands;
+using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 
 namespace QApollo.Cli;
@@ -37,34 +37,50 @@ internal static class Program
         Terminal.Open();
         ErrorReport.CatchAll(verbose);
         RootCommand root = CreateRoot();
-        ParseResult parsed = root.Parse(args);
+        ParseResult parsed = Parse(root, args);
         if (parsed.Errors.Count > 0 && parsed.CommandResult.Command.Action is not null)
         {
             // The command tells what it does not know together with everything else that is wrong. Not from the beginning:
             // its help would offer further arguments.
             parsed.CommandResult.Command.TreatUnmatchedTokensAsErrors = false;
-            parsed = root.Parse(args);
+            parsed = Parse(root, args);
         }
 
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (ParseError error in parsed.Errors)
-            {
-                Console.Error.WriteLine(error.Message);
-            }
-
-            Console.Error.WriteLine($"see: {Options.CommandLine.PathOf(parsed.CommandResult)} --help");
-            return ExitCode.Usage;
-        }
-
-        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return parsed.Errors.Count > 0 ? Refuse(root, parsed) : Invoke(parsed);
     }
+
+    /// <summary>Values may begin with "@": they are no files of more options.</summary>
+    private static ParseResult Parse(RootCommand root, string[] args) =>
+        root.Parse(UnknownWords.MoveBack(root, args), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+
+    private static int Refuse(RootCommand root, ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        string path = CommandLine.PathOf(parsed.CommandResult);
+        string[] errors = [.. UnknownWords.Describe(command, root, parsed.UnmatchedTokens, path)];
+        if (errors.Length == 0)
+        {
+            errors = command.Action is null
+                ? [$"{path}: needs a command: {string.Join(", ", command.Subcommands.Select(sub => sub.Name))}; see: {path} --help"]
+                : [.. parsed.Errors.Select(error => error.Message)];
+        }
+
+        foreach (string error in errors)
+        {
+            Console.Error.WriteLine(error);
+        }
+
+        return ExitCode.Usage;
+    }
+
+    private static int Invoke(ParseResult parsed) =>
+        parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
 
     /// <summary>All commands with their options.</summary>
     internal static RootCommand CreateRoot()
     {
-        var root = new RootCommand("Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini.");
-        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from.", Recursive = true });
+        var root = new RootCommand($"Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini. {ExitCode.Meaning}");
+        root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from, and every option in force.", Recursive = true });
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(GenerateCommand.Create());
         root.Subcommands.Add(EvalCommand.Create());

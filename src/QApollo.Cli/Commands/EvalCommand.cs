@@ -23,7 +23,7 @@ internal static class EvalCommand
         "--seq-len", Group, "Tokens per sequence: how far a prediction looks back at most.", "a whole number, 2 or more", 0,
         text => (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 2 and <= 1 << 20, value))
     {
-        DefaultNote = "that of the run; 256 for other models",
+        DefaultNote = "that of the run; 256 for other models, or what they read at most",
     };
 
     private static readonly OptionSpec<int> BatchSize = Spec.Int("--batch-size", Group, "Sequences at a time.", 8, 1, 1 << 20);
@@ -52,7 +52,13 @@ internal static class EvalCommand
         using var interrupt = new InterruptSignal("stopping");
         using PreparedData data = Prepare(values, tokenizer, interrupt.Token);
 
-        int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? DefaultSequenceLength;
+        int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? Math.Min(DefaultSequenceLength, folder.Config.MaxPositionEmbeddings);
+        if (length > folder.Config.MaxPositionEmbeddings)
+        {
+            Console.Error.WriteLine(FormattableString.Invariant(
+                $"note: sequences of {length:N0} tokens are longer than the model's {folder.Config.MaxPositionEmbeddings:N0} positions (max_position_embeddings): it was not trained for them"));
+        }
+
         long maxTokens = values.Get(MaxTokens) == 0 ? long.MaxValue : values.Get(MaxTokens);
         SequenceMode packing = values.IsGiven(T.Packing) ? values.Get(T.Packing) : ModelSettings.RunOptions(folder)?.Get(T.Packing) ?? SequenceMode.Packed;
         var batchOptions = new BatchOptions(

@@ -67,11 +67,13 @@ internal static class GenerateCommand
         GenerationOptions options = ToOptions(values, room);
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
-        Generate(model, new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId), text, prompt, options);
-        return ExitCode.Success;
+        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId);
+        return Generate(model, generator, text, prompt, options, isCut: options.MaxTokens < values.Get(MaxTokens));
     }
 
-    private static void Generate(InferenceModel model, TextGenerator generator, byte[] text, int[] prompt, GenerationOptions options)
+    /// <param name="isCut">The model's context has less room than was asked for.</param>
+    private static int Generate(
+        InferenceModel model, TextGenerator generator, byte[] text, int[] prompt, GenerationOptions options, bool isCut)
     {
         var output = new StreamingText(Terminal.Out, isTerminal: !Console.IsOutputRedirected);
         using var interrupt = new InterruptSignal("stopping");
@@ -80,9 +82,15 @@ internal static class GenerateCommand
         GeneratedText generated = generator.Generate(prompt, options, output.Append, interrupt.Token);
         double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         output.Complete();
+        bool isStopped = !generated.IsComplete && generated.Tokens.Count < options.MaxTokens;
+        string end = generated.IsComplete ? "end of the document"
+            : isStopped ? "stopped"
+            : isCut ? FormattableString.Invariant($"the model's context of {prompt.Length + options.MaxTokens:N0} tokens is full (max_position_embeddings)")
+            : $"not at the document's end ({MaxTokens.Name})";
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{generated.Tokens.Count} tokens, {(generated.IsComplete ? "end of the document" : "not at the document's end")}, {generated.Tokens.Count / seconds:F1} tokens/s, {Memory.ByteSize.Format(model.Layout.Plan.DeviceArenaBytes)}"));
+            $"{generated.Tokens.Count} tokens, {end}, {generated.Tokens.Count / seconds:F1} tokens/s, {Memory.ByteSize.Format(model.Layout.Plan.DeviceArenaBytes)}"));
+        return isStopped ? InterruptSignal.ExitCode ?? ExitCode.Failure : ExitCode.Success;
     }
 
     private static GenerationOptions ToOptions(OptionValues values, int room) => new()

@@ -3,6 +3,7 @@ using System.Text;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Files;
+using QApollo.Memory;
 using QApollo.Reports;
 using QApollo.Training;
 using QApollo.Training.Planning;
@@ -14,12 +15,9 @@ namespace QApollo.Cli.Commands;
 /// <summary>`qapollo plan`: what a run will take, to the byte, before there is a device.</summary>
 internal static class PlanCommand
 {
-    /// <summary>A plan is asked for to choose a GPU, mostly.</summary>
-    private const string DefaultDevice = "cuda";
-
     public static Command Create()
     {
-        var command = new Command("plan", "Tell what memory a training run takes, to the byte; needs no device (--device: cuda unless given).");
+        var command = new Command("plan", "Tell what memory a training run takes, to the byte; needs no device.");
         var commandLine = new CommandLine(command, R.Plan);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
@@ -61,7 +59,8 @@ internal static class PlanCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ReadOptions(commandLine, parsed);
-        (_, MemoryReport report) = MakeReport(values, new DeviceChoice(values, DefaultDevice, isPlan: true));
+        OutputFile.Require(values, R.Html);
+        (_, MemoryReport report) = MakeReport(values, new DeviceChoice(values, DeviceText(values), isPlan: true));
         if (values.Get(R.Json))
         {
             WriteUtf8(MemoryReportJson.ToUtf8(report));
@@ -74,4 +73,9 @@ internal static class PlanCommand
         WriteFile(values, R.Html, () => MemoryReportHtml.ToHtml(report));
         return ExitCode.Success;
     }
+
+    /// <summary>What is free can only be asked of a device that is here.</summary>
+    private static string DeviceText(OptionValues values) => values.IsGiven(R.PlanDevice)
+        ? values.Get(R.PlanDevice)
+        : BudgetText.IsAuto(values.GetText(T.Budget)) ? DeviceChoice.Auto : R.PlanDevice.Default!;
 }

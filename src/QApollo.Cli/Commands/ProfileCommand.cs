@@ -25,6 +25,8 @@ internal static class ProfileCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = PlanCommand.ReadOptions(commandLine, parsed);
+        OutputFile.Require(values, R.Html);
+        OutputFile.Require(values, R.Markdown);
         var choice = new DeviceChoice(values);
         (TrainingOptions options, MemoryReport plan) = PlanCommand.MakeReport(values, choice);
         using IDevice device = choice.Open();

@@ -24,7 +24,7 @@ internal static class TokenizerCommand
     public static Command Create()
     {
         var train = new Command("train", "Train a byte-level BPE tokenizer and write it as tokenizer.json.");
-        var commandLine = new CommandLine(train, [D.Text, VocabularySize, MinFrequency, Pattern, Output, D.TextField, D.Strict, D.Threads]);
+        var commandLine = new CommandLine(train, [D.Text, VocabularySize, MinFrequency, Pattern, Output, OutputFile.Force, D.TextField, D.Strict, D.Threads]);
         train.SetAction(parsed => Execute(commandLine, parsed));
         var tokenizer = new Command("tokenizer", "Make tokenizers.");
         tokenizer.Subcommands.Add(train);
@@ -38,6 +38,7 @@ internal static class TokenizerCommand
         // Before the work: a folder that cannot be made is told at once.
         string path = values.Get(Output);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        OutputFile.Require(values, Output);
         var source = new DocumentSource(Corpus.Find(MixtureParser.Paths(values.Get(D.Text))), values.Get(D.TextField), values.Get(D.Strict));
         ByteLevelBpe model = BpeTrainer.Train(source.Read(), new BpeTrainerOptions
         {

@@ -1,20 +1,17 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using QApollo.Batches;
 using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Cuda;
 using QApollo.Data;
-using QApollo.Data.Tokenizers;
 using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Runs;
 using QApollo.Training;
 using QApollo.Training.Planning;
-using D = QApollo.Cli.Options.DataOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Commands;
@@ -32,25 +29,33 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        (OptionValues values, TrainingOptions wanted, DeviceChoice deviceChoice, ITokenizer tokenizer) = ReadOptions(commandLine, parsed);
+        using TrainRequest request = TrainRequest.Read(commandLine, parsed);
+        (OptionValues values, ITokenizer tokenizer) = (request.Values, request.Tokenizer);
 
         // A resumed run goes on where it began: another device would round otherwise.
-        values.Set(T.Device, deviceChoice.Name);
-        PlannedRun planned = BudgetSettings.Resolve(values, wanted, deviceChoice);
+        values.Set(T.Device, request.Device.Name);
+        PlannedRun planned = BudgetSettings.Resolve(values, request.Options, request.Device);
         TrainingOptions options = planned.Options;
+        string rate = values.IsGiven(T.LearningRate) ? string.Empty : FormattableString.Invariant($"learning rate: {options.Schedule.Peak} ({request.Model.RateOrigin})");
         values.Set(T.LearningRate, options.Schedule.Peak);
+        values.Set(T.WarmupSteps, options.Schedule.WarmupSteps);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
-        RequireFresh(directory, resume);
         if (tokenizer.VocabularySize > options.Model.VocabSize)
         {
             throw new UsageException(
-                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the tokenizer's {tokenizer.VocabularySize} ({tokenizer.Description})");
+                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the {tokenizer.VocabularySize} ids of --tokenizer {values.Get(DataOptionTable.Tokenizer)} ({tokenizer.Description}); name another one");
         }
 
-        using ModelFolder? initial = resume ? null : TrainSettings.OpenInitialWeights(values);
-        using IDevice device = deviceChoice.Open();
+        using FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);
+        if (!resume)
+        {
+            RunFile.RequireFresh(directory);
+        }
+
+        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder);
+        using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
         using TrainingData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
@@ -61,13 +66,14 @@ internal static class TrainCommand
 
         using var trainer = new Trainer(layout, device);
         initial?.Load(device, layout.Weights, layout.WeightStaging);
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory);
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held);
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
-        Echo(values, notes);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
+        WriteLines(notes, OptionEcho.Lines(values, all: parsed.GetValue<bool>("--verbose")));
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
-        notes.WriteLine($"device: {deviceChoice.Describe(device)}");
+        WriteLines(notes, rate.Length > 0 ? [rate] : []);
+        notes.WriteLine($"device: {request.Device.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
         TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
@@ -75,29 +81,26 @@ internal static class TrainCommand
         if (planned.GivenUp.Count > 0)
         {
             notes.WriteLine($"budget: {string.Join("; ", planned.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})"))}");
-            notes.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, device.Profile))}");
+            notes.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, request.Device.Profile))}");
         }
 
-        var facts = new RunFacts($"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, () => Environment.WorkingSet);
+        var facts = new RunFacts(
+            $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
         var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
-            foreach (string change in run.Changes)
-            {
-                // Also with --quiet: the results will be others.
-                Console.WriteLine($"note: {change}");
-            }
         }
 
-        Directory.CreateDirectory(directory);
-        WriteRunFile(values, directory);
+        // Also with --quiet: the results will be others.
+        WriteLines(Console.Out, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
+        RunFile.Write(values, directory);
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
-        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {directory}");
-        return ExitCode.Success;
+        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
     }
 
     private static bool Run(TrainingRun run, int completedSteps, IRunView view, InterruptSignal interrupt)
@@ -158,83 +161,11 @@ internal static class TrainCommand
         return data;
     }
 
-    /// <summary>Every option in force, as it would be typed.</summary>
-    private static void Echo(OptionValues values, TextWriter notes)
+    private static void WriteLines(TextWriter writer, IEnumerable<string> lines)
     {
-        foreach (IGrouping<string, OptionSpec> group in values.Specs.Where(spec => !spec.IsTransient).GroupBy(spec => spec.Group))
+        foreach (string line in lines)
         {
-            string[] typed = [.. group.Select(values.Typed).OfType<string>()];
-            if (typed.Length > 0)
-            {
-                notes.WriteLine($"{group.Key}: {string.Join(' ', typed)}");
-            }
+            writer.WriteLine(line);
         }
-    }
-
-    /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
-    private static (OptionValues Values, TrainingOptions Options, DeviceChoice Device, ITokenizer Tokenizer) ReadOptions(
-        CommandLine commandLine, ParseResult parsed)
-    {
-        var errors = new List<string>();
-        OptionValues values = commandLine.Read(parsed, errors);
-        if (values.GetText(T.Config) is { } config)
-        {
-            values.MergeJson(config, errors);
-        }
-
-        if (values.Get(T.Resume))
-        {
-            string? directory = values.GetText(T.OutputDir);
-            if (directory is not null && File.Exists(RunFile(directory)))
-            {
-                values.MergeJson(RunFile(directory), errors);
-            }
-            else
-            {
-                string found = directory is null ? string.Empty : $"; {directory} holds none (no run.json)";
-                errors.Add($"--resume: needs --output-dir, the folder of the run to go on with{found}");
-            }
-        }
-
-        ITokenizer? tokenizer = Try(() => TokenizerLoader.Load(values.Get(D.Tokenizer)));
-        TrainingOptions? options = Try(() => TrainSettings.ToTrainingOptions(values, tokenizer?.EndOfDocument ?? 0));
-        DeviceChoice? device = Try(() => new DeviceChoice(values));
-        DataSettings.CheckPaths(values, errors);
-        return errors.Count == 0 ? (values, options!, device!, tokenizer!) : throw new UsageException(string.Join(Environment.NewLine, errors));
-
-        TResult? Try<TResult>(Func<TResult> read)
-            where TResult : class
-        {
-            try
-            {
-                return read();
-            }
-            catch (UsageException exception)
-            {
-                errors.Add(exception.Message);
-                return null;
-            }
-        }
-    }
-
-    private static void RequireFresh(string directory, bool resume)
-    {
-        if (!resume && CheckpointFolder.List(directory).Count > 0)
-        {
-            throw new UsageException($"--output-dir: {directory} holds a run already; add --resume to go on with it, or name another folder");
-        }
-    }
-
-    private static string RunFile(string directory) => Path.Combine(directory, "run.json");
-
-    private static void WriteRunFile(OptionValues values, string directory)
-    {
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
-        {
-            values.WriteJson(writer);
-        }
-
-        PendingFile.WriteAll(RunFile(directory), stream.ToArray());
     }
 }

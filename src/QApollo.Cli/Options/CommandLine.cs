@@ -45,9 +45,10 @@ internal sealed class CommandLine
     public OptionValues Read(ParseResult result, ICollection<string> errors)
     {
         var values = new OptionValues(_specs);
-        if (result.UnmatchedTokens.Count > 0)
+        var root = (RootCommand)result.RootCommandResult.Command;
+        foreach (string error in UnknownWords.Describe(result.CommandResult.Command, root, result.UnmatchedTokens, PathOf(result.CommandResult)))
         {
-            errors.Add($"{string.Join(' ', result.UnmatchedTokens)}: no option of {result.CommandResult.Command.Name}; see: {PathOf(result.CommandResult)} --help");
+            errors.Add(error);
         }
 
         foreach ((OptionSpec spec, Option<string[]> option) in _options)

@@ -11,18 +11,18 @@ namespace QApollo.Cli.Options;
 /// <summary>The device that --device names: its sizes, the device itself, and what memory it has free.</summary>
 internal sealed class DeviceChoice
 {
-    private const string Auto = "auto";
+    public const string Auto = "auto";
 
     private readonly int _threads;
     private readonly CudaOptions _cuda;
     private readonly int _ordinal = -1;
 
-    /// <param name="defaultText">What counts when --device is not given.</param>
+    /// <param name="text">As --device takes it; null for what --device has.</param>
     /// <param name="isPlan">Nothing will be computed: the answer depends on the options alone, not on a cuBLASLt that happens to be here.</param>
     /// <exception cref="UsageException">There is no such device.</exception>
-    public DeviceChoice(OptionValues values, string defaultText = Auto, bool isPlan = false)
+    public DeviceChoice(OptionValues values, string? text = null, bool isPlan = false)
     {
-        string text = values.IsGiven(T.Device) ? values.Get(T.Device) : defaultText;
+        text ??= values.Get(T.Device);
         int threads = values.Get(DataOptionTable.Threads);
         _cuda = ToCudaOptions(values);
         _threads = threads == 0 ? Environment.ProcessorCount : threads;

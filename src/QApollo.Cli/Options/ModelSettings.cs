@@ -11,25 +11,13 @@ namespace QApollo.Cli.Options;
 internal static class ModelSettings
 {
     /// <summary>The options of the run that saved the model; null for a model from elsewhere.</summary>
-    public static OptionValues? RunOptions(ModelFolder folder)
-    {
-        string run = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder.Path)) ?? string.Empty, "run.json");
-        if (folder.State is null || !File.Exists(run))
-        {
-            return null;
-        }
-
-        var errors = new List<string>();
-        var values = new OptionValues(T.All);
-        values.MergeJson(run, errors);
-        return errors.Count == 0 ? values : null;
-    }
+    public static OptionValues? RunOptions(ModelFolder folder) => folder.State is null ? null : RunFile.TryRead(ParentOf(folder.Path));
 
     /// <summary>The tokenizer of --tokenizer; without it that of the run, or the one in the model's folder.</summary>
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
-        string name = values.GetText(M.Tokenizer) ?? RunOptions(folder)?.Get(D.Tokenizer) ?? (folder.State is null ? folder.Path : "bytes");
+        string name = values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
         ITokenizer tokenizer = TokenizerLoader.Load(name);
         if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
@@ -38,6 +26,16 @@ internal static class ModelSettings
 
         RequireVocabulary(tokenizer, folder.Config, folder.Path);
         return tokenizer;
+    }
+
+    /// <summary>The tokenizer that belongs to a model, as --tokenizer takes it: of a run's checkpoint that of the run, of others the one in its folder.</summary>
+    /// <param name="folder">Of the model's files, as <see cref="ModelFolder.Find"/> gives it.</param>
+    /// <returns>Null where there is none.</returns>
+    public static string? TokenizerOf(string folder)
+    {
+        bool isCheckpoint = File.Exists(Path.Combine(folder, CheckpointFolder.StateFile));
+        string? own = isCheckpoint ? RunFile.TryRead(ParentOf(folder))?.Get(D.Tokenizer) : null;
+        return own ?? (TokenizerLoader.HoldsTokenizer(folder) ? folder : null);
     }
 
     /// <exception cref="UsageException">The tokenizer has ids that the model has not.</exception>
@@ -53,6 +51,8 @@ internal static class ModelSettings
     /// <summary>The formats of --weights; those of the files otherwise.</summary>
     public static WeightFormats Formats(OptionValues values, ModelFolder folder) =>
         values.IsGiven(M.Weights) ? folder.Formats with { Matrices = values.Get(M.Weights) } : folder.Formats;
+
+    private static string ParentOf(string folder) => Path.GetDirectoryName(Path.GetFullPath(folder)) ?? folder;
 
     /// <summary>All faults of a command line at once, a missing model among them.</summary>
     /// <exception cref="UsageException">There are faults.</exception>

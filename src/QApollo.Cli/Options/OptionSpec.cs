@@ -36,7 +36,7 @@ internal abstract class OptionSpec(string name, string group, string help, strin
     /// <summary>Null when the option has no value unless one is given.</summary>
     public abstract string? DefaultText { get; }
 
-    /// <summary>The default, or null.</summary>
+    /// <summary>The default; null without one, and where it depends on other options.</summary>
     public abstract object? DefaultValue { get; }
 
     /// <summary>Parses one value; the error says what would be right.</summary>
@@ -66,7 +66,7 @@ internal class OptionSpec<T>(
 
     public override string? DefaultText => DefaultNote ?? (Default is null || Default.Equals(string.Empty) ? null : Format(Default));
 
-    public override object? DefaultValue => Default;
+    public override object? DefaultValue => DefaultNote is null ? Default : null;
 
     public override bool TryParse(IReadOnlyList<string> texts, out object? value, out string error)
     {

@@ -86,18 +86,31 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         writer.WriteEndObject();
     }
 
-    /// <summary>The option with the value in force, as it would be typed, for the start-up echo; null when there is none.</summary>
+    /// <summary>The option with the value in force, as it would be typed; null when there is none.</summary>
     public string? Typed(OptionSpec spec) => Resolved(spec) switch
     {
-        null or false or double.NaN => null,
-        true => spec.Name,
-        string[] list => list.Length == 0 ? null : $"{spec.Name} {string.Join(' ', list.Select(Quoted))}",
-        object value => spec.Format(value) is { Length: > 0 } text ? $"{spec.Name} {Quoted(text)}" : null,
+        null => null,
+        bool flag when spec.IsFlag => flag ? spec.Name : null,
+        string[] list => string.Join(' ', list.Any(UnknownWords.IsOption) ? list.Select(item => Word(spec, item)) : list.Select(ShellWord.Quote).Prepend(spec.Name)),
+        object value => Word(spec, spec.Format(value)),
     };
 
-    private static string Full(OptionSpec spec, string text) => spec.IsPath is { } isPath && isPath(text) ? Path.GetFullPath(text) : text;
+    /// <summary>Whether the value in force is another one than without any option.</summary>
+    public bool IsChanged(OptionSpec spec) => Resolved(spec) is { } value && !value.Equals(spec.DefaultValue);
 
-    private static string Quoted(string text) => text.Length == 0 || text.Any(char.IsWhiteSpace) ? $"\"{text}\"" : text;
+    /// <summary>The value in force alone, paths in full; "its default" where there is none.</summary>
+    public string Shown(OptionSpec spec) => Resolved(spec) switch
+    {
+        null => "its default",
+        bool flag => flag ? "on" : "off",
+        string[] list => string.Join(' ', list.Select(item => Full(spec, item))),
+        object value => Full(spec, spec.Format(value)),
+    };
+
+    /// <summary>A value that begins with dashes needs the equals sign.</summary>
+    private static string Word(OptionSpec spec, string text) => $"{spec.Name}{(UnknownWords.IsOption(text) ? '=' : ' ')}{ShellWord.Quote(text)}";
+
+    private static string Full(OptionSpec spec, string text) => spec.IsPath is { } isPath && isPath(text) ? Path.GetFullPath(text) : text;
 
     private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;
 
@@ -113,8 +126,9 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         string[] texts = property.Value.ValueKind == JsonValueKind.Array
             ? [.. property.Value.EnumerateArray().Select(item => item.ToString())]
             : [property.Value.ValueKind is JsonValueKind.True ? "true" : property.Value.ValueKind is JsonValueKind.False ? "false" : property.Value.ToString()];
-        if (IsGiven(spec))
+        if (IsGiven(spec) || (spec == TrainOptionTable.WarmupSteps && texts is ["-1"]))
         {
+            // -1: earlier versions wrote it for the default.
             return;
         }
 

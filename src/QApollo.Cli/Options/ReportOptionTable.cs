@@ -21,17 +21,22 @@ internal static class ReportOptionTable
     public static FlagSpec ProcessorTime { get; } = Spec.Flag(
         "--processor-time", FormatGroup, "Time operations by the processor's time instead of the clock: for one CPU thread on a machine that others use too.", transient: true);
 
-    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. Memory, Json, Html];
+    /// <summary>A plan is asked for to choose a GPU, mostly.</summary>
+    public static OptionSpec<string> PlanDevice { get; } = Spec.Text(
+        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, or auto for the first GPU that is here, else the CPU", "cuda",
+        "cuda; auto with --budget auto, which asks what is free here");
 
-    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. Memory, T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown];
+    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Json, Html, OutputFile.Force];
+
+    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. MemoryOn(T.Device), T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown, OutputFile.Force];
 
     public static IReadOnlyList<OptionSpec> Bench { get; } =
-        [.. Memory, T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
+        [.. MemoryOn(T.Device), T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
 
-    private static IReadOnlyList<OptionSpec> Memory =>
+    private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [
         T.Model, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize,
-        T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, T.Device, T.Gemm, DataOptionTable.Threads,
+        T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];
 }

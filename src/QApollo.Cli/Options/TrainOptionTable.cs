@@ -46,13 +46,14 @@ internal static class TrainOptionTable
         "adamw beside the APOLLO family, else that of --optimizer", OptimizerWords[2..]);
 
     public static OptionSpec<double> LearningRate { get; } = Spec.Real(
-        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models");
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.001 for a model whose weights are trained on");
 
     public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
         "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,
         ("cosine", ScheduleKind.Cosine), ("linear", ScheduleKind.Linear), ("constant", ScheduleKind.Constant), ("wsd", ScheduleKind.WarmupStableDecay));
 
-    public static OptionSpec<int> WarmupSteps { get; } = Spec.Int("--warmup-steps", OptimizerGroup, "Updates of linear warm-up; -1 for a tenth of the run.", -1, -1);
+    public static OptionSpec<int> WarmupSteps { get; } = Spec.Int(
+        "--warmup-steps", OptimizerGroup, "Updates of linear warm-up.", 0, 0, defaultNote: "a tenth of the run");
 
     public static OptionSpec<double> MinLrRatio { get; } = Spec.Real("--min-lr-ratio", OptimizerGroup, "Last learning rate, as a share of the peak.", 0.1, 0, 1);
 
@@ -191,6 +192,10 @@ internal static class TrainOptionTable
         Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, Config,
     ];
+
+    /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>
+    public static IReadOnlyList<OptionSpec> FixedOnResume { get; } =
+        [FromScratch, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>
     [

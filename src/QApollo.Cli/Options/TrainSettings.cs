@@ -1,5 +1,5 @@
-using QApollo.Checkpoints;
 using QApollo.Data;
+using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
@@ -12,22 +12,22 @@ namespace QApollo.Cli.Options;
 /// <summary>Turns the option values of `train` into the library's options.</summary>
 internal static class TrainSettings
 {
-    private const double DefaultLearningRate = 0.01;
-
     /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
+    public static TrainingOptions ToTrainingOptions(OptionValues values) => ToTrainingOptions(values, ModelChoice.Find(values));
+
     /// <param name="documentEnd">The tokenizer's end-of-document token; any will do for a plan.</param>
-    public static TrainingOptions ToTrainingOptions(OptionValues values, int documentEnd = 0)
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, int documentEnd = 0)
     {
-        (LlamaConfig model, double presetRate) = FindModel(values.Get(T.Model));
         int maxSteps = values.Get(T.MaxSteps);
-        int warmup = values.Get(T.WarmupSteps);
-        double rate = values.Get(T.LearningRate);
+        int length = values.Get(T.SeqLen);
         return new TrainingOptions
         {
-            Model = model,
-            Shape = new StepShape(values.Get(T.BatchSize), values.Get(T.SeqLen), values.Get(T.GradAccum)),
+            // Rotary embeddings have no table that would end: a model reads as far as it was trained.
+            Model = model.Config.MaxPositionEmbeddings < length ? model.Config with { MaxPositionEmbeddings = length } : model.Config,
+            Shape = new StepShape(values.Get(T.BatchSize), length, values.Get(T.GradAccum)),
             Schedule = new LearningRateSchedule(
-                values.Get(T.Schedule), double.IsNaN(rate) ? presetRate : rate, maxSteps, warmup < 0 ? maxSteps / 10 : warmup,
+                values.Get(T.Schedule), values.IsGiven(T.LearningRate) ? values.Get(T.LearningRate) : model.LearningRate, maxSteps,
+                values.IsGiven(T.WarmupSteps) ? values.Get(T.WarmupSteps) : maxSteps / 10,
                 values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
             Optimizer = new OptimizerOptions
             {
@@ -60,12 +60,13 @@ internal static class TrainSettings
         };
     }
 
-    public static RunOptions ToRunOptions(OptionValues values, string directory)
+    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock held)
     {
         double minutes = values.Get(T.SaveMinutes);
         return new RunOptions
         {
             Directory = directory,
+            Lock = held,
             MaxSteps = values.Get(T.MaxSteps),
             EvaluateEvery = values.Get(T.EvalEvery),
             SampleEvery = values.Get(T.SampleEvery),
@@ -73,33 +74,5 @@ internal static class TrainSettings
             SaveInterval = minutes > 0 ? TimeSpan.FromMinutes(minutes) : null,
             Keep = values.Get(T.Keep),
         };
-    }
-
-    /// <summary>The folder whose weights a run begins with; null when they are initialized.</summary>
-    /// <exception cref="UsageException">The folder's configuration is broken.</exception>
-    /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
-    public static ModelFolder? OpenInitialWeights(OptionValues values)
-    {
-        string text = values.Get(T.Model);
-        bool isFolder = LlamaPresets.TryFind(text) is null && Directory.Exists(text) && !values.Get(T.FromScratch);
-        return isFolder && ModelFolder.HasWeights(ModelFolder.Find(text)) ? new ModelFolder(text) : null;
-    }
-
-    /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
-    private static (LlamaConfig Model, double LearningRate) FindModel(string text)
-    {
-        if (LlamaPresets.TryFind(text) is { } preset)
-        {
-            return (preset.Config, preset.LearningRate);
-        }
-
-        string path = Directory.Exists(text) ? Path.Combine(ModelFolder.Find(text), CheckpointFolder.ConfigFile) : text;
-        if (!File.Exists(path))
-        {
-            string known = string.Join(", ", LlamaPresets.All.Select(known => known.Name));
-            throw new UsageException($"--model: '{text}' is no preset, file or folder; presets are {known}");
-        }
-
-        return (LlamaConfigJson.Read(path), DefaultLearningRate);
     }
 }

@@ -10,7 +10,7 @@ internal sealed class CountView(TextWriter output, string verb, long total, bool
 
     private readonly long _start = Stopwatch.GetTimestamp();
     private long _last = Stopwatch.GetTimestamp();
-    private int _width;
+    private readonly ProgressLine _line = new(output);
 
     public void Report(long value)
     {
@@ -21,17 +21,8 @@ internal sealed class CountView(TextWriter output, string verb, long total, bool
 
         _last = Stopwatch.GetTimestamp();
         TimeSpan left = Stopwatch.GetElapsedTime(_start) * ((double)(total - value) / Math.Max(1, value));
-        string line = string.Create(CultureInfo.InvariantCulture, $"{verb} {(double)value / total,4:P0}, {left:h\\:mm\\:ss} left");
-        _width = Math.Max(_width, line.Length);
-        output.Write("\r" + line.PadRight(_width));
+        _line.Write(string.Create(CultureInfo.InvariantCulture, $"{verb} {(double)value / total,4:P0}, {left:h\\:mm\\:ss} left"));
     }
 
-    /// <summary>Clears the line.</summary>
-    public void Dispose()
-    {
-        if (_width > 0)
-        {
-            output.Write("\r" + new string(' ', _width) + "\r");
-        }
-    }
+    public void Dispose() => _line.Dispose();
 }

@@ -1,12 +1,23 @@
 using System.Globalization;
 using System.Text;
 using QApollo.Memory;
-using Spectre.Console;
 using Spectre.Console.Rendering;
 
 namespace QApollo.Cli.Views;
 
-/// <summary>Draws a moment of a run. A pure function of the moment and the width; any width of one column or more.</summary>
+/// <summary>How a line of the screen stands out.</summary>
+internal enum LineStyle
+{
+    Plain,
+    Strong,
+    Quiet,
+    Alarm,
+}
+
+/// <summary>A line of the screen, without control characters.</summary>
+internal readonly record struct ScreenLine(string Text, LineStyle Style = LineStyle.Plain);
+
+/// <summary>Draws a moment of a run. A pure function of the moment and the terminal's size; any size of one column and one line or more.</summary>
 internal static class LiveScreen
 {
     private const int CurveHeight = 4;
@@ -22,24 +33,38 @@ internal static class LiveScreen
     /// <summary>Below this, fields are not aligned.</summary>
     private const int NarrowColumns = 36;
     private const int AxisColumns = 8;
+    private const int CurveRank = 6;
 
-    private static readonly Style Quiet = new(Color.Grey);
-    private static readonly Style Strong = new(decoration: Decoration.Bold);
-    private static readonly Style Alarm = new(Color.Yellow);
 
     /// <param name="width">Columns of the terminal.</param>
+    /// <param name="height">Lines to fill at most; where they are few, what matters least is left out.</param>
     /// <param name="unicode">Whether the terminal shows block characters.</param>
-    public static IRenderable Render(RunSnapshot run, int width, bool unicode)
+    public static IReadOnlyList<ScreenLine> Render(RunSnapshot run, int width, int height, bool unicode)
     {
         // The last column stays free: some terminals break the line when it is written.
         width = Math.Max(1, width - 1);
-        var lines = new List<IRenderable> { Line(run.Title, width, Strong) };
-        lines.AddRange(Progress(run, width, unicode).Select(line => Line(line, width)));
-        lines.AddRange(Fields(run, width));
-        lines.AddRange(Curve(run, width, unicode));
-        lines.AddRange(Sample(run, width));
-        lines.AddRange(run.Warnings.Select(warning => Line("warning: " + warning, width, Alarm)));
-        return new Rows(lines);
+        ScreenLine[] fields = [.. Fields(run, width)];
+        (int Rank, ScreenLine[] Lines)[] sections =
+        [
+            (4, [Line(run.Title, width, LineStyle.Strong)]),
+            (1, [.. Progress(run, width, unicode).Select(line => Line(line, width))]),
+            (2, fields[..1]),
+            (5, fields[1..]),
+            (CurveRank, [.. Curve(run, width, unicode)]),
+            (7, [.. Sample(run, width)]),
+            (3, [.. run.Warnings.Select(warning => Line("warning: " + warning, width, LineStyle.Alarm))]),
+        ];
+        int[] counts = new int[sections.Length];
+        int left = Math.Max(1, height);
+        foreach (int index in Enumerable.Range(0, sections.Length).OrderBy(index => sections[index].Rank))
+        {
+            // Part of a curve would be another one.
+            int wanted = sections[index].Lines.Length;
+            counts[index] = wanted <= left || sections[index].Rank != CurveRank ? Math.Min(wanted, left) : 0;
+            left -= counts[index];
+        }
+
+        return [.. sections.SelectMany((section, index) => section.Lines.Take(counts[index]))];
     }
 
     private static IEnumerable<string> Progress(RunSnapshot run, int width, bool unicode)
@@ -58,7 +83,7 @@ internal static class LiveScreen
         return [$"{steps}  {drawn}  {share}  {times}"];
     }
 
-    private static IEnumerable<IRenderable> Fields(RunSnapshot run, int width)
+    private static IEnumerable<ScreenLine> Fields(RunSnapshot run, int width)
     {
         var fields = new List<(string Label, string Value)>
         {
@@ -66,7 +91,8 @@ internal static class LiveScreen
             ("validation", run.Validation is (int step, double loss) ? Invariant($"{loss:F4} at step {step}") : "-"),
             ("lr", Invariant($"{run.LearningRate:G3}")),
             ("speed", double.IsNaN(run.TokensPerSecond) ? "-" : Invariant($"{run.TokensPerSecond:N0} tokens/s")),
-            ("memory", $"{ByteSize.Format(run.PlannedBytes)} planned, {ByteSize.Format(run.UsedBytes)} used"),
+            ("arena", $"{ByteSize.Format(run.PlannedBytes)} planned, {ByteSize.Format(run.AllocatedBytes)} allocated"),
+            ("process", $"{ByteSize.Format(run.ProcessBytes)} of host memory"),
             ("checkpoint", run.Checkpoint is null ? "-" : Path.GetFileName(run.Checkpoint)),
         };
         int labelColumns = width < NarrowColumns ? 0 : LabelColumns - 1;
@@ -77,7 +103,7 @@ internal static class LiveScreen
         }
     }
 
-    private static IEnumerable<IRenderable> Curve(RunSnapshot run, int width, bool unicode)
+    private static IEnumerable<ScreenLine> Curve(RunSnapshot run, int width, bool unicode)
     {
         int columns = width - AxisColumns;
         if (run.Curve.Length < 2 || columns < 8)
@@ -90,23 +116,23 @@ internal static class LiveScreen
         return lines.Select((line, index) =>
         {
             string axis = index == 0 ? Invariant($"{high:F2}") : index == lines.Length - 1 ? Invariant($"{low:F2}") : string.Empty;
-            return (IRenderable)new Text(Fit(axis.PadLeft(AxisColumns - 1) + " " + line, width).TrimEnd());
+            return new ScreenLine(Fit(axis.PadLeft(AxisColumns - 1) + " " + line, width).TrimEnd());
         });
     }
 
-    private static IEnumerable<IRenderable> Sample(RunSnapshot run, int width)
+    private static IEnumerable<ScreenLine> Sample(RunSnapshot run, int width)
     {
         if (run.Sample is not (int step, string text))
         {
             yield break;
         }
 
-        yield return Line(Invariant($"sample at step {step}"), width, Quiet);
+        yield return Line(Invariant($"sample at step {step}"), width, LineStyle.Quiet);
         string rest = Printable.OnOneLine(text).Trim();
         for (int line = 0; line < SampleLines && rest.Length > 0; line++)
         {
             int length = LengthOfLine(rest, width);
-            yield return new Text(rest[..length].TrimEnd());
+            yield return new ScreenLine(rest[..length].TrimEnd());
             rest = rest[length..].TrimStart();
         }
     }
@@ -120,7 +146,7 @@ internal static class LiveScreen
     }
 
     /// <summary>One line, cut at the width.</summary>
-    private static Text Line(string text, int width, Style? style = null) => new(Fit(Printable.OnOneLine(text), width).TrimEnd(), style);
+    private static ScreenLine Line(string text, int width, LineStyle style = LineStyle.Plain) => new(Fit(Printable.OnOneLine(text), width).TrimEnd(), style);
 
     /// <summary>As many characters as fit into so many columns; never half a character.</summary>
     private static string Fit(string text, int columns)

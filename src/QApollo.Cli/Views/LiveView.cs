@@ -1,11 +1,15 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using QApollo.Training;
 using Spectre.Console;
 
 namespace QApollo.Cli.Views;
 
 /// <summary>
-/// A run on a terminal, drawn over and over by a thread of its own: steps only note what happened. A terminal that goes
-/// away ends the drawing, not the run.
+/// A run on a terminal, drawn over and over by a thread of its own: steps only note what happened. The last state stays when the
+/// run has ended. A terminal that goes away ends the drawing, not the run.
 /// </summary>
 internal sealed class LiveView : IRunView
 {
@@ -15,11 +19,13 @@ internal sealed class LiveView : IRunView
     private readonly IAnsiConsole _console;
     private readonly ManualResetEventSlim _end = new();
     private readonly Thread _thread;
+    private readonly AlternateScreen _screen;
+    private readonly List<PosixSignalRegistration> _suspensions = [];
     private RunStatus _status;
 
     public LiveView(RunFacts facts, IAnsiConsole console)
     {
-        (_facts, _console) = (facts, console);
+        (_facts, _console, _screen) = (facts, console, new AlternateScreen(console));
         _status = new RunStatus(facts, firstStep: 0);
         _thread = new Thread(Draw) { IsBackground = true, Name = "live view" };
     }
@@ -27,6 +33,14 @@ internal sealed class LiveView : IRunView
     public void Begin(int completedSteps)
     {
         _status = new RunStatus(_facts, completedSteps);
+        AppDomain.CurrentDomain.ProcessExit += OnExit;
+        if (!OperatingSystem.IsWindows())
+        {
+            // Ctrl+Z: the shell gets its own screen back, as long as this process sleeps.
+            _suspensions.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, Sleep));
+            _suspensions.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => _screen.Resume()));
+        }
+
         _thread.Start();
     }
 
@@ -40,7 +54,7 @@ internal sealed class LiveView : IRunView
 
     public void OnWarning(string message) => _status.OnWarning(message);
 
-    public void Abort() => _console.Cursor.Show(true);
+    public void Abort() => Try(() => _screen.Close(last: []));
 
     public void Dispose()
     {
@@ -48,32 +62,52 @@ internal sealed class LiveView : IRunView
         {
             _end.Set();
             _thread.Join();
+            Try(() => _screen.Close(Lines(int.MaxValue)));
         }
 
+        AppDomain.CurrentDomain.ProcessExit -= OnExit;
+        _suspensions.ForEach(suspension => suspension.Dispose());
         _end.Dispose();
+    }
+
+    /// <summary>A terminal that is gone is no reason to end: nobody looks any more, and the run's files have all that was shown.</summary>
+    private static bool Try(Action draw)
+    {
+        try
+        {
+            draw();
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The runtime leaves out what the system does at this signal once somebody listens to it.</summary>
+    private void Sleep(PosixSignalContext context)
+    {
+        Try(_screen.Suspend);
+        try
+        {
+            using var stop = Process.Start("kill", ["-STOP", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        }
+        catch (Win32Exception)
+        {
+            // There is no such program: the run goes on, and so does its view.
+            _screen.Resume();
+        }
     }
 
     private void Draw()
     {
-        try
+        while (Try(() => _screen.Draw(Lines(_console.Profile.Height))) && !_end.Wait(Interval))
         {
-            _console.Live(Screen()).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Bottom).Start(context =>
-            {
-                bool ended;
-                do
-                {
-                    ended = _end.Wait(Interval);
-                    context.UpdateTarget(Screen());
-                }
-                while (!ended);
-            });
-        }
-        catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException)
-        {
-            // Nobody looks any more; the run goes on, and its files have all that it showed.
         }
     }
 
-    private Spectre.Console.Rendering.IRenderable Screen() =>
-        LiveScreen.Render(_status.Snapshot(), _console.Profile.Width, _console.Profile.Capabilities.Unicode);
+    private void OnExit(object? sender, EventArgs arguments) => Abort();
+
+    private IReadOnlyList<ScreenLine> Lines(int height) =>
+        LiveScreen.Render(_status.Snapshot(), _console.Profile.Width, height, _console.Profile.Capabilities.Unicode);
 }

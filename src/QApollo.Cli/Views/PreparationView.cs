@@ -10,7 +10,7 @@ internal sealed class PreparationView(TextWriter output, bool interactive) : IPr
     private readonly Lock _lock = new();
     private readonly TimeSpan _interval = interactive ? TimeSpan.FromSeconds(0.2) : TimeSpan.FromSeconds(5);
     private long _last = Stopwatch.GetTimestamp();
-    private int _width;
+    private readonly ProgressLine _line = new(output);
 
     public void Report(PreparationProgress value)
     {
@@ -33,21 +33,13 @@ internal sealed class PreparationView(TextWriter output, bool interactive) : IPr
         }
     }
 
-    /// <summary>Clears the line.</summary>
-    public void Dispose()
-    {
-        if (interactive && _width > 0)
-        {
-            output.Write("\r" + new string(' ', _width) + "\r");
-        }
-    }
+    public void Dispose() => _line.Dispose();
 
     private void Write(string line)
     {
         if (interactive)
         {
-            output.Write("\r" + line.PadRight(_width));
-            _width = Math.Max(_width, line.Length);
+            _line.Write(line);
         }
         else
         {

@@ -29,7 +29,7 @@ internal static class ReportView
         TextTable.Write(
             $"Peak: {report.Peak.Name} ({report.Peak.Phase})", ["lives then", "for", "bytes"], ReportText.PeakRows(report.Peak), 2);
         TextTable.Write("Further choices", ReportText.AlternativeHeader, report.Alternatives.Select(ReportText.AlternativeRow), 1, 2);
-        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 2, 3);
+        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4);
     }
 
     public static void Write(ProfileReport report)

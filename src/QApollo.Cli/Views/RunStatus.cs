@@ -33,7 +33,9 @@ internal sealed record RunSnapshot
 
     public long PlannedBytes { get; init; }
 
-    public long UsedBytes { get; init; }
+    public long AllocatedBytes { get; init; }
+
+    public long ProcessBytes { get; init; }
 
     /// <summary>Null before the first save.</summary>
     public string? Checkpoint { get; init; }
@@ -115,7 +117,7 @@ internal sealed class RunStatus(RunFacts facts, int firstStep) : IRunObserver
 
     public RunSnapshot Snapshot()
     {
-        long used = facts.UsedBytes();
+        long process = facts.ProcessBytes();
         lock (_lock)
         {
             return new RunSnapshot
@@ -131,7 +133,8 @@ internal sealed class RunStatus(RunFacts facts, int firstStep) : IRunObserver
                 Elapsed = Stopwatch.GetElapsedTime(_start),
                 Left = _last.Step > 0 ? _rate.TimeLeft(_last.Step) : null,
                 PlannedBytes = facts.PlannedBytes,
-                UsedBytes = used,
+                AllocatedBytes = facts.AllocatedBytes,
+                ProcessBytes = process,
                 Checkpoint = _checkpoint,
                 Sample = _sample,
                 Warnings = [.. _warnings],

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using QApollo.Files;
 
 namespace QApollo.Data;
 
 /// <summary>Makes one dataset's shards. Holds the folder's lock, so that two processes never write the same dataset.</summary>
 internal sealed class PreparationJob : IDisposable
 {
-    private const string LockName = "lock";
+    private static readonly string[] ShardPatterns = ["train-*.bin*", "validation-*.bin*"];
 
     private readonly string _folder;
     private readonly string _key;
@@ -14,14 +15,14 @@ internal sealed class PreparationJob : IDisposable
     private readonly ITokenizer _tokenizer;
     private readonly PreparationOptions _options;
     private readonly ProgressReport _report;
-    private readonly FileStream _lock;
+    private readonly FolderLock _lock;
     private readonly Dictionary<int, Replacements> _replaced = [];
     private readonly Dictionary<int, SkippedRows> _rows = [];
     private PreparationState _state;
     private TokenShardWriter? _train;
     private TokenShardWriter? _heldOut;
 
-    /// <exception cref="UsageException">The folder holds the unfinished work of other data.</exception>
+    /// <exception cref="UsageException">The folder holds the unfinished work of other data, or files of somebody else.</exception>
     /// <exception cref="RunFailedException">Another process works in the folder, or it cannot be written.</exception>
     public PreparationJob(
         string folder,
@@ -39,8 +40,14 @@ internal sealed class PreparationJob : IDisposable
         _tokenizer = tokenizer;
         _options = options;
         _report = report;
-        _lock = Lock(folder);
+        _lock = FolderLock.Take(folder, "preparing data");
         _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
+        if (ShardPatterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault(IsOfSomebodyElse) is { } foreign)
+        {
+            Dispose();
+            throw new UsageException($"{folder}: holds {Path.GetFileName(foreign)}, which is no token shard and would be written over: choose another folder, or delete it");
+        }
+
         if (_state.Key != key)
         {
             Dispose();
@@ -87,23 +94,10 @@ internal sealed class PreparationJob : IDisposable
         _lock.Dispose();
     }
 
-    private static FileStream Lock(string folder)
-    {
-        string path = Path.Combine(folder, LockName);
-        try
-        {
-            Directory.CreateDirectory(folder);
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            throw new RunFailedException($"{folder}: another process is preparing this data: wait until it is done");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new RunFailedException($"{folder}: cannot be written: {e.Message}", e);
-        }
-    }
+    /// <summary>What an earlier preparation left there, unfinished or damaged, lies beside its record, or is a shard.</summary>
+    private bool IsOfSomebodyElse(string file) =>
+        file.EndsWith(".bin", StringComparison.Ordinal) && !_lock.WasLeft && !DatasetManifestFile.Exists(_folder)
+        && !File.Exists(Path.Combine(_folder, PreparationState.FileName)) && !TokenShardHeader.IsAt(file);
 
     private void OpenWriters()
     {
@@ -250,8 +244,9 @@ internal sealed class PreparationJob : IDisposable
 
     private void Discard()
     {
-        Dispose();
-        foreach (string pattern in (string[])["train-*.bin*", "validation-*.bin*", PreparationState.FileName])
+        _train?.Dispose();
+        _heldOut?.Dispose();
+        foreach (string pattern in ShardPatterns.Append(PreparationState.FileName))
         {
             foreach (string file in Directory.EnumerateFiles(_folder, pattern))
             {
@@ -259,7 +254,8 @@ internal sealed class PreparationJob : IDisposable
             }
         }
 
-        if (!Directory.EnumerateFileSystemEntries(_folder).Any())
+        _lock.Dispose();
+        if (Directory.Exists(_folder) && !Directory.EnumerateFileSystemEntries(_folder).Any())
         {
             Directory.Delete(_folder);
         }

@@ -9,6 +9,12 @@ namespace QApollo.Data.Tokenizers;
 public static class TokenizerLoader
 {
     private const long MaxFileBytes = 1L << 29;
+    private const string JsonName = "tokenizer.json";
+    private const string ModelName = "tokenizer.model";
+
+    /// <summary>What Hugging Face keeps beside a tokenizer: its special tokens, and how conversations are written.</summary>
+    private static readonly string[] Companions =
+        ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"];
 
     /// <summary>Loads a tokenizer from this machine; nothing is downloaded.</summary>
     /// <param name="pathOrName">
@@ -39,16 +45,39 @@ public static class TokenizerLoader
         }
     }
 
+    /// <summary>Whether the folder exists and holds a tokenizer of its own.</summary>
+    public static bool HoldsTokenizer(string folder) =>
+        Directory.Exists(folder) && (File.Exists(Path.Combine(folder, JsonName)) || Directory.EnumerateFiles(folder, "*.model").Any());
+
+    /// <summary>The files that a tokenizer is read from, and the names by which a folder with copies of them is that tokenizer; none for "bytes".</summary>
+    /// <exception cref="UsageException">The folder holds none.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static IReadOnlyList<(string Path, string Name)> FilesOf(string pathOrName)
+    {
+        ArgumentNullException.ThrowIfNull(pathOrName);
+        if (pathOrName == "bytes")
+        {
+            return [];
+        }
+
+        string main = Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName;
+        string folder = Path.GetDirectoryName(Path.GetFullPath(main))!;
+        string name = IsJson(main, RegularFile.ReadAllBytes(main, MaxFileBytes)) ? JsonName : ModelName;
+
+        // The file that makes it a tokenizer comes last: a copy that was cut short is none.
+        return [.. Companions.Select(file => (Path.Combine(folder, file), file)).Where(file => File.Exists(file.Item1)), (main, name)];
+    }
+
     private static string FindInFolder(string folder)
     {
-        string json = Path.Combine(folder, "tokenizer.json");
+        string json = Path.Combine(folder, JsonName);
         if (File.Exists(json))
         {
             return json;
         }
 
         string[] models = Directory.GetFiles(folder, "*.model");
-        string usual = Path.Combine(folder, "tokenizer.model");
+        string usual = Path.Combine(folder, ModelName);
         return models.Length switch
         {
             1 => models[0],
@@ -57,6 +86,8 @@ public static class TokenizerLoader
             _ => throw new UsageException($"the folder holds {models.Length} .model files; name the one to use"),
         };
     }
+
+    private static ReadOnlySpan<byte> Blanks => " \t\r\n\uFEFF"u8;
 
     private static ITokenizer Read(string path)
     {
@@ -67,16 +98,18 @@ public static class TokenizerLoader
         }
 
         byte[] bytes = RegularFile.ReadAllBytes(path, MaxFileBytes);
-        ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(" \t\r\n\uFEFF"u8);
-        if (content.StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase))
+        if (IsJson(path, bytes))
         {
             return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
         }
 
-        return IsTiktoken(content)
+        return IsTiktoken(bytes.AsSpan().TrimStart(Blanks))
             ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
             : new SentencePieceTokenizer(bytes);
     }
+
+    private static bool IsJson(string path, ReadOnlySpan<byte> content) =>
+        content.TrimStart(Blanks).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
     private static bool IsTiktoken(ReadOnlySpan<byte> content)

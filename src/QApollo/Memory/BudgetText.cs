@@ -9,13 +9,16 @@ public static class BudgetText
     private const long Smallest = 1L << 20;
     private const long Largest = 1L << 50;
 
+    /// <summary>Whether it stands for what is free.</summary>
+    public static bool IsAuto(string? text) => string.Equals(text?.Trim(), "auto", StringComparison.OrdinalIgnoreCase);
+
     /// <param name="option">Whose value it is, for messages.</param>
     /// <param name="free">Bytes that are free now; asked only for "auto".</param>
     /// <exception cref="UsageException">No size with a unit, an absurd one, or an unknown card.</exception>
     public static long Parse(string text, string option, Func<long> free)
     {
         string trimmed = text.Trim();
-        if (trimmed.Equals("auto", StringComparison.OrdinalIgnoreCase))
+        if (IsAuto(trimmed))
         {
             return free();
         }

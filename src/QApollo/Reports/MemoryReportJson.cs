@@ -160,6 +160,7 @@ public static class MemoryReportJson
         {
             json.WriteStartObject();
             json.WriteString("card", bound.Card.Name);
+            json.WriteNumber("usableBytes", bound.Card.UsableBytes);
             json.WriteBoolean("fits", bound.Fits);
             json.WriteNumber("tokensPerSecond", Math.Round(bound.TokensPerSecond, 1));
             json.WriteNumber("daysPerBillionTokens", Math.Round(bound.DaysPerBillionTokens, 2));

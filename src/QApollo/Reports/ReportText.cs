@@ -10,10 +10,10 @@ public static class ReportText
     private const int ShownTensors = 12;
 
     public const string SpeedOfLightNote =
-        "What the cards could do at the very best: the products that training cannot avoid at the peak of dense BF16 with F32 sums, "
+        "What the cards give a program of their memory, and what they could do at the very best: the products that training cannot avoid at the peak of dense BF16 with F32 sums, "
         + "and the least memory traffic of a step at the peak bandwidth. Recomputed layers are not counted as work.";
 
-    public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by"];
+    public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "gives", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by"];
 
     public static IReadOnlyList<string> AlternativeHeader { get; } = ["choice", "device", "host", "costs", ""];
 
@@ -22,7 +22,12 @@ public static class ReportText
         CultureInfo.InvariantCulture,
         $"{report.Parameters:N0} parameters; {report.Shape.GradAccum} micro-batch{(report.Shape.GradAccum == 1 ? string.Empty : "es")} of {report.Shape.BatchSize} x {report.Shape.SequenceLength} tokens per update; device {report.DeviceName}");
 
-    public static string GivenUp(MemoryReport report) => (report.GivenUp.Count, report.Budget.DeviceBytes) switch
+    /// <summary>What the budget cost; and that no card gives a program all of its memory, where the budget is just a card's size.</summary>
+    public static string GivenUp(MemoryReport report) => Cards.All.FirstOrDefault(card => card.MemoryBytes == report.Budget.DeviceBytes) is { } card && report.Device.TotalBytes > card.UsableBytes
+        ? $"{Concessions(report)} A card of {ByteSize.Format(card.MemoryBytes)} gives a program {ByteSize.Format(card.UsableBytes)}: this plan does not fit on one; name the card (--budget {card.Name})."
+        : Concessions(report);
+
+    private static string Concessions(MemoryReport report) => (report.GivenUp.Count, report.Budget.DeviceBytes) switch
     {
         (0, MemoryBudget.Unlimited) => "No budget was given; nothing is given up.",
         (0, _) => "The budget is enough without giving anything up.",
@@ -41,6 +46,7 @@ public static class ReportText
     public static string[] SpeedRow(SpeedBound bound) =>
     [
         bound.Card.Title,
+        ByteSize.Format(bound.Card.UsableBytes),
         bound.Fits ? "yes" : "no",
         bound.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
         bound.DaysPerBillionTokens.ToString(bound.DaysPerBillionTokens < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture),

@@ -23,7 +23,7 @@ public static class Checkpoint
         };
         TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), metadata);
         TensorFile.Write(Path.Combine(folder, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), metadata);
-        PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), LlamaConfigJson.ToUtf8(model));
+        PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), LlamaConfigJson.ToUtf8(model, StoredDType(trainer.Layout.Options.Memory.Weights)));
         PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
     });
 
@@ -50,6 +50,10 @@ public static class Checkpoint
         trainer.CompletedSteps = state.Step;
         return state;
     }
+
+    /// <summary>Hugging Face's name of the type that holds every weight exactly; INT8 groups are scaled by BF16.</summary>
+    private static string StoredDType(WeightFormats formats) =>
+        formats.Matrices == WeightFormat.F32 || formats.EmbeddingAndHead == WeightFormat.F32 ? "float32" : "bfloat16";
 
     private static List<PlannedTensor> WeightTensors(TrainingLayout layout)
     {

@@ -1,10 +1,18 @@
+using QApollo.Files;
+
 namespace QApollo.Runs;
 
 /// <summary>How long a run goes on and what it does beside training.</summary>
 public sealed record RunOptions
 {
+    /// <summary>What the holder of a run's folder does there.</summary>
+    public const string Work = "training";
+
     /// <summary>Folder of run.json, metrics.jsonl and the checkpoints.</summary>
     public required string Directory { get; init; }
+
+    /// <summary>Held on <see cref="Directory"/> for longer than the run goes on; null: the run takes it while it writes there.</summary>
+    public FolderLock? Lock { get; init; }
 
     /// <summary>Updates of the whole run, those before a resume included.</summary>
     public required int MaxSteps { get; init; }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using QApollo.Batches;
 using QApollo.Checkpoints;
+using QApollo.Files;
 using QApollo.Models;
 using QApollo.Training;
 
@@ -138,6 +139,7 @@ public sealed class TrainingRun
     /// <exception cref="RunFailedException">Loss, gradient or weights not finite, or the disk is full; earlier checkpoints stand.</exception>
     public bool Run(CancellationToken stop)
     {
+        using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
         using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
         _lastSave = Stopwatch.GetTimestamp();
         bool usedUp = false;

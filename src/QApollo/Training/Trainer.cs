@@ -51,6 +51,9 @@ public sealed class Trainer : IDisposable
 
     public IDevice Device => _device;
 
+    /// <summary>Bytes of the device allocation that was made.</summary>
+    public long AllocatedBytes => _arena.DeviceBytes.Bytes;
+
     /// <summary>Updates done so far; set it when a checkpoint is loaded.</summary>
     public int CompletedSteps { get; set; }
 

@@ -20,7 +20,7 @@ internal sealed class AttackFixture : IDisposable
 
         Must("tokenizer", "train", "--data", Place("docs.jsonl"), "--vocab-size", "280", "--output", Place("tokenizer.json"));
         Must("data", "prepare", "--data", _tiny.TextPath, "--output-dir", Place("shards"), "--cache-dir", Place("cache"));
-        Must(_tiny.Train("run", 2, "--save-every", "1", "--keep", "2", "--budget", "64MiB"));
+        Must(_tiny.Train("run", 2, "--save-every", "1", "--keep", "2", "--budget", "64MiB", "--tokenizer", "bytes"));
         Directory.CreateDirectory(Place("model"));
         foreach (string name in (string[])[CheckpointFolder.ConfigFile, CheckpointFolder.ModelFile])
         {
@@ -104,10 +104,10 @@ internal sealed class AttackFixture : IDisposable
         ["eval", "--checkpoint", checkpoint, "--tokenizer", "bytes", "--data", "text.txt", "--cache-dir", "cache", "--max-tokens", "64", "--seq-len", "16", "--threads", "1"];
 
     private static string[] TrainOn(string data) =>
-        ["train", "--model", "config.json", "--data", data, "--output-dir", "new", "--cache-dir", "cache", "--max-steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB", "--threads", "1"];
+        ["train", "--model", "config.json", "--tokenizer", "bytes", "--data", data, "--output-dir", "new", "--cache-dir", "cache", "--max-steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB", "--threads", "1"];
 
     private static string[] ContinueFrom(string model) =>
-        ["train", "--model", model, "--data", "text.txt", "--output-dir", "new", "--cache-dir", "cache", "--max-steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB", "--threads", "1"];
+        ["train", "--model", model, "--tokenizer", "bytes", "--data", "text.txt", "--output-dir", "new", "--cache-dir", "cache", "--max-steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB", "--threads", "1"];
 
     private static string[] Prepare(string data, params string[] more) =>
         ["data", "prepare", "--data", data, "--output-dir", "new-shards", "--cache-dir", "cache", "--threads", "2", .. more];

@@ -29,6 +29,46 @@ public class PlanCommandTests
         Assert.InRange(host, 0, 16 * GiB);
     }
 
+    /// <summary>What is claimed of a card holds for what the card gives; the table of the same output says so too.</summary>
+    [Theory]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256", "rtx-3070-8gb")]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024", "rtx-3070-8gb")]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --head-weights bf16 --head-optimizer adamw", "rtx-3080-10gb")]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32 --host-budget 16GiB", "rtx-3060-12gb")]
+    [InlineData("--model llama3-8b --batch-size 1 --seq-len 1024 --head-weights bf16", "rtx-3060-12gb")]
+    [InlineData("--model 13b --batch-size 1 --seq-len 256 --head-weights bf16", "rtx-4080-16gb")]
+    public void A_plan_for_a_card_fits_on_it(string options, string card)
+    {
+        CliResult result = Cli.Run($"plan {options} --budget {card} --json");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        using var json = JsonDocument.Parse(result.Output);
+        JsonElement bound = json.RootElement.GetProperty("speedOfLight").EnumerateArray().Single(bound => bound.GetProperty("card").GetString() == card);
+        Assert.True(bound.GetProperty("fits").GetBoolean());
+        Assert.InRange(json.RootElement.GetProperty("device").GetProperty("totalBytes").GetInt64(), 6 * GiB, bound.GetProperty("usableBytes").GetInt64());
+    }
+
+    [Fact]
+    public void A_budget_of_a_cards_size_is_more_than_the_card_gives_and_that_is_said()
+    {
+        CliResult result = Cli.Run("plan --model 13b --batch-size 1 --seq-len 256 --budget 16GiB");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("A card of 16.00 GiB gives a program 15.20 GiB: this plan does not fit on one; name the card (--budget rtx-", result.Output, StringComparison.Ordinal);
+        Assert.Matches("RTX 4080 +15.20 GiB +no ", result.Output);
+        Assert.DoesNotContain("gives a program", Cli.Run("plan --model 7b --batch-size 1 --seq-len 256 --budget 16GiB").Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>On a machine without a GPU, too.</summary>
+    [Fact]
+    public void The_help_tells_the_device_that_is_planned_for()
+    {
+        string help = Cli.Run("plan --help").Output;
+        Assert.Matches(@"Default: cuda;\s+auto\s+with\s+--budget\s+auto", help);
+        Assert.Contains("device cuda", Cli.Run("plan").Output, StringComparison.Ordinal);
+        CliResult free = Cli.Run("plan --batch-size 1 --seq-len 32 --budget auto");
+        Assert.Equal((0, string.Empty), (free.ExitCode, free.Error));
+        Assert.Matches("device (cpu|cuda)", free.Output);
+    }
+
     /// <summary>With everything conceded but what the option names; in MiB, as `plan` itself names it for a budget that is too small.</summary>
     [Theory]
     [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16", 7802)]

@@ -45,7 +45,7 @@ public class TrainViewTests(TrainedModel model) : IClassFixture<TrainedModel>
         File.WriteAllText(
             Path.Combine(folder, "config.json"),
             File.ReadAllText(Path.Combine(model.Checkpoint(8), "config.json")).Replace("\"intermediate_size\": 48", "\"intermediate_size\": 64", StringComparison.Ordinal));
-        ProcessResult result = QApolloProcess.Run(["train", "--model", folder, .. model.Tiny.Train("misfit", 1)[3..]]);
+        ProcessResult result = QApolloProcess.Run(["train", "--model", folder, "--tokenizer", "bytes", .. model.Tiny.Train("misfit", 1)[3..]]);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("model.layers.0.mlp.gate_proj.weight U8[48, 32], but config.json makes it U8[64, 32]", result.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(model.Tiny.RunFolder("misfit")));

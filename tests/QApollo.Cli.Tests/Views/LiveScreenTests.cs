@@ -1,5 +1,4 @@
 using QApollo.Cli.Views;
-using Spectre.Console;
 using Xunit;
 
 namespace QApollo.Cli.Tests.Views;
@@ -20,7 +19,8 @@ public class LiveScreenTests
         Elapsed = TimeSpan.FromSeconds(18),
         Left = TimeSpan.FromSeconds(41),
         PlannedBytes = 12 << 20,
-        UsedBytes = 85 << 20,
+        AllocatedBytes = 12 << 20,
+        ProcessBytes = 85 << 20,
         Checkpoint = Path.Combine("checkpoints", "demo", "step-000100"),
         Sample = (100, "The quick brown fox\njumps over the lazy dog, and \u001b[31mthen goes on to say things that no fox would ever say to anybody."),
         Warnings = ["step 1 left 1 parameters as they were"],
@@ -38,7 +38,8 @@ public class LiveScreenTests
         validation  2.5000 at step 100
         lr          0.00912
         speed       12,346 tokens/s
-        memory      12.00 MiB planned, 85.00 Mi
+        arena       12.00 MiB planned, 12.00 Mi
+        process     85.00 MiB of host memory
         checkpoint  step-000100
            5.50 ███▃▃▃
                 ██████▅▅▁▁▁
@@ -62,7 +63,8 @@ public class LiveScreenTests
         validation  2.5000 at step 100
         lr          0.00912
         speed       12,346 tokens/s
-        memory      12.00 MiB planned, 85.00 MiB used
+        arena       12.00 MiB planned, 12.00 MiB allocated
+        process     85.00 MiB of host memory
         checkpoint  step-000100
            5.50 ██████▃▃▃▃▃▃
                 ████████████▅▅▅▅▅▅▁▁▁▁▁▁
@@ -82,7 +84,8 @@ public class LiveScreenTests
         step 120/400  ██████████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   30%  0:18, 0:41 left
         loss        2.3457  smoothed 2.4012                 validation  2.5000 at step 100
         lr          0.00912                                 speed       12,346 tokens/s
-        memory      12.00 MiB planned, 85.00 MiB used       checkpoint  step-000100
+        arena       12.00 MiB planned, 12.00 MiB allocated  process     85.00 MiB of host memory
+        checkpoint  step-000100
            5.50 ██████████▃▃▃▃▃▃▃▃▃
                 ███████████████████▅▅▅▅▅▅▅▅▅▁▁▁▁▁▁▁▁▁
                 █████████████████████████████████████▄▄▄▄▄▄▄▄▄▄▁▁▁▁▁▁▁▁▁
@@ -106,6 +109,32 @@ public class LiveScreenTests
         foreach (RunSnapshot run in (RunSnapshot[])[Run, Begin, Run with { Sample = (1, "日本語のテキスト、どこまでも続く長い文章です。日本語のテキスト、どこまでも続く長い文章です。") }])
         {
             Assert.All(Lines(run, width, unicode: true), line => Assert.True(new Spectre.Console.Rendering.Segment(line).CellCount() < Math.Max(2, width), line));
+        }
+    }
+
+    [Fact]
+    public void A_low_terminal_keeps_what_matters_most()
+    {
+        Assert.Equal(["step 120/400  " + new string('█', 12) + new string('░', 30) + "   30%  0:18, 0:41 left"], Lines(Run, 80, unicode: true, height: 1));
+        string[] three = Lines(Run, 80, unicode: true, height: 3);
+        Assert.StartsWith("step 120/400", three[0], StringComparison.Ordinal);
+        Assert.Equal(["loss        2.3457  smoothed 2.4012", "warning: step 1 left 1 parameters as they were"], three[1..]);
+    }
+
+    [Fact]
+    public void Lines_never_exceed_the_height_and_a_curve_is_whole_or_not_there()
+    {
+        foreach (int width in (int[])[1, 10, 40, 80, 200])
+        {
+            int all = Lines(Run, width, unicode: true).Length;
+            for (int height = 1; height <= all + 2; height++)
+            {
+                string[] lines = Lines(Run, width, unicode: true, height);
+                Assert.InRange(lines.Length, 1, Math.Min(height, all));
+                Assert.Contains(lines.Count(line => line.TrimStart().Contains('█', StringComparison.Ordinal) && !line.StartsWith("step", StringComparison.Ordinal)), new[] { 0, 4 });
+            }
+
+            Assert.Equal(all, Lines(Run, width, unicode: true, height: all).Length);
         }
     }
 
@@ -139,18 +168,6 @@ public class LiveScreenTests
     private static void Equal(int width, string expected) =>
         Assert.Equal(expected.ReplaceLineEndings("\n"), string.Join('\n', Lines(Run, width, unicode: true)));
 
-    private static string[] Lines(RunSnapshot run, int width, bool unicode)
-    {
-        using var output = new StringWriter();
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.No,
-            ColorSystem = ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(output),
-        });
-        console.Profile.Width = width;
-        console.Write(LiveScreen.Render(run, width, unicode));
-        return [.. output.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n').Select(line => line.TrimEnd())];
-    }
+    private static string[] Lines(RunSnapshot run, int width, bool unicode, int height = 100) =>
+        [.. LiveScreen.Render(run, width, height, unicode).Select(line => line.Text)];
 }

@@ -7,7 +7,7 @@ namespace QApollo.Cli.Tests.Views;
 
 public class LiveViewTests
 {
-    private static readonly RunFacts Facts = new("title", 10, 1 << 20, () => 2 << 20);
+    private static readonly RunFacts Facts = new("title", 10, 1 << 20, 1 << 20, () => 2 << 20);
 
     [Fact]
     public void The_last_state_stays_on_the_screen()
@@ -24,7 +24,7 @@ public class LiveViewTests
         }
 
         string last = output.ToString()[output.ToString().LastIndexOf("title", StringComparison.Ordinal)..];
-        foreach (string part in (string[])["step 5/10", "1.2500", "1.5000 at step 5", "step-000005", "a sample", "watch out", "1.00 MiB planned, 2.00 MiB used"])
+        foreach (string part in (string[])["step 5/10", "1.2500", "1.5000 at step 5", "step-000005", "a sample", "watch out", "1.00 MiB planned, 1.00 MiB allocated", "2.00 MiB of host memory"])
         {
             Assert.Contains(part, last, StringComparison.Ordinal);
         }

@@ -280,6 +280,26 @@ public sealed class CorpusPreparationTests : IDisposable
     }
 
     [Fact]
+    public void Files_of_somebody_else_are_not_written_over()
+    {
+        _fixture.WriteDocuments("a.jsonl", 5);
+        string folder = _fixture.File("output");
+        string shard = Path.Combine(folder, "train-000000.bin");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(shard, "mine");
+
+        UsageException error = Assert.Throws<UsageException>(() => _fixture.Prepare(_fixture.Options with { OutputFolder = folder }));
+
+        Assert.Contains("train-000000.bin, which is no token shard and would be written over", error.Message, StringComparison.Ordinal);
+        Assert.Equal([shard], Directory.GetFileSystemEntries(folder));
+        Assert.Equal("mine", File.ReadAllText(shard));
+
+        // A preparation that was killed leaves such files, too, and says that it was there.
+        File.WriteAllText(Path.Combine(folder, "lock.json"), "{}");
+        _fixture.Prepare(_fixture.Options with { OutputFolder = folder }).Dispose();
+    }
+
+    [Fact]
     public void A_folder_of_ones_own_is_not_overwritten_with_other_data()
     {
         _fixture.WriteDocuments("a.jsonl", 5);

@@ -1,0 +1,118 @@
+using QApollo.Checkpoints;
+using QApollo.Files;
+using QApollo.Runs;
+using QApollo.Training;
+using D = QApollo.Cli.Options.DataOptionTable;
+using T = QApollo.Cli.Options.TrainOptionTable;
+
+namespace QApollo.Cli.Options;
+
+/// <summary>What a command line of `train` asks for, read and checked before anything is done.</summary>
+/// <param name="Options">What they make of the model; not yet fitted to a budget.</param>
+/// <param name="Notes">What a person should know, a line each.</param>
+/// <param name="Changes">Options of a resumed run that are others now, a line each.</param>
+/// <param name="Held">The folder of a resumed run, which nobody else writes to any more; null for a new one.</param>
+internal sealed record TrainRequest(
+    OptionValues Values, ModelChoice Model, TrainingOptions Options, DeviceChoice Device, ITokenizer Tokenizer, IReadOnlyList<string> Notes,
+    IReadOnlyList<string> Changes, FolderLock? Held) : IDisposable
+{
+    /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
+    /// <exception cref="RunFailedException">Another process is at work in the folder of the run to resume.</exception>
+    public static TrainRequest Read(CommandLine commandLine, System.CommandLine.ParseResult parsed)
+    {
+        var errors = new List<string>();
+        OptionValues values = commandLine.Read(parsed, errors);
+        if (values.GetText(T.Config) is { } config)
+        {
+            RunFile.Merge(values, config, errors);
+        }
+
+        // Before anything is read there: a run that goes on replaces its checkpoints.
+        FolderLock? held = values.Get(T.Resume) && IsRun(values, errors) ? FolderLock.Take(values.Get(T.OutputDir), RunOptions.Work) : null;
+        try
+        {
+            return Read(values, held, errors);
+        }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Held?.Dispose();
+
+    private static TrainRequest Read(OptionValues values, FolderLock? held, List<string> errors)
+    {
+        var notes = new List<string>();
+        var changes = new List<string>();
+        string? checkpoint = held is null ? null : FindCheckpoint(values.Get(T.OutputDir), errors);
+        bool isOtherModel = values.IsGiven(T.Model);
+        if (checkpoint is not null)
+        {
+            string directory = values.Get(T.OutputDir);
+            changes.AddRange(ResumeChanges.Find(values, RunFile.TryRead(directory), errors));
+            RunFile.Merge(values, RunFile.In(directory), errors);
+        }
+
+        ModelChoice? model = Try(() => checkpoint is null || isOtherModel ? ModelChoice.Find(values) : ModelChoice.OfCheckpoint(checkpoint));
+        DeviceChoice? device = Try(() => new DeviceChoice(values));
+        ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
+        DataSettings.CheckPaths(values, errors);
+        if (errors.Count > 0)
+        {
+            throw new UsageException(string.Join(Environment.NewLine, errors));
+        }
+
+        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!.EndOfDocument);
+        if (options.Model.MaxPositionEmbeddings > model!.Config.MaxPositionEmbeddings)
+        {
+            notes.Add(FormattableString.Invariant(
+                $"sequences of {options.Shape.SequenceLength:N0} tokens are longer than the model's {model.Config.MaxPositionEmbeddings:N0} positions (max_position_embeddings): it is trained and saved for the longer ones"));
+        }
+
+        // Documents end with the tokenizer's token, whatever the model's configuration said before.
+        options = options with { Model = options.Model with { EosTokenId = tokenizer.EndOfDocument } };
+        return new TrainRequest(values, model, options, device!, tokenizer, notes, changes, held);
+
+        TResult? Try<TResult>(Func<TResult> read)
+            where TResult : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (Exception exception) when (exception is UsageException or InvalidFileException)
+            {
+                errors.Add(exception.Message);
+                return null;
+            }
+        }
+    }
+
+    private static bool IsRun(OptionValues values, List<string> errors)
+    {
+        string? directory = values.GetText(T.OutputDir);
+        if (directory is not null && File.Exists(RunFile.In(directory)))
+        {
+            return true;
+        }
+
+        string found = directory is null ? string.Empty : $"; {directory} holds none (no run.json)";
+        errors.Add($"--resume: needs --output-dir, the folder of the run to go on with{found}");
+        return false;
+    }
+
+    /// <summary>The newest checkpoint; null where there is none, which the errors then say.</summary>
+    private static string? FindCheckpoint(string directory, List<string> errors)
+    {
+        IReadOnlyList<(int Step, string Path)> checkpoints = CheckpointFolder.List(directory);
+        if (checkpoints.Count == 0)
+        {
+            errors.Add($"--resume: {directory} has no complete checkpoint; start without --resume");
+            return null;
+        }
+
+        return checkpoints[^1].Path;
+    }
+}
