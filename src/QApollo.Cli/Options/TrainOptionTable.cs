@@ -5,6 +5,7 @@ using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
+using QApollo.Runs;
 using D = QApollo.Cli.Options.DataOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -155,6 +156,15 @@ internal static class TrainOptionTable
 
     public static OptionSpec<int> Keep { get; } = Spec.Int("--keep", RunGroup, "Checkpoints to keep, the newest; 0 for all.", 2, 0);
 
+    public static FlagSpec KeepBest { get; } = Spec.Flag("--keep-best", RunGroup, "Save after each validation that is the best so far, and keep that checkpoint too.");
+
+    public static OptionSpec<int> Patience { get; } = Spec.Int(
+        "--patience", RunGroup, "Validations in a row without a better one that end the run (early stopping); 0: none do.", 0, 0);
+
+    public static OptionSpec<SpikeAction> OnSpike { get; } = Spec.Choice(
+        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; go back to the newest checkpoint and on with later data; or stop.",
+        SpikeAction.Warn, ("warn", SpikeAction.Warn), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
+
     public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
         "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);
 
@@ -189,7 +199,8 @@ internal static class TrainOptionTable
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, KeepBest, Patience, OnSpike,
+        SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, Config,
     ];
 

@@ -59,6 +59,11 @@ internal sealed record TrainRequest(
         DeviceChoice? device = Try(() => new DeviceChoice(values));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
         DataSettings.CheckPaths(values, errors);
+        if (values.Get(T.Patience) > 0 && values.Get(T.EvalEvery) == 0)
+        {
+            errors.Add("--patience: counts validations, and there is but the one at the end; --eval-every takes the steps between them");
+        }
+
         if (errors.Count > 0)
         {
             throw new UsageException(string.Join(Environment.NewLine, errors));
