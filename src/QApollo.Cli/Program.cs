@@ -91,6 +91,9 @@ internal static class Program
         root.Subcommands.Add(ProfileCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
+        root.Subcommands.Add(HelpCommand.Create());
+        root.Subcommands.Add(HelpCommand.CreateVersion());
+        HelpCommand.AddTo(root);
         return root;
     }
 }

@@ -8,7 +8,7 @@ internal static class DataOptionTable
     public const string Group = "Data";
 
     public static ListSpec Data { get; } = new(
-        "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
+        "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl, .xml documentation of .NET (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
     {
         DefaultNote = "the API reference of the .NET SDK on this machine",
         IsPath = _ => true,

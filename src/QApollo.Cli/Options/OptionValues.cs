@@ -29,7 +29,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
     {
         try
         {
-            using JsonDocument document = JsonFile.Read(path);
+            using JsonDocument document = JsonFile.Read(path, byHand: true);
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
                 MergeProperty(path, property, errors);
@@ -116,10 +116,11 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
 
     private void MergeProperty(string path, JsonProperty property, ICollection<string> errors)
     {
-        OptionSpec? spec = Specs.FirstOrDefault(candidate => candidate.Key == property.Name && !candidate.IsTransient);
+        OptionSpec? spec = Specs.FirstOrDefault(candidate => (property.Name == candidate.Key || property.Name.TrimStart('-') == candidate.Name.TrimStart('-')) && !candidate.IsTransient);
         if (spec is null)
         {
-            errors.Add($"{path}: unknown option '{Printable.OnOneLine(property.Name)}'");
+            string? nearest = Spelling.Nearest(property.Name, Specs.Where(candidate => !candidate.IsTransient).Select(candidate => candidate.Key));
+            errors.Add($"{path}: unknown option '{Printable.OnOneLine(property.Name)}'{(nearest is null ? string.Empty : $"; did you mean {nearest}?")}");
             return;
         }
 

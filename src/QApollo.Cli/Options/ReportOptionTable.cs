@@ -23,7 +23,7 @@ internal static class ReportOptionTable
 
     /// <summary>A plan is asked for to choose a GPU, mostly.</summary>
     public static OptionSpec<string> PlanDevice { get; } = Spec.Text(
-        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, or auto for the first GPU that is here, else the CPU", "cuda",
+        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, cuda:N, or auto for the first GPU that is here, else the CPU", "cuda",
         "cuda; auto with --budget auto, which asks what is free here");
 
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Json, Html, OutputFile.Force];

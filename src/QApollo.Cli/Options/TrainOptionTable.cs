@@ -124,7 +124,7 @@ internal static class TrainOptionTable
         "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
 
     public static OptionSpec<string> Device { get; } = Spec.Text(
-        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda, cuda:1", "auto");
+        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda (the first GPU), cuda:N (N counts from 0)", "auto");
 
     public static OptionSpec<GemmChoice> Gemm { get; } = Spec.Choice(
         "--gemm", RunGroup, "Who multiplies matrices on a GPU; auto measures each product where cuBLASLt is found.", GemmChoice.Auto,

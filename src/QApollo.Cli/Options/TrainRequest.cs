@@ -59,6 +59,12 @@ internal sealed record TrainRequest(
         DeviceChoice? device = Try(() => new DeviceChoice(values));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
         DataSettings.CheckPaths(values, errors);
+        if (values.IsGiven(T.WarmupSteps) && values.Get(T.WarmupSteps) > values.Get(T.MaxSteps))
+        {
+            errors.Add(FormattableString.Invariant(
+                $"--warmup-steps: {values.Get(T.WarmupSteps)} are more than the run has (--max-steps {values.Get(T.MaxSteps)}): it would never reach its learning rate"));
+        }
+
         if (values.Get(T.Patience) > 0 && values.Get(T.EvalEvery) == 0)
         {
             errors.Add("--patience: counts validations, and there is but the one at the end; --eval-every takes the steps between them");

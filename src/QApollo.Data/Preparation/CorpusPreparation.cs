@@ -32,7 +32,7 @@ public static class CorpusPreparation
             : PrepareBoth(options, tokenizer, progress, cancellation);
         if (selection is not null)
         {
-            data.Notes = [.. data.Notes, .. PreparationNotes.Splits(selection, takesSplit)];
+            data.Notes = [.. data.Notes, .. PreparationNotes.Splits(selection, takesSplit), .. PreparationNotes.PassedOver(selection)];
         }
 
         return data;

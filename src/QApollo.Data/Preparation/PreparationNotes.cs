@@ -41,6 +41,16 @@ internal static class PreparationNotes
         }
     }
 
+    public static IEnumerable<string> PassedOver(CorpusSelection selection)
+    {
+        if (selection.PassedOver.Count > 0)
+        {
+            string first = selection.PassedOver.Min(StringComparer.Ordinal)!;
+            string what = selection.PassedOver.Count == 1 ? $"1 file that is empty or no text ({first})" : $"{selection.PassedOver.Count} files that are empty or no text (first: {first})";
+            yield return $"passed over {what}; read are {CorpusFile.ReadableFormats}";
+        }
+    }
+
     private static string Files(IReadOnlyList<CorpusFile> files) =>
         files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more files";
 
