@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace QApollo.Data;
 
-/// <summary>Token ids of documents in a row, each followed by its tokenizer's end-of-document id. Safe to read from many threads.</summary>
+/// <summary>Token ids of documents in a row, each between its tokenizer's begin-of-document id, if there is one, and its end-of-document id. Safe to read from many threads.</summary>
 public abstract class TokenDataset : IDisposable
 {
     /// <summary>Tokens, ends of documents included.</summary>
@@ -60,12 +60,24 @@ public abstract class TokenDataset : IDisposable
         {
             if (!document.IsEmpty)
             {
+                Begin(tokenizer, ids);
                 tokenizer.Encode(document.Span, ids);
-                ids.GetSpan(1)[0] = tokenizer.EndOfDocument;
-                ids.Advance(1);
+                End(tokenizer, ids);
             }
         }
     }
+
+    /// <summary>What stands before a document's ids.</summary>
+    internal static void Begin(ITokenizer tokenizer, ArrayBufferWriter<int> ids)
+    {
+        if (tokenizer.BeginOfDocument is int start)
+        {
+            ids.Write([start]);
+        }
+    }
+
+    /// <summary>What stands behind a document's ids.</summary>
+    internal static void End(ITokenizer tokenizer, ArrayBufferWriter<int> ids) => ids.Write([tokenizer.EndOfDocument]);
 
     /// <summary><see cref="Read"/> after its range check.</summary>
     protected abstract void ReadCore(long start, Span<int> ids);

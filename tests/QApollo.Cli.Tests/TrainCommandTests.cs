@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using QApollo.Checkpoints;
 using Xunit;
 
@@ -255,6 +257,54 @@ public class TrainCommandTests
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("optimizer.safetensors", result.Error, StringComparison.Ordinal);
         Assert.Contains("checksum", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_preset_takes_the_vocabulary_of_its_tokenizer_and_a_resumed_run_keeps_it()
+    {
+        using var tiny = new TinyRun();
+        string tokenizer = Path.Combine(tiny.Folder, "mine.json");
+        ProcessResult made = QApolloProcess.Run("tokenizer", "train", "--data", tiny.TextPath, "--vocab-size", "330", "--output", tokenizer);
+        Assert.True(made.ExitCode == 0, made.Error);
+        int ids = int.Parse(made.Output.Split(' ')[0], CultureInfo.InvariantCulture);
+        Assert.InRange(ids, 321, 330);
+        string[] train = ["train", "--model", "demo", "--tokenizer", tokenizer, .. tiny.Train("run", 1, "--sample-tokens", "0")[3..]];
+
+        ProcessResult result = QApolloProcess.Run(train);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("--vocab-size 384", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"vocabulary: 384 rows for the {ids} ids of byte-level BPE", result.Output, StringComparison.Ordinal);
+        Assert.Equal(384, Number(Path.Combine(tiny.RunFolder("run"), "step-000001", "config.json"), "vocab_size"));
+        Assert.Equal(384, Number(Path.Combine(tiny.RunFolder("run"), "run.json"), "vocabSize"));
+        ProcessResult text = QApolloProcess.Run("generate", "--checkpoint", tiny.RunFolder("run"), "--prompt", "Line", "--max-tokens", "5", "--threads", "1");
+        Assert.True(text.ExitCode == 0, text.Error);
+
+        // A run.json of before the option: the checkpoint knows.
+        string run = Path.Combine(tiny.RunFolder("run"), "run.json");
+        JsonObject options = JsonNode.Parse(File.ReadAllText(run))!.AsObject();
+        options.Remove("vocabSize");
+        File.WriteAllText(run, options.ToJsonString());
+        ProcessResult resumed = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "2");
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.Contains("--vocab-size 384", resumed.Output, StringComparison.Ordinal);
+
+        static int Number(string path, string field) => JsonDocument.Parse(File.ReadAllBytes(path)).RootElement.GetProperty(field).GetInt32();
+    }
+
+    [Fact]
+    public void A_pinned_vocabulary_must_hold_the_tokenizers_ids_and_belongs_to_presets()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult small = QApolloProcess.Run("train", "--model", "demo", "--vocab-size", "256", "--data", tiny.TextPath);
+        Assert.Equal(2, small.ExitCode);
+        Assert.Contains("--vocab-size: its vocabulary of 256 is too small for the tokenizer's 257 ids (bytes)", small.Error, StringComparison.Ordinal);
+        ProcessResult file = QApolloProcess.Run(tiny.Train("run", 1, "--vocab-size", "300"));
+        Assert.Equal(2, file.ExitCode);
+        Assert.Contains("--vocab-size: is for presets", file.Error, StringComparison.Ordinal);
+        ProcessResult large = QApolloProcess.Run(tiny.Train("run", 1, "--tokenizer", "gpt2"));
+        Assert.Equal(2, large.ExitCode);
+        Assert.Contains("--model: its vocabulary of 260 is too small for the tokenizer's 50257 ids", large.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ internal static class BenchCommand
         }
 
         var choice = new DeviceChoice(values);
-        TrainingOptions options = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values), choice).Options;
+        TrainingOptions options = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values, PlanCommand.LoadTokenizer(values)), choice).Options;
         Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Profile.Name}");
         using IDevice device = choice.Open();
         BenchmarkReport report = Measure(values, options with { SampleTokens = 0 }, device);

@@ -42,7 +42,7 @@ internal static class GenerateCommand
     {
         var command = new Command("generate", "Continue a text with a trained model.");
         var commandLine = new CommandLine(
-            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, M.Weights, T.Device, D.Threads]);
+            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, T.Device, D.Threads]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
     }
@@ -54,14 +54,17 @@ internal static class GenerateCommand
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         byte[] text = ReadPrompt(values);
 
-        // Models of this program saw documents one behind the other; others begin with their start token.
-        int start = folder.State is null && folder.Config.BosTokenId is int bos ? bos : tokenizer.EndOfDocument;
+        // A document begins as in training: with its start token, else behind the end of another one.
+        int? declared = folder.State is null ? folder.Config.BosTokenId : null;
+        int start = tokenizer.BeginOfDocument ?? declared ?? tokenizer.EndOfDocument;
         int[] prompt = TextGenerator.PromptTokens(tokenizer, start, text);
-        int room = folder.Config.MaxPositionEmbeddings - prompt.Length;
+        int? window = folder.Config.SlidingWindow;
+        int most = Math.Min(folder.Config.MaxPositionEmbeddings, window ?? int.MaxValue);
+        int room = most - prompt.Length;
         if (room < 1)
         {
             throw new UsageException(
-                $"--prompt: has {prompt.Length - 1} tokens; the model reads {folder.Config.MaxPositionEmbeddings - 2} at most (max_position_embeddings)");
+                $"--prompt: has {prompt.Length - 1} tokens; the model reads {most - 2} at most ({(window == most ? "sliding_window" : "max_position_embeddings")})");
         }
 
         GenerationOptions options = ToOptions(values, room);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
+using QApollo.Data.Tokenizers;
 using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Reports;
@@ -26,12 +27,14 @@ internal static class PlanCommand
     /// <summary>The report of the run that the options describe.</summary>
     internal static (TrainingOptions Options, MemoryReport Report) MakeReport(OptionValues values, DeviceChoice device)
     {
-        TrainingOptions wanted = TrainSettings.ToTrainingOptions(values);
+        TrainingOptions wanted = TrainSettings.ToTrainingOptions(values, LoadTokenizer(values));
         MemoryBudget budget = BudgetSettings.Read(values, device);
         MemoryPlanner planner = BudgetSettings.Planner(values, device.Profile, budget);
         PlannedRun run = planner.Plan(wanted, values.Get(T.Model));
         return (run.Options, MemoryReport.Of(values.Get(T.Model), run, budget, planner.Alternatives(wanted, run)));
     }
+
+    internal static ITokenizer? LoadTokenizer(OptionValues values) => values.GetText(R.Tokenizer) is { } name ? TokenizerLoader.Load(name) : null;
 
     internal static OptionValues ReadOptions(CommandLine commandLine, ParseResult parsed)
     {

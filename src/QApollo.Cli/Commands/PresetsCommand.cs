@@ -12,7 +12,7 @@ internal static class PresetsCommand
 {
     public static Command Create()
     {
-        var command = new Command("presets", "List the model presets, with learning rates that are known to be good.");
+        var command = new Command("presets", "List the model presets, with learning rates that are known to be good. The vocabulary is the published one; train takes the tokenizer's.");
         var commandLine = new CommandLine(command, [ModelOptionTable.Json]);
         command.SetAction(parsed => Execute(commandLine.ReadOrThrow(parsed).Get(ModelOptionTable.Json)));
         return command;

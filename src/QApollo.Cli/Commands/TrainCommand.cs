@@ -9,6 +9,7 @@ using QApollo.Data;
 using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
+using QApollo.Models;
 using QApollo.Runs;
 using QApollo.Training;
 using QApollo.Training.Planning;
@@ -39,15 +40,10 @@ internal static class TrainCommand
         string rate = values.IsGiven(T.LearningRate) ? string.Empty : FormattableString.Invariant($"learning rate: {options.Schedule.Peak} ({request.Model.RateOrigin})");
         values.Set(T.LearningRate, options.Schedule.Peak);
         values.Set(T.WarmupSteps, options.Schedule.WarmupSteps);
+        TrainSettings.RecordVocabulary(values, options.Model);
         string directory = values.GetText(T.OutputDir)
             ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
         bool resume = values.Get(T.Resume);
-        if (tokenizer.VocabularySize > options.Model.VocabSize)
-        {
-            throw new UsageException(
-                $"--model: its vocabulary of {options.Model.VocabSize} is too small for the {tokenizer.VocabularySize} ids of --tokenizer {values.Get(DataOptionTable.Tokenizer)} ({tokenizer.Description}); name another one");
-        }
-
         using FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);
         if (!resume)
         {
@@ -65,17 +61,26 @@ internal static class TrainCommand
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         using var trainer = new Trainer(layout, device);
-        initial?.Load(device, layout.Weights, layout.WeightStaging);
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held);
+        QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         WriteLines(notes, OptionEcho.Lines(values, all: parsed.GetValue<bool>("--verbose")));
+        notes.WriteLine($"vocabulary: {options.Model.VocabSize:N0} rows for the {tokenizer.VocabularySize:N0} ids of {tokenizer.Description}");
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
+        if (quantization.Squares > 0)
+        {
+            notes.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"weights: INT8 groups of {options.Memory.Weights.GroupSize} differ from the stored values by {100 * quantization.Relative:F2} % (root mean square)"));
+        }
+
         WriteLines(notes, rate.Length > 0 ? [rate] : []);
         notes.WriteLine($"device: {request.Device.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)

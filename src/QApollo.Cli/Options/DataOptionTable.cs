@@ -1,4 +1,5 @@
 using QApollo.Data;
+using QApollo.Data.Tokenizers;
 
 namespace QApollo.Cli.Options;
 
@@ -6,6 +7,9 @@ namespace QApollo.Cli.Options;
 internal static class DataOptionTable
 {
     public const string Group = "Data";
+
+    public static string TokenizerRange { get; } =
+        $"{TokenizerLoader.Names}, or a path: tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one";
 
     public static ListSpec Data { get; } = new(
         "--data", Group, "Text to train on.", "paths: files or folders of .parquet, .txt, .md, .jsonl, .xml documentation of .NET (also .gz, .zst), or token shards (.bin); PATH=WEIGHT, several times, mixes")
@@ -24,8 +28,11 @@ internal static class DataOptionTable
     };
 
     public static OptionSpec<string> Tokenizer { get; } = Spec.Path(
-        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", "bytes",
-        isPath: text => text != "bytes");
+        "--tokenizer", Group, "How text becomes tokens.", TokenizerRange, "bytes", isPath: text => !TokenizerLoader.IsName(text));
+
+    public static OptionSpec<SpecialTokenMode> SpecialTokens { get; } = Spec.Choice(
+        "--special-tokens", Group, "Special tokens written out in a text: text like any other, or those tokens (for data rendered with a template).",
+        SpecialTokenMode.Text, ("text", SpecialTokenMode.Text), ("parse", SpecialTokenMode.Parse));
 
     public static OptionSpec<WhenExhausted> WhenExhausted { get; } = Spec.Choice(
         "--when-exhausted", Group, "What happens when a source of a mixture has been read.", QApollo.Data.WhenExhausted.Repeat,

@@ -1,5 +1,6 @@
 using QApollo.Checkpoints;
 using QApollo.Models;
+using QApollo.Optimizers;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -12,17 +13,30 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
 {
     private const double FromScratchRate = 0.01;
 
-    /// <summary>Trained weights are near a minimum already: the rate that finds one from nothing would throw them out of it.</summary>
-    private const double ContinuedRate = 0.001;
+    /// <summary>
+    /// For weights that are trained on: a matrix whose smaller side is 1,000 to 4,000 then moves as with AdamW at 1e-4 to 5e-5, where
+    /// continued pre-training usually is. With |D| = sqrt(channels) and E|R|² = |G|², APOLLO-Mini's update has sqrt(128 / smaller
+    /// side) of the root mean square of Adam's.
+    /// </summary>
+    private const double ContinuedRate = 3e-4;
+
+    /// <summary>As <see cref="ContinuedRate"/>, for optimizers that scale each element by itself.</summary>
+    private const double ContinuedAdamRate = 5e-5;
+
+    /// <summary>Enough for the optimizer's moments; a trained model needs no more.</summary>
+    private const int ContinuedWarmupSteps = 100;
+
+    /// <summary>Null for models that are described by a file.</summary>
+    private LlamaPreset? Preset { get; init; }
 
     /// <summary>A preset's name, a config.json, or a folder with one: a model's, or a run's.</summary>
-    /// <exception cref="UsageException">There is no such model, or its configuration is broken.</exception>
+    /// <exception cref="UsageException">There is no such model, its configuration is broken, or its weights are of a kind that cannot be read.</exception>
     public static ModelChoice Find(OptionValues values)
     {
         string text = values.Get(T.Model);
         if (LlamaPresets.TryFind(text) is { } preset)
         {
-            return new ModelChoice(preset.Config, null, preset.LearningRate, $"the preset's, from scratch");
+            return new ModelChoice(preset.Config, null, preset.LearningRate, "the preset's, from scratch") { Preset = preset };
         }
 
         string? folder = Directory.Exists(text) ? ModelFolder.Find(text) : null;
@@ -34,13 +48,56 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
         }
 
         LlamaConfig config = LlamaConfigJson.Read(path);
-        return folder is not null && ModelFolder.HasWeights(folder) && !values.Get(T.FromScratch)
-            ? new ModelChoice(config, folder, ContinuedRate, "the default for weights that are trained on")
-            : new ModelChoice(config, null, FromScratchRate, "the default from scratch");
+        if (folder is null || values.Get(T.FromScratch))
+        {
+            return new ModelChoice(config, null, FromScratchRate, "the default from scratch");
+        }
+
+        if (!ModelFolder.HasWeights(folder))
+        {
+            ModelFolder.RefuseOtherWeights(folder);
+            return new ModelChoice(config, null, FromScratchRate, "the default from scratch");
+        }
+
+        bool isAdam = values.Get(T.Optimizer) is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit;
+        return new ModelChoice(config, folder, isAdam ? ContinuedAdamRate : ContinuedRate, "the default for weights that are trained on");
     }
+
+    /// <summary>Updates of linear warm-up unless a number is given: a tenth of the run, but no more than trained weights need.</summary>
+    public int WarmupSteps(int maxSteps) => WeightsFolder is null ? maxSteps / 10 : Math.Min(ContinuedWarmupSteps, maxSteps / 10);
 
     /// <summary>The model of a run that is gone on with: its configuration lies in its checkpoint.</summary>
     /// <exception cref="UsageException">Its configuration is broken.</exception>
     public static ModelChoice OfCheckpoint(string checkpoint) =>
         new(LlamaConfigJson.Read(Path.Combine(checkpoint, CheckpointFolder.ConfigFile)), null, FromScratchRate, "the default from scratch");
+
+    /// <summary>A preset with as many rows as the tokenizer or --vocab-size asks for; other models have theirs.</summary>
+    /// <param name="tokenizer">Null for a plan, which takes the published vocabulary.</param>
+    /// <exception cref="UsageException">There are fewer rows than the tokenizer has ids, or other ones than the model's description says.</exception>
+    public ModelChoice WithVocabulary(OptionValues values, ITokenizer? tokenizer)
+    {
+        int pinned = values.Get(T.VocabSize);
+        if (Preset is not null)
+        {
+            RequireRows("--vocab-size", pinned > 0 ? pinned : int.MaxValue, tokenizer);
+            return this with
+            {
+                Config = pinned > 0 ? Preset.WithVocabulary(pinned) : tokenizer is null ? Preset.Config : Preset.ForTokenizer(tokenizer.VocabularySize),
+            };
+        }
+
+        RequireRows("--model", Config.VocabSize, tokenizer);
+        return pinned == 0 || pinned == Config.VocabSize
+            ? this
+            : throw new UsageException($"--vocab-size: is for presets; {values.Get(T.Model)} has a vocabulary of {Config.VocabSize}");
+    }
+
+    private static void RequireRows(string option, int rows, ITokenizer? tokenizer)
+    {
+        if (tokenizer is not null && rows < tokenizer.VocabularySize)
+        {
+            throw new UsageException(
+                $"{option}: its vocabulary of {rows} is too small for the tokenizer's {tokenizer.VocabularySize} ids ({tokenizer.Description})");
+        }
+    }
 }

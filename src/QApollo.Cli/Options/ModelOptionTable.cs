@@ -11,7 +11,7 @@ internal static class ModelOptionTable
         "--checkpoint", Group, "The model.", "a path: a run's folder (its newest checkpoint), a checkpoint, or a Hugging Face model", null);
 
     public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
-        "--tokenizer", Group, "How text becomes tokens.", "bytes, or a path: tokenizer.json, a SentencePiece .model, or a folder with one", null,
+        "--tokenizer", Group, "How text becomes tokens.", DataOptionTable.TokenizerRange, null,
         "that of the run, or of the model's folder");
 
     public static OptionSpec<WeightFormat> Weights { get; } = Spec.Choice(

@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.Text;
 using QApollo.Checkpoints;
+using QApollo.Cli.Views;
 using QApollo.Data.Tokenizers;
 using QApollo.Models;
 using D = QApollo.Cli.Options.DataOptionTable;
@@ -18,7 +21,9 @@ internal static class ModelSettings
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
         string name = values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
-        ITokenizer tokenizer = TokenizerLoader.Load(name);
+        OptionValues? run = RunOptions(folder);
+        SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
+        ITokenizer tokenizer = TokenizerLoader.Load(name, special);
         if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
             throw new UsageException($"--tokenizer: {folder.Path} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
@@ -36,6 +41,19 @@ internal static class ModelSettings
         bool isCheckpoint = File.Exists(Path.Combine(folder, CheckpointFolder.StateFile));
         string? own = isCheckpoint ? RunFile.TryRead(ParentOf(folder))?.Get(D.Tokenizer) : null;
         return own ?? (TokenizerLoader.HoldsTokenizer(folder) ? folder : null);
+    }
+
+    /// <summary>What stands around each document, in words.</summary>
+    public static string DocumentMarks(ITokenizer tokenizer)
+    {
+        string Show(int id)
+        {
+            var text = new ArrayBufferWriter<byte>();
+            tokenizer.Decode([id], text);
+            return text.WrittenCount == 0 ? $"token {id}" : $"{Printable.OnOneLine(Encoding.UTF8.GetString(text.WrittenSpan))} ({id})";
+        }
+
+        return (tokenizer.BeginOfDocument is int start ? $"begin with {Show(start)}, " : "begin with their text, ") + $"end with {Show(tokenizer.EndOfDocument)}";
     }
 
     /// <exception cref="UsageException">The tokenizer has ids that the model has not.</exception>

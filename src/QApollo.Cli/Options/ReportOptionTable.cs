@@ -9,6 +9,9 @@ internal static class ReportOptionTable
 
     public static FlagSpec Json { get; } = Spec.Flag("--json", FormatGroup, "Print JSON.", transient: true);
 
+    public static OptionSpec<string> Tokenizer { get; } = Spec.Text(
+        "--tokenizer", DataOptionTable.Group, "Whose vocabulary a preset takes.", DataOptionTable.TokenizerRange, null, "none: the published one");
+
     public static OptionSpec<string> Html { get; } = Spec.Text("--html", FormatGroup, "Also write a page with charts.", "a path", null);
 
     public static OptionSpec<string> Markdown { get; } = Spec.Text("--markdown", FormatGroup, "Also write the report as Markdown.", "a path", null);
@@ -35,7 +38,7 @@ internal static class ReportOptionTable
 
     private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [
-        T.Model, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
+        T.Model, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize,
         T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];

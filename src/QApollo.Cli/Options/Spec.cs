@@ -8,9 +8,9 @@ internal static class Spec
     public static OptionSpec<int> Int(string name, string group, string help, int defaultValue, int min, int max = int.MaxValue, string? defaultNote = null) => new(
         name, group, help, max == int.MaxValue ? $"a whole number, {min} or more" : $"a whole number from {min} to {max}", defaultValue,
         text => (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max, value))
-        {
-            DefaultNote = defaultNote,
-        };
+    {
+        DefaultNote = defaultNote,
+    };
 
     public static OptionSpec<long> Long(string name, string group, string help, long defaultValue, long min) => new(
         name, group, help, $"a whole number, {min} or more", defaultValue,

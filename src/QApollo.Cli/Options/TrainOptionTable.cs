@@ -23,6 +23,9 @@ internal static class TrainOptionTable
         "--model", ModelGroup, "What to train; a folder with weights is trained on.", "a preset, a config.json, or a model folder", "demo",
         isPath: text => LlamaPresets.TryFind(text) is null);
 
+    public static OptionSpec<int> VocabSize { get; } = Spec.Int(
+        "--vocab-size", ModelGroup, "Rows of a preset's embedding and head; 0 for as many as the tokenizer has ids, rounded up to a multiple of 64.", 0, 0, 1 << 22);
+
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
 
@@ -47,14 +50,14 @@ internal static class TrainOptionTable
         "adamw beside the APOLLO family, else that of --optimizer", OptimizerWords[2..]);
 
     public static OptionSpec<double> LearningRate { get; } = Spec.Real(
-        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.001 for a model whose weights are trained on");
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.0003 for weights that are trained on (adamw: 0.00005)");
 
     public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
         "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,
         ("cosine", ScheduleKind.Cosine), ("linear", ScheduleKind.Linear), ("constant", ScheduleKind.Constant), ("wsd", ScheduleKind.WarmupStableDecay));
 
     public static OptionSpec<int> WarmupSteps { get; } = Spec.Int(
-        "--warmup-steps", OptimizerGroup, "Updates of linear warm-up.", 0, 0, defaultNote: "a tenth of the run");
+        "--warmup-steps", OptimizerGroup, "Updates of linear warm-up.", 0, 0, defaultNote: "a tenth of the run; at most 100 for weights that are trained on");
 
     public static OptionSpec<double> MinLrRatio { get; } = Spec.Real("--min-lr-ratio", OptimizerGroup, "Last learning rate, as a share of the peak.", 0.1, 0, 1);
 
@@ -193,7 +196,7 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
@@ -206,7 +209,7 @@ internal static class TrainOptionTable
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>
     public static IReadOnlyList<OptionSpec> FixedOnResume { get; } =
-        [FromScratch, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+        [FromScratch, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>
     [

@@ -58,6 +58,7 @@ internal sealed record TrainRequest(
         ModelChoice? model = Try(() => checkpoint is null || isOtherModel ? ModelChoice.Find(values) : ModelChoice.OfCheckpoint(checkpoint));
         DeviceChoice? device = Try(() => new DeviceChoice(values));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
+        model = model is null || tokenizer is null ? model : Try(() => model.WithVocabulary(values, tokenizer));
         DataSettings.CheckPaths(values, errors);
         if (values.IsGiven(T.WarmupSteps) && values.Get(T.WarmupSteps) > values.Get(T.MaxSteps))
         {
@@ -75,7 +76,7 @@ internal sealed record TrainRequest(
             throw new UsageException(string.Join(Environment.NewLine, errors));
         }
 
-        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!.EndOfDocument);
+        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!);
         if (options.Model.MaxPositionEmbeddings > model!.Config.MaxPositionEmbeddings)
         {
             notes.Add(FormattableString.Invariant(
@@ -83,7 +84,7 @@ internal sealed record TrainRequest(
         }
 
         // Documents end with the tokenizer's token, whatever the model's configuration said before.
-        options = options with { Model = options.Model with { EosTokenId = tokenizer.EndOfDocument } };
+        options = options with { Model = options.Model with { EosTokenId = tokenizer!.EndOfDocument } };
         return new TrainRequest(values, model, options, device!, tokenizer, notes, changes, held);
 
         TResult? Try<TResult>(Func<TResult> read)

@@ -12,11 +12,12 @@ namespace QApollo.Cli.Options;
 /// <summary>Turns the option values of `train` into the library's options.</summary>
 internal static class TrainSettings
 {
-    /// <exception cref="UsageException">The model is unknown or its configuration is broken.</exception>
-    public static TrainingOptions ToTrainingOptions(OptionValues values) => ToTrainingOptions(values, ModelChoice.Find(values));
+    /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
+    /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer) =>
+        ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer);
 
-    /// <param name="documentEnd">The tokenizer's end-of-document token; any will do for a plan.</param>
-    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, int documentEnd = 0)
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer)
     {
         int maxSteps = values.Get(T.MaxSteps);
         int length = values.Get(T.SeqLen);
@@ -27,7 +28,7 @@ internal static class TrainSettings
             Shape = new StepShape(values.Get(T.BatchSize), length, values.Get(T.GradAccum)),
             Schedule = new LearningRateSchedule(
                 values.Get(T.Schedule), values.IsGiven(T.LearningRate) ? values.Get(T.LearningRate) : model.LearningRate, maxSteps,
-                values.IsGiven(T.WarmupSteps) ? values.Get(T.WarmupSteps) : maxSteps / 10,
+                values.IsGiven(T.WarmupSteps) ? values.Get(T.WarmupSteps) : model.WarmupSteps(maxSteps),
                 values.Get(T.MinLrRatio), values.Get(T.DecayShare)),
             Optimizer = new OptimizerOptions
             {
@@ -55,7 +56,7 @@ internal static class TrainSettings
                 Weights = new WeightFormats(values.Get(T.Weights), values.Get(T.HeadWeights), values.Get(T.GroupSize)),
             },
             Seed = (ulong)values.Get(T.Seed),
-            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? documentEnd : null,
+            DocumentEnd = values.Get(T.Packing) == SequenceMode.Masked ? (tokenizer?.EndOfDocument ?? 0) : null,
             SampleTokens = values.Get(T.Quiet) ? 0 : values.Get(T.SampleTokens),
         };
     }
@@ -77,5 +78,14 @@ internal static class TrainSettings
             Patience = values.Get(T.Patience),
             OnSpike = values.Get(T.OnSpike),
         };
+    }
+
+    /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>
+    public static void RecordVocabulary(OptionValues values, LlamaConfig model)
+    {
+        if (LlamaPresets.TryFind(values.Get(T.Model)) is not null)
+        {
+            values.Set(T.VocabSize, model.VocabSize);
+        }
     }
 }

@@ -18,8 +18,8 @@ internal static class TrainTokenizer
         string? own = values.Get(T.Resume) ? null : OwnTokenizer(values.Get(T.Model));
         if (values.IsGiven(D.Tokenizer))
         {
-            ITokenizer given = TokenizerLoader.Load(values.Get(D.Tokenizer));
-            if (model?.WeightsFolder is not null && own is not null && !IsSame(own, given))
+            ITokenizer given = TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens));
+            if (model?.WeightsFolder is not null && own is not null && !IsSame(own, given, values.Get(D.SpecialTokens)))
             {
                 notes.Add($"--tokenizer {values.Get(D.Tokenizer)} is not the model's own ({own}): to its weights, the ids mean other texts");
             }
@@ -34,14 +34,14 @@ internal static class TrainTokenizer
         }
 
         values.Set(D.Tokenizer, own ?? D.Tokenizer.Default!);
-        return TokenizerLoader.Load(values.Get(D.Tokenizer));
+        return TokenizerLoader.Load(values.Get(D.Tokenizer), values.Get(D.SpecialTokens));
     }
 
-    private static bool IsSame(string own, ITokenizer given)
+    private static bool IsSame(string own, ITokenizer given, SpecialTokenMode special)
     {
         try
         {
-            return TokenizerLoader.Load(own).Fingerprint == given.Fingerprint;
+            return TokenizerLoader.Load(own, special).Fingerprint == given.Fingerprint;
         }
         catch (UsageException)
         {

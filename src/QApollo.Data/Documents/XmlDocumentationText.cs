@@ -1,5 +1,6 @@
 using System.Text;
 using System.Xml;
+using System.Xml.Linq;
 using QApollo.Files;
 
 namespace QApollo.Data;
@@ -9,8 +10,11 @@ namespace QApollo.Data;
 /// "Type.Member", its summary and remarks, a line per parameter, and what it returns. Tags are flattened, references become
 /// short names, white space is normalized; members without text, exceptions and examples are left out.
 /// </summary>
-internal sealed class XmlDocumentationText
+internal static class XmlDocumentationText
 {
+    /// <summary>Elements nested deeper than any documentation are taken by their text alone.</summary>
+    private const int MaxDepth = 100;
+
     private static readonly XmlReaderSettings Settings = new()
     {
         DtdProcessing = DtdProcessing.Prohibit,
@@ -20,14 +24,6 @@ internal sealed class XmlDocumentationText
         CloseInput = false,
     };
 
-    private readonly StringBuilder _summary = new();
-    private readonly StringBuilder _details = new();
-    private readonly StringBuilder _returns = new();
-
-    private XmlDocumentationText()
-    {
-    }
-
     /// <summary>The texts of one file's members in its order, first the assembly's name; each ends with an empty line.</summary>
     /// <param name="seen">Hashes of the texts given so far: a text (heading aside) is given once.</param>
     /// <param name="path">For messages.</param>
@@ -35,33 +31,25 @@ internal sealed class XmlDocumentationText
     public static IEnumerable<string> Read(Stream xml, string path, HashSet<UInt128> seen)
     {
         using var reader = XmlReader.Create(xml, Settings);
-        var text = new XmlDocumentationText();
-        bool any = Advance(reader, path);
-        if (!any || !TryMoveToRoot(reader, path))
+        if (!Try(path, () => IsAtDocumentation(reader)))
         {
             throw new InvalidFileException(path, "no XML documentation: its root element is not <doc>");
         }
 
-        while (Advance(reader, path))
+        while (!reader.EOF)
         {
-            if (reader.NodeType != XmlNodeType.Element)
+            bool isText = reader.NodeType == XmlNodeType.Element && reader.Name is "member" or "assembly";
+            if (!isText)
             {
+                Try(path, reader.Read);
                 continue;
             }
 
-            string? member = null;
-            if (reader.Name == "member")
+            var element = (XElement)Try(path, () => XNode.ReadFrom(reader));
+            string? text = element.Name == "member" ? Member(element, seen) : Line(null, element, "\n\n");
+            if (!string.IsNullOrEmpty(text))
             {
-                member = text.Member(reader, path, seen);
-            }
-            else if (reader.Name == "assembly")
-            {
-                member = text.Assembly(reader, path);
-            }
-
-            if (member is not null)
-            {
-                yield return member;
+                yield return text;
             }
         }
     }
@@ -74,7 +62,7 @@ internal sealed class XmlDocumentationText
             using FileStream source = RegularFile.OpenRead(file.Path, 1 << 16);
             using Stream content = DecompressedStream.Open(file, source);
             using var reader = XmlReader.Create(content, Settings);
-            return reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";
+            return IsAtDocumentation(reader);
         }
         catch (Exception e) when (e is XmlException or InvalidDataException or InvalidFileException)
         {
@@ -82,24 +70,13 @@ internal sealed class XmlDocumentationText
         }
     }
 
-    private static bool TryMoveToRoot(XmlReader reader, string path)
-    {
-        while (reader.NodeType != XmlNodeType.Element)
-        {
-            if (!Advance(reader, path))
-            {
-                return false;
-            }
-        }
+    private static bool IsAtDocumentation(XmlReader reader) => reader.MoveToContent() == XmlNodeType.Element && reader.Name == "doc";
 
-        return reader.Name == "doc";
-    }
-
-    private static bool Advance(XmlReader reader, string path)
+    private static T Try<T>(string path, Func<T> read)
     {
         try
         {
-            return reader.Read();
+            return read();
         }
         catch (XmlException e)
         {
@@ -107,182 +84,122 @@ internal sealed class XmlDocumentationText
         }
     }
 
-    private string? Assembly(XmlReader reader, string path)
+    private static string? Member(XElement member, HashSet<UInt128> seen)
     {
-        _summary.Clear();
-        Flatten(reader, path, _summary);
-        return _summary.Length == 0 ? null : $"{_summary}\n\n";
-    }
-
-    private string? Member(XmlReader reader, string path, HashSet<UInt128> seen)
-    {
-        string? id = reader.GetAttribute("name");
-        if (id is null || reader.IsEmptyElement)
+        string summary = string.Empty;
+        string details = string.Empty;
+        string returns = string.Empty;
+        foreach (XElement section in member.Elements())
         {
-            return null;
-        }
-
-        _summary.Clear();
-        _details.Clear();
-        _returns.Clear();
-        int depth = reader.Depth;
-        while (Advance(reader, path) && reader.Depth > depth)
-        {
-            if (reader.NodeType != XmlNodeType.Element)
-            {
-                continue;
-            }
-
-            switch (reader.Name)
+            switch (section.Name.LocalName)
             {
                 case "summary" or "remarks":
-                    Section(reader, path, _summary, heading: null);
+                    summary += Line(null, section, "\n");
                     break;
                 case "param" or "typeparam":
-                    Section(reader, path, _details, reader.GetAttribute("name"));
+                    details += Line(Attribute(section, "name"), section, "\n");
                     break;
                 case "returns" or "value":
-                    Section(reader, path, _returns, "Returns");
-                    break;
-                default:
-                    Skip(reader, path);
+                    returns += Line("Returns", section, "\n");
                     break;
             }
         }
 
-        if (_summary.Length + _details.Length + _returns.Length == 0)
-        {
-            return null;
-        }
-
-        string body = $"{_summary}{_details}{_returns}";
-        return seen.Add(TextHash.Of(body)) ? $"{XmlDocumentationName.Heading(id)}\n{body}\n" : null;
+        string body = summary + details + returns;
+        return Attribute(member, "name") is { } id && body.Length > 0 && seen.Add(TextHash.Of(body)) ? $"{XmlDocumentationName.Heading(id)}\n{body}\n" : null;
     }
 
-    private static void Section(XmlReader reader, string path, StringBuilder text, string? heading)
+    /// <summary>An element's text behind a heading; empty without text.</summary>
+    private static string Line(string? heading, XElement element, string end)
     {
-        int start = text.Length;
-        Flatten(reader, path, text);
-        if (text.Length == start)
-        {
-            return;
-        }
-
-        text.Append('\n');
-        if (heading is not null)
-        {
-            text.Insert(start, $"{heading}: ");
-        }
+        string text = Flatten(element, depth: 0);
+        return text.Length == 0 ? string.Empty : heading is null ? text + end : $"{heading}: {text}{end}";
     }
 
-    /// <summary>Moves past the current element; on return the reader is at its end tag (or at the empty element).</summary>
-    private static void Skip(XmlReader reader, string path)
+    /// <summary>The text inside an element as one or more lines, without a line end at its end.</summary>
+    private static string Flatten(XElement element, int depth)
     {
-        if (reader.IsEmptyElement)
-        {
-            return;
-        }
-
-        int depth = reader.Depth;
-        while (Advance(reader, path) && reader.Depth > depth)
-        {
-        }
+        var text = new StringBuilder();
+        Append(element, text, depth);
+        TrimEnd(text);
+        return text.ToString();
     }
 
-    /// <summary>Appends the text inside the current element as one or more lines, without a line end at its end.</summary>
-    private static void Flatten(XmlReader reader, string path, StringBuilder text)
+    private static void Append(XElement element, StringBuilder text, int depth)
     {
-        if (reader.IsEmptyElement)
+        foreach (XNode node in element.Nodes())
         {
-            return;
-        }
-
-        int start = text.Length;
-        int depth = reader.Depth;
-        while (Advance(reader, path) && reader.Depth > depth)
-        {
-            switch (reader.NodeType)
+            string name = (node as XElement)?.Name.LocalName ?? string.Empty;
+            switch (node)
             {
-                case XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace:
-                    AppendNormalized(text, start, reader.Value);
+                case XText part:
+                    AppendNormalized(text, part.Value);
                     break;
-                case XmlNodeType.Element when reader.Name is "code" or "example":
-                    Skip(reader, path);
+                case XElement when name is "code" or "example":
                     break;
-                case XmlNodeType.Element when IsBlock(reader.Name):
-                    BreakLine(text, start);
+                case XElement part when depth == MaxDepth:
+                    AppendNormalized(text, part.Value);
                     break;
-                case XmlNodeType.Element when reader.IsEmptyElement || reader.Name is "see" or "seealso":
-                    Reference(reader, path, text);
+                case XElement part when IsBlock(name):
+                    BreakLine(text);
+                    Append(part, text, depth + 1);
+                    BreakLine(text);
                     break;
-                case XmlNodeType.EndElement when IsBlock(reader.Name):
-                    BreakLine(text, start);
+                case XElement part when part.IsEmpty || name is "see" or "seealso":
+                    string own = Flatten(part, depth + 1);
+                    text.Append(own.Length > 0 ? own : Reference(part));
                     break;
-                case XmlNodeType.EndElement when reader.Name == "term":
-                    TrimEnd(text, start);
-                    text.Append(": ");
+                case XElement part:
+                    Append(part, text, depth + 1);
+                    if (name == "term")
+                    {
+                        TrimEnd(text);
+                        text.Append(": ");
+                    }
+
                     break;
             }
         }
-
-        TrimEnd(text, start);
     }
 
     private static bool IsBlock(string element) =>
         element is "para" or "p" or "list" or "listheader" or "item" or "li" or "ul" or "ol" or "br" or "div" or "table" or "tr";
 
-    /// <summary>A reference's own text, or else the short name of what it refers to.</summary>
-    private static void Reference(XmlReader reader, string path, StringBuilder text)
-    {
-        string name = XmlDocumentationName.Short(reader.GetAttribute("cref"))
-            ?? reader.GetAttribute("langword")
-            ?? reader.GetAttribute("name")
-            ?? reader.GetAttribute("href")
-            ?? XmlDocumentationName.Short(reader.GetAttribute("uid"))
-            ?? string.Empty;
-        int start = text.Length;
-        Flatten(reader, path, text);
-        if (text.Length == start)
-        {
-            text.Append(name);
-        }
-    }
+    /// <summary>The short name of what an element without text refers to.</summary>
+    private static string? Reference(XElement element) => XmlDocumentationName.Short(Attribute(element, "cref"))
+        ?? Attribute(element, "langword")
+        ?? Attribute(element, "name")
+        ?? Attribute(element, "href")
+        ?? XmlDocumentationName.Short(Attribute(element, "uid"));
 
-    private static void AppendNormalized(StringBuilder text, int start, string value)
+    private static string? Attribute(XElement element, string name) => element.Attribute(name)?.Value;
+
+    private static void AppendNormalized(StringBuilder text, string value)
     {
-        bool space = text.Length > start && text[^1] is ' ' or '\n';
         foreach (char c in value)
         {
-            if (!char.IsWhiteSpace(c))
+            bool space = char.IsWhiteSpace(c);
+            if (!space || (text.Length > 0 && text[^1] is not (' ' or '\n')))
             {
-                text.Append(c);
-                space = false;
-            }
-            else if (!space && text.Length > start)
-            {
-                text.Append(' ');
-                space = true;
+                text.Append(space ? ' ' : c);
             }
         }
     }
 
-    private static void BreakLine(StringBuilder text, int start)
+    private static void BreakLine(StringBuilder text)
     {
-        TrimEnd(text, start);
-        if (text.Length > start)
+        TrimEnd(text);
+        if (text.Length > 0)
         {
             text.Append('\n');
         }
     }
 
-    private static void TrimEnd(StringBuilder text, int start)
+    private static void TrimEnd(StringBuilder text)
     {
-        int end = text.Length;
-        while (end > start && text[end - 1] is ' ' or '\n')
+        while (text.Length > 0 && text[^1] is ' ' or '\n')
         {
-            end--;
+            text.Length--;
         }
-
-        text.Length = end;
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using QApollo.Data.Tokenizers;
 
 namespace QApollo.Data;
 
@@ -18,6 +19,12 @@ internal static class DatasetKey
 
         Add($"{DatasetManifest.FormatName} {DatasetManifest.CurrentVersion}");
         Add($"tokenizer {tokenizer.Fingerprint} {tokenizer.VocabularySize} {tokenizer.EndOfDocument}");
+        if (tokenizer.BeginOfDocument is int start)
+        {
+            Add($"begin {start}");
+        }
+
+        Add($"special tokens {(tokenizer.ParsesSpecialTokens ? SpecialTokenMode.Parse : SpecialTokenMode.Text)}");
         Add($"pieces {TextPiece.MaxBytes} shards {options.ShardTokens}");
         Add($"held out {options.HeldOutFraction:R} {options.SplitSeed}");
         for (int i = 0; i < files.Count; i++)

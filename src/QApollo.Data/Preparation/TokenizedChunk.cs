@@ -55,14 +55,14 @@ internal sealed class TokenizedChunk(ITokenizer tokenizer, HeldOutSplit split, D
         {
             _side = split.IsHeldOut(text);
             Documents++;
+            TokenDataset.Begin(tokenizer, _ids);
         }
 
         TextBytes += text.Length;
         tokenizer.Encode(text, _ids);
         if (ends)
         {
-            _ids.GetSpan(1)[0] = tokenizer.EndOfDocument;
-            _ids.Advance(1);
+            TokenDataset.End(tokenizer, _ids);
         }
 
         var run = new TokenRun(_ids.WrittenCount, _side);

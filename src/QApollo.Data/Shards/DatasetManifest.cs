@@ -3,12 +3,13 @@ using System.Text.Json.Serialization;
 namespace QApollo.Data;
 
 /// <summary>The tokenizer that made a dataset.</summary>
-public sealed record TokenizerRecord(string Description, string Fingerprint, int VocabularySize, int EndOfDocument)
+/// <param name="BeginOfDocument">The id before each document; absent: none.</param>
+public sealed record TokenizerRecord(string Description, string Fingerprint, int VocabularySize, int EndOfDocument, int? BeginOfDocument = null)
 {
     public static TokenizerRecord Of(ITokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return new TokenizerRecord(tokenizer.Description, tokenizer.Fingerprint, tokenizer.VocabularySize, tokenizer.EndOfDocument);
+        return new TokenizerRecord(tokenizer.Description, tokenizer.Fingerprint, tokenizer.VocabularySize, tokenizer.EndOfDocument, tokenizer.BeginOfDocument);
     }
 }
 

@@ -6,6 +6,7 @@ using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.Patterns;
 using QApollo.Data.Tokenizers.Pipeline;
 using QApollo.Data.Tokenizers.Text;
+using QApollo.Data.Tokenizers.Tiktoken;
 using QApollo.Data.Tokenizers.Training;
 using QApollo.Files;
 
@@ -21,9 +22,35 @@ public static class TokenizerJson
     /// <exception cref="RunFailedException">The file cannot be written.</exception>
     public static void Write(string path, ByteLevelBpe model) => PendingFile.WriteAll(path, Serialize(model).Span);
 
+    /// <summary>A vocabulary that comes with the program, as tokenizer.json.</summary>
+    /// <param name="name">One of tiktoken's: r50k_base (or gpt2), cl100k_base, o200k_base.</param>
+    /// <exception cref="UsageException">No such vocabulary comes with the program.</exception>
+    public static ReadOnlyMemory<byte> OfName(string name)
+    {
+        TiktokenEncoding encoding = TiktokenEncoding.TryFind(name)
+            ?? throw new UsageException($"no vocabulary is called {name}; there are {string.Join(", ", TiktokenEncoding.Names)}");
+        return TiktokenTokenizer.ToJson(encoding, TiktokenRanks.ReadPackage(encoding));
+    }
+
     internal static ReadOnlyMemory<byte> Serialize(ByteLevelBpe model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return Serialize(
+            model.Tokens, model.Merges, UsualPatterns.Of(model.Pattern), [(model.EndOfDocument, ByteLevelBpe.EndOfDocumentText)], ignoreMerges: false);
+    }
+
+    /// <param name="tokens">The bytes of each id.</param>
+    /// <param name="merges">Ids of neighbouring tokens, first merged first.</param>
+    /// <param name="pattern">How text is cut into words.</param>
+    /// <param name="special">
+    /// Ids and texts of the special tokens. Where they do not follow the others without gaps, they are in the vocabulary too:
+    /// Hugging Face's library numbers added tokens that are not by itself.
+    /// </param>
+    /// <param name="ignoreMerges">A word that is a token is that token.</param>
+    internal static ReadOnlyMemory<byte> Serialize(
+        IReadOnlyList<byte[]> tokens, IEnumerable<(int Left, int Right)> merges, string pattern, IReadOnlyList<(int Id, string Text)> special,
+        bool ignoreMerges)
+    {
         var output = new ArrayBufferWriter<byte>();
 
         // Without the escapes that only HTML needs, vocabularies stay readable.
@@ -34,35 +61,40 @@ public static class TokenizerJson
             json.WriteString("version", "1.0");
             json.WriteNull("truncation");
             json.WriteNull("padding");
-            WriteAddedTokens(json, model);
+            WriteAddedTokens(json, special);
             json.WriteNull("normalizer");
-            WritePreTokenizer(json, model.Pattern);
+            WritePreTokenizer(json, pattern);
             json.WriteNull("post_processor");
             WriteByteLevel(json, "decoder");
-            WriteModel(json, model);
+            bool hasGaps = special.Select(token => token.Id).SequenceEqual(Enumerable.Range(tokens.Count, special.Count)) is false;
+            WriteModel(json, tokens, hasGaps ? special : [], merges, ignoreMerges);
             json.WriteEndObject();
         }
 
         return output.WrittenMemory;
     }
 
-    private static void WriteAddedTokens(Utf8JsonWriter json, ByteLevelBpe model)
+    private static void WriteAddedTokens(Utf8JsonWriter json, IEnumerable<(int Id, string Text)> special)
     {
         json.WriteStartArray("added_tokens");
-        json.WriteStartObject();
-        json.WriteNumber("id", model.EndOfDocument);
-        json.WriteString("content", ByteLevelBpe.EndOfDocumentText);
-        foreach (string flag in new[] { "single_word", "lstrip", "rstrip", "normalized" })
+        foreach ((int id, string text) in special)
         {
-            json.WriteBoolean(flag, false);
+            json.WriteStartObject();
+            json.WriteNumber("id", id);
+            json.WriteString("content", text);
+            foreach (string flag in new[] { "single_word", "lstrip", "rstrip", "normalized" })
+            {
+                json.WriteBoolean(flag, false);
+            }
+
+            json.WriteBoolean("special", true);
+            json.WriteEndObject();
         }
 
-        json.WriteBoolean("special", true);
-        json.WriteEndObject();
         json.WriteEndArray();
     }
 
-    private static void WritePreTokenizer(Utf8JsonWriter json, WordPattern pattern)
+    private static void WritePreTokenizer(Utf8JsonWriter json, string pattern)
     {
         json.WriteStartObject("pre_tokenizer");
         json.WriteString("type", "Sequence");
@@ -70,7 +102,7 @@ public static class TokenizerJson
         json.WriteStartObject();
         json.WriteString("type", "Split");
         json.WriteStartObject("pattern");
-        json.WriteString("Regex", UsualPatterns.Of(pattern));
+        json.WriteString("Regex", pattern);
         json.WriteEndObject();
         json.WriteString("behavior", "Isolated");
         json.WriteBoolean("invert", false);
@@ -98,7 +130,9 @@ public static class TokenizerJson
         json.WriteEndObject();
     }
 
-    private static void WriteModel(Utf8JsonWriter json, ByteLevelBpe model)
+    private static void WriteModel(
+        Utf8JsonWriter json, IReadOnlyList<byte[]> tokens, IEnumerable<(int Id, string Text)> more, IEnumerable<(int Left, int Right)> merges,
+        bool ignoreMerges)
     {
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
@@ -107,21 +141,24 @@ public static class TokenizerJson
             json.WriteNull(none);
         }
 
-        foreach (string flag in new[] { "fuse_unk", "byte_fallback", "ignore_merges" })
-        {
-            json.WriteBoolean(flag, false);
-        }
-
-        string[] shown = [.. model.Tokens.Select(Show)];
+        json.WriteBoolean("fuse_unk", false);
+        json.WriteBoolean("byte_fallback", false);
+        json.WriteBoolean("ignore_merges", ignoreMerges);
+        string[] shown = [.. tokens.Select(Show)];
         json.WriteStartObject("vocab");
         for (int id = 0; id < shown.Length; id++)
         {
             json.WriteNumber(shown[id], id);
         }
 
+        foreach ((int id, string text) in more)
+        {
+            json.WriteNumber(text, id);
+        }
+
         json.WriteEndObject();
         json.WriteStartArray("merges");
-        foreach ((int left, int right) in model.Merges)
+        foreach ((int left, int right) in merges)
         {
             json.WriteStartArray();
             json.WriteStringValue(shown[left]);

@@ -1,6 +1,6 @@
-using System.Buffers.Text;
 using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.SentencePiece;
+using QApollo.Data.Tokenizers.Tiktoken;
 using QApollo.Files;
 
 namespace QApollo.Data.Tokenizers;
@@ -16,12 +16,20 @@ public static class TokenizerLoader
     private static readonly string[] Companions =
         ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"];
 
+    /// <summary>Those that need no file: "bytes", and the vocabularies that come with the program.</summary>
+    public static string Names { get; } = string.Join(", ", TiktokenEncoding.Names.Prepend("bytes"));
+
+    /// <summary>Whether it is one of <see cref="Names"/> and no path.</summary>
+    public static bool IsName(string pathOrName) => pathOrName == "bytes" || TiktokenEncoding.TryFind(pathOrName) is not null;
+
     /// <summary>Loads a tokenizer from this machine; nothing is downloaded.</summary>
     /// <param name="pathOrName">
-    /// "bytes"; a tokenizer.json; a SentencePiece .model; or a folder that holds one of them (tokenizer.json first).
+    /// A name in <see cref="Names"/>; a tokenizer.json; a SentencePiece .model; a .tiktoken file (also Llama 3's
+    /// tokenizer.model); or a folder that holds one of them (tokenizer.json first).
     /// </param>
+    /// <param name="specialTokens">What becomes of special tokens that are written out in a text.</param>
     /// <exception cref="UsageException">There is no such file, or it cannot be used; the message says why.</exception>
-    public static ITokenizer Load(string pathOrName)
+    public static ITokenizer Load(string pathOrName, SpecialTokenMode specialTokens = SpecialTokenMode.Text)
     {
         ArgumentNullException.ThrowIfNull(pathOrName);
         if (pathOrName == "bytes")
@@ -29,15 +37,20 @@ public static class TokenizerLoader
             return new ByteTokenizer();
         }
 
+        if (TiktokenEncoding.TryFind(pathOrName) is { } encoding)
+        {
+            return TiktokenTokenizer.OfName(encoding, specialTokens);
+        }
+
         if (!Directory.Exists(pathOrName) && !File.Exists(pathOrName))
         {
             throw new UsageException(
-                $"tokenizer {pathOrName}: no such file or folder; give \"bytes\", a tokenizer.json, a SentencePiece .model, or a folder that holds one");
+                $"tokenizer {pathOrName}: no such file or folder; give {Names}, a tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder that holds one");
         }
 
         try
         {
-            return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName);
+            return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName, specialTokens);
         }
         catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
@@ -47,15 +60,15 @@ public static class TokenizerLoader
 
     /// <summary>Whether the folder exists and holds a tokenizer of its own.</summary>
     public static bool HoldsTokenizer(string folder) =>
-        Directory.Exists(folder) && (File.Exists(Path.Combine(folder, JsonName)) || Directory.EnumerateFiles(folder, "*.model").Any());
+        Directory.Exists(folder) && (File.Exists(Path.Combine(folder, JsonName)) || Directory.EnumerateFiles(folder, "*.model").Any() || Directory.EnumerateFiles(folder, "*.tiktoken").Any());
 
-    /// <summary>The files that a tokenizer is read from, and the names by which a folder with copies of them is that tokenizer; none for "bytes".</summary>
+    /// <summary>The files that a tokenizer is read from, and the names by which a folder with copies of them is that tokenizer; none for a name.</summary>
     /// <exception cref="UsageException">The folder holds none.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static IReadOnlyList<(string Path, string Name)> FilesOf(string pathOrName)
     {
         ArgumentNullException.ThrowIfNull(pathOrName);
-        if (pathOrName == "bytes")
+        if (IsName(pathOrName))
         {
             return [];
         }
@@ -76,20 +89,20 @@ public static class TokenizerLoader
             return json;
         }
 
-        string[] models = Directory.GetFiles(folder, "*.model");
+        string[] models = [.. Directory.GetFiles(folder, "*.model"), .. Directory.GetFiles(folder, "*.tiktoken")];
         string usual = Path.Combine(folder, ModelName);
         return models.Length switch
         {
             1 => models[0],
             > 1 when models.Contains(usual) => usual,
-            0 => throw new UsageException("the folder holds neither tokenizer.json nor a .model file"),
-            _ => throw new UsageException($"the folder holds {models.Length} .model files; name the one to use"),
+            0 => throw new UsageException("the folder holds neither tokenizer.json nor a .model or .tiktoken file"),
+            _ => throw new UsageException($"the folder holds {models.Length} .model and .tiktoken files; name the one to use"),
         };
     }
 
     private static ReadOnlySpan<byte> Blanks => " \t\r\n\uFEFF"u8;
 
-    private static ITokenizer Read(string path)
+    private static ITokenizer Read(string path, SpecialTokenMode specialTokens)
     {
         long length = new FileInfo(path).Length;
         if (length > MaxFileBytes)
@@ -98,26 +111,18 @@ public static class TokenizerLoader
         }
 
         byte[] bytes = RegularFile.ReadAllBytes(path, MaxFileBytes);
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (IsJson(path, bytes))
         {
-            return TokenizerJsonReader.Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)));
+            return TokenizerJsonReader.Read(bytes, folder, specialTokens);
         }
 
-        return IsTiktoken(bytes.AsSpan().TrimStart(Blanks))
-            ? throw new UsageException("it is a tiktoken file; give the tokenizer.json of the same model")
-            : new SentencePieceTokenizer(bytes);
+        ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(Blanks);
+        return TiktokenRanks.IsFile(content)
+            ? TiktokenTokenizer.OfFile(content, specialTokens)
+            : new SentencePieceTokenizer(bytes, specialTokens, folder);
     }
 
     private static bool IsJson(string path, ReadOnlySpan<byte> content) =>
         content.TrimStart(Blanks).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>Whether it begins with a line of a token in base64 and its rank, as the original Llama 3 tokenizer.model.</summary>
-    private static bool IsTiktoken(ReadOnlySpan<byte> content)
-    {
-        int space = content.IndexOf((byte)' ');
-        int end = content.IndexOf((byte)'\n');
-        return space > 0 && end > space
-            && Base64.IsValid(content[..space])
-            && !content[(space + 1)..end].TrimEnd((byte)'\r').ContainsAnyExceptInRange((byte)'0', (byte)'9');
-    }
 }

@@ -23,6 +23,7 @@ public sealed class ModelFolder : IDisposable
         Path = Find(path);
         if (!HasWeights(Path))
         {
+            RefuseOtherWeights(Path);
             throw new UsageException($"{Path}: holds no {CheckpointFolder.ModelFile}, nor the index of one in shards");
         }
 
@@ -81,9 +82,11 @@ public sealed class ModelFolder : IDisposable
     /// are; everything else passes through the staging buffer into the format that is wanted.
     /// </summary>
     /// <param name="weights">Of a model of <see cref="Config"/>'s shape.</param>
+    /// <param name="compare">Tell what is lost where weights are quantized on the way.</param>
     /// <exception cref="RunFailedException">The disk fails.</exception>
-    public void Load(IDevice device, ModelWeights weights, WeightStaging staging)
+    public QuantizationError Load(IDevice device, ModelWeights weights, WeightStaging staging, bool compare = false)
     {
+        var error = new QuantizationError();
         foreach (Weight weight in weights.All)
         {
             StoredWeight stored = Find(weight.Parameter);
@@ -93,7 +96,30 @@ public sealed class ModelFolder : IDisposable
             }
             else
             {
-                staging.Load(device, weight, stored.ReadRows);
+                error += staging.Load(device, weight, stored.ReadRows, compare);
+            }
+        }
+
+        return error;
+    }
+
+    /// <summary>Refuses a folder whose weights are in files of other kinds, and says where to take them from.</summary>
+    /// <exception cref="UsageException">It has some, and none as safetensors.</exception>
+    public static void RefuseOtherWeights(string folder)
+    {
+        foreach (string file in Directory.EnumerateFiles(folder).Select(System.IO.Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal))
+        {
+            string extension = System.IO.Path.GetExtension(file).ToUpperInvariant();
+            if (extension is ".PTH" or ".PT" or ".CKPT" || (extension == ".BIN" && file.StartsWith("pytorch_model", StringComparison.Ordinal)))
+            {
+                throw new UsageException(
+                    $"{folder}: its weights are pickled ({file}), and unpickling can run any code: take the model's safetensors, or write them where you "
+                    + "trust the file, with save_pretrained(..., safe_serialization=True) of transformers");
+            }
+
+            if (extension == ".GGUF")
+            {
+                throw new UsageException($"{folder}: its weights are GGUF ({file}), which is for running a model: take the safetensors that it was made of");
             }
         }
     }

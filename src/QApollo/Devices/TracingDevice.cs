@@ -202,7 +202,7 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
     {
         Require.Attention("attention forward", profile, query, key, value, output, logSumExp, shape);
         Require.DocumentStarts("attention forward", documentStarts, shape.KeyRows);
-        Observe("attention forward", Read(query), Read(key), Read(value), Read(documentStarts), Write(output), Write(logSumExp));
+        Observe("attention forward", Read(query), Read(key), Read(value), Write(output), Write(logSumExp), Read(documentStarts));
         inner?.AttentionForward(query, key, value, shape, output, logSumExp, documentStarts);
     }
 
@@ -216,7 +216,7 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         Require.That(shape.QueryLength == shape.KeyLength, "attention backward", "queries and keys differ in length");
         Observe(
             "attention backward", Read(query), Read(key), Read(value), Read(output), Read(logSumExp), Read(outputGradient),
-            Read(documentStarts), Write(delta), Write(queryGradient), Write(keyGradient), Write(valueGradient));
+            Write(delta), Write(queryGradient), Write(keyGradient), Write(valueGradient), Read(documentStarts));
         inner?.AttentionBackward(
             query, key, value, output, logSumExp, outputGradient, shape, delta, queryGradient, keyGradient, valueGradient, documentStarts);
     }

@@ -51,7 +51,10 @@ public readonly record struct DataScore(double LossSum, long Tokens, long Bytes)
             if (labels[i] >= 0)
             {
                 counted++;
-                bytes += decoder.Between(tokens[i], labels[i]).Length;
+
+                // Marks around documents stand for no text.
+                bool isMark = labels[i] == tokenizer.EndOfDocument || labels[i] == tokenizer.BeginOfDocument;
+                bytes += isMark ? 0 : decoder.Between(tokens[i], labels[i]).Length;
             }
         }
 

@@ -31,6 +31,7 @@ public sealed class InferenceLayout
     public InferenceLayout(InferenceOptions options, DeviceProfile profile)
     {
         LlamaConfig model = options.Model;
+        model.RequireWithinWindow(Math.Max(options.GeneratedTokens, options.SequenceLength));
         var table = new TensorTable();
         Options = options;
         Weights = new ModelWeights(table, model, options.Weights);

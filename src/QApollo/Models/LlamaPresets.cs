@@ -3,10 +3,26 @@ namespace QApollo.Models;
 /// <summary>A model shape with a name, and settings known to train it.</summary>
 /// <param name="Description">One line for people.</param>
 /// <param name="LearningRate">Peak learning rate for APOLLO-Mini with warm-up and cosine decay.</param>
-public sealed record LlamaPreset(string Name, string Description, LlamaConfig Config, double LearningRate);
+public sealed record LlamaPreset(string Name, string Description, LlamaConfig Config, double LearningRate)
+{
+    /// <summary>Sizes that are a multiple of it divide evenly among kernels.</summary>
+    public const int VocabularyMultiple = 64;
+
+    /// <summary>The shape with a vocabulary for a tokenizer: as many rows as it has ids, rounded up to a multiple of 64.</summary>
+    /// <param name="ids">The tokenizer's ids, 1 or more.</param>
+    public LlamaConfig ForTokenizer(int ids)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(ids, 1);
+        return WithVocabulary(checked((ids + VocabularyMultiple - 1) / VocabularyMultiple * VocabularyMultiple));
+    }
+
+    /// <summary>The shape with so many rows of embedding and head; start and end tokens only where they are those of the published vocabulary.</summary>
+    public LlamaConfig WithVocabulary(int rows) =>
+        rows == Config.VocabSize ? Config : Config with { VocabSize = rows, BosTokenId = null, EosTokenId = null };
+}
 
 /// <summary>
-/// The model shapes that <c>--model</c> knows by name. 60m, 130m, 350m, 1b and 7b are those of the
+/// The model shapes that <c>--model</c> knows by name, each with the vocabulary of the publication. 60m, 130m, 350m, 1b and 7b are those of the
 /// published experiments. The learning rate 0.01 for 60m to 1b is the published one (arXiv 2412.05270, table 2); smaller
 /// models take the same, larger ones a more careful value of our own choice.
 /// </summary>

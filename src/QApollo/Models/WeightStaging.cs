@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Quantization;
@@ -47,16 +48,29 @@ public sealed class WeightStaging
 
     /// <summary>Stores values that come from elsewhere, such as a full-precision checkpoint.</summary>
     /// <param name="read">Fills its second argument with the rows from the first on, as little-endian F32.</param>
-    public void Load(IDevice device, Weight weight, Action<int, Span<byte>> read)
+    /// <param name="compare">Read INT8 groups back, to tell what they lose; costs about as much again.</param>
+    /// <returns>What INT8 groups lost; nothing for dense weights, or when it was not compared.</returns>
+    public QuantizationError Load(IDevice device, Weight weight, Action<int, Span<byte>> read, bool compare = false)
     {
         var host = new byte[SliceRows(weight.Parameter) * weight.Parameter.Columns * sizeof(float)];
+        byte[] stored = compare && weight.Scales is not null ? new byte[host.Length] : [];
+        var error = new QuantizationError();
         foreach ((int firstRow, Tensor slice) in Slices(weight.Parameter))
         {
             Span<byte> bytes = host.AsSpan(0, (int)slice.Bytes);
             read(firstRow, bytes);
             device.Upload(bytes, slice);
             device.Quantize(slice, weight.Stored.RowRange(firstRow, slice.Rows));
+            if (stored.Length > 0)
+            {
+                Span<byte> back = stored.AsSpan(0, bytes.Length);
+                device.Dequantize(weight.Stored.RowRange(firstRow, slice.Rows), slice);
+                device.Download(slice, back);
+                error += QuantizationError.Of(MemoryMarshal.Cast<byte, float>(bytes), MemoryMarshal.Cast<byte, float>(back));
+            }
         }
+
+        return error;
     }
 
     /// <summary>Reads a weight back as F32.</summary>

@@ -3,7 +3,7 @@ namespace QApollo.Runs;
 /// <summary>The best validation of a run, and how many there were since.</summary>
 public sealed class BestValidation
 {
-    /// <summary>Completed updates at the best validation; 0 before the first.</summary>
+    /// <summary>Completed updates at the best validation.</summary>
     public int Step { get; private set; }
 
     /// <summary>Its loss in nats; NaN before the first.</summary>
@@ -15,7 +15,7 @@ public sealed class BestValidation
     /// <returns>Whether it is the best so far.</returns>
     public bool Add(int step, double loss)
     {
-        if (Step != 0 && !(loss < Loss))
+        if (loss >= Loss)
         {
             Since++;
             return false;

@@ -20,6 +20,9 @@ public sealed record RunOptions
     /// <summary>Steps between validations; 0 for only the one at the end.</summary>
     public int EvaluateEvery { get; init; }
 
+    /// <summary>Validate before the first update too: what weights that are trained on are worth as they are loaded.</summary>
+    public bool EvaluateFirst { get; init; }
+
     /// <summary>Steps between text samples; 0 for only the one at the end.</summary>
     public int SampleEvery { get; init; }
 

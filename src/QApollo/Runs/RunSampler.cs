@@ -24,7 +24,7 @@ public sealed class RunSampler
         CachedModel model = trainer.Layout.Sampling ?? throw new ArgumentException("the trainer's layout has no samples planned", nameof(trainer));
         (_trainer, _tokenizer, _capacity) = (trainer, tokenizer, model.Capacity);
         _generator = new TextGenerator(model, trainer.Device, tokenizer);
-        int[] tokens = TextGenerator.PromptTokens(tokenizer, tokenizer.EndOfDocument, Encoding.UTF8.GetBytes(prompt));
+        int[] tokens = TextGenerator.PromptTokens(tokenizer, tokenizer.BeginOfDocument ?? tokenizer.EndOfDocument, Encoding.UTF8.GetBytes(prompt));
         _prompt = tokens[..Math.Min(tokens.Length, Math.Max(1, _capacity / 2))];
     }
 

@@ -170,6 +170,11 @@ public sealed class TrainingRun
     private bool RunSteps(CancellationToken stop)
     {
         _lastSave = Stopwatch.GetTimestamp();
+        if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
+        {
+            Validate();
+        }
+
         bool isOver = false;
         while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {

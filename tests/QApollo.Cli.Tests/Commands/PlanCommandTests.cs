@@ -71,6 +71,17 @@ public class PlanCommandTests
 
     /// <summary>With everything conceded but what the option names; in MiB, as `plan` itself names it for a budget that is too small.</summary>
     [Theory]
+    [InlineData("--model 9m", "9m: 8,995,968 parameters")]
+    [InlineData("--model 9m --vocab-size 4032", "9m: 1,836,160 parameters")]
+    [InlineData("--model 9m --tokenizer gpt2", "9m: 13,681,792 parameters")]
+    public void A_preset_has_the_published_vocabulary_unless_one_is_given(string options, string expected)
+    {
+        CliResult result = Cli.Run($"plan {options} --device cpu");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.StartsWith(expected, result.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16", 7802)]
     [InlineData("--model 7b --batch-size 1 --seq-len 1024", 7661)]
     public void The_least_memory_is_known_and_does_not_grow(string options, int mebibytes)

@@ -42,6 +42,20 @@ public class TextGeneratorTests
     }
 
     [Fact]
+    public void Rows_that_only_pad_the_vocabulary_are_never_sampled()
+    {
+        using CpuDevice device = Engine.Cpu();
+        using Trainer trainer = NewTrainer(device);
+        var tokenizer = new NumberTokenizer(5);
+        var generator = new TextGenerator(trainer.Layout.Sampling!, device, tokenizer);
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            var options = new GenerationOptions { MaxTokens = 15, Temperature = 100, TopP = 1, TopK = 0, Seed = seed };
+            Assert.All(generator.Generate([1, 2], options).Tokens, token => Assert.InRange(token, 0, tokenizer.EndOfDocument - 1));
+        }
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_text_and_another_one_another()
     {
         using CpuDevice device = Engine.Cpu();

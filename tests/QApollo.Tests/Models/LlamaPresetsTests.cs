@@ -34,6 +34,25 @@ public class LlamaPresetsTests
         Assert.Equal(parameters, config.ParameterCount);
     }
 
+    [Theory]
+    [InlineData("demo", 257, 320)]
+    [InlineData("9m", 4000, 4032)]
+    [InlineData("9m", 4032, 4032)]
+    [InlineData("7b", 32_000, 32_000)]
+    [InlineData("llama3-8b", 100_277, 100_288)]
+    public void A_preset_takes_the_ids_of_a_tokenizer_rounded_up(string name, int ids, int rows)
+    {
+        LlamaPreset preset = LlamaPresets.Find(name);
+        LlamaConfig config = preset.ForTokenizer(ids);
+        config.Validate(name);
+        Assert.Equal(rows, config.VocabSize);
+        Assert.Equal(preset.Config with { VocabSize = rows, BosTokenId = null, EosTokenId = null }, config);
+    }
+
+    [Fact]
+    public void The_published_vocabulary_keeps_its_start_and_end_tokens() =>
+        Assert.Equal((128_000, 128_001), (LlamaPresets.Find("llama3-8b").ForTokenizer(128_256).BosTokenId, LlamaPresets.Find("llama3-8b").ForTokenizer(128_256).EosTokenId));
+
     [Fact]
     public void Presets_are_valid_listed_smallest_first_and_named_once()
     {

@@ -55,6 +55,7 @@ def train(inspection, model):
     folder = tempfile.mkdtemp(prefix="qapollo-gpu-")
     try:
         command = [*inspection.qapollo, "train", "--model", model, "--device", "cuda", "--seq-len", "256", "--batch-size", "1", "--budget", "12GB"]
+        command += ["--vocab-size", "320" if inspection.tiny else "32000"]
         command += ["--data", inspection.options.text, "--cache-dir", f"{folder}/cache", "--valid-share", "0", "--sample-tokens", "0"]
         with only_left(inspection, "12GB"), MemorySampler() as sampler:
             output = inspection.run([*command, "--max-steps", "5", "--plain", "--output-dir", f"{folder}/run"])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 QAPOLLO = ROOT / "src/QApollo.Cli/bin/Release/net10.0/qapollo.dll"
+VOCABULARY = {"demo": 320}
 REFERENCE = Path(__file__).with_name("llama.py")
 
 
@@ -38,6 +39,7 @@ def run_torch(model, optimizer, options):
 def run_qapollo(model, optimizer, options):
     with tempfile.TemporaryDirectory() as folder:
         command = ["dotnet", str(QAPOLLO), "train", "--model", model, "--optimizer", optimizer, "--max-steps", str(options.steps + 2)]
+        command += ["--vocab-size", str(VOCABULARY.get(model, 32_000))]
         command += ["--batch-size", str(options.batch_size), "--seq-len", "256", "--threads", str(options.threads)]
         command += ["--data", options.data, "--cache-dir", options.cache, "--eval-every", "0", "--valid-share", "0"]
         command += ["--output-dir", f"{folder}/run"]

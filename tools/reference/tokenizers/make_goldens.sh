@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the models and the expected ids of tests/QApollo.Data.Tests/Tokenizers/Goldens, from the sources of this repository.
 # Run it in a folder where the npm package "tokenizers" is installed, with the Debian packages sentencepiece and
-# python3-sentencepiece, after building TrainBpe in Release. PYTHON names the Python that has sentencepiece.
+# python3-sentencepiece, after building TrainBpe and ComparePackages in Release. PYTHON names the Python that has sentencepiece.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
@@ -34,4 +34,5 @@ node "$here/golden_cases.mjs" "$out" "$work/text"
 for model in bpe bpe-user unigram unigram-user; do
     "$python" "$here/golden_sentencepiece.py" "$out/$model.model" "$out/strings.json" "$out/$model.model.ids.json"
 done
+dotnet "$here/ComparePackages/bin/Release/net10.0/linux-x64/ComparePackages.dll" goldens "$out"
 rm -r "$work"

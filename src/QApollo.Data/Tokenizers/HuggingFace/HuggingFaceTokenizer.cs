@@ -8,7 +8,7 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 
 /// <summary>
 /// A tokenizer.json: added tokens are cut out of the text, the rest is normalized, cut into words, and each word is
-/// encoded by the model. The post-processor (start and end tokens) is not applied.
+/// encoded by the model. Of the post-processor only the start token is taken, as <see cref="BeginOfDocument"/>.
 /// </summary>
 internal sealed class HuggingFaceTokenizer : ITokenizer
 {
@@ -23,7 +23,11 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
 
     public required int EndOfDocument { get; init; }
 
+    public int? BeginOfDocument { get; init; }
+
     public required string Fingerprint { get; init; }
+
+    public required bool ParsesSpecialTokens { get; init; }
 
     public required AddedTokenMatcher RawTokens { get; init; }
 
@@ -40,26 +44,18 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
         ArgumentNullException.ThrowIfNull(ids);
         EncodeState state = _states.Rent();
         state.Begin(utf8.Length, ids);
-        if (RawTokens.IsEmpty)
+        var walk = new AddedTokenMatcher.Walk(RawTokens, utf8);
+        bool found;
+        do
         {
-            EncodeSegment(utf8, first: true, state);
-        }
-        else
-        {
-            var walk = new AddedTokenMatcher.Walk(RawTokens, utf8);
-            bool found;
-            do
+            found = walk.MoveNext();
+            EncodeSegment(utf8[walk.Gap.Start..walk.Gap.End], walk.Gap.Start == 0, state);
+            if (found)
             {
-                found = walk.MoveNext();
-                EncodeSegment(utf8[walk.Gap.Start..walk.Gap.End], walk.Gap.Start == 0, state);
-                if (found)
-                {
-                    state.Add(walk.Id);
-                }
+                state.Add(walk.Id);
             }
-            while (found);
         }
-
+        while (found);
         state.End();
         _states.Return(state);
     }
@@ -73,12 +69,6 @@ internal sealed class HuggingFaceTokenizer : ITokenizer
     private void EncodeSegment(ReadOnlySpan<byte> text, bool first, EncodeState state)
     {
         text = Normalize(text, Normalizers, state);
-        if (NormalizedTokens.IsEmpty)
-        {
-            EncodePiece(text, first, state);
-            return;
-        }
-
         var walk = new AddedTokenMatcher.Walk(NormalizedTokens, text);
         bool found;
         do

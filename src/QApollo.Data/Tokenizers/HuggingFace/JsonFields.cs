@@ -74,7 +74,7 @@ internal static class JsonFields
         return component.Required(parts).Items(parts).SelectMany(part => Flatten(part, parts));
     }
 
-    public static string Show(JsonElement json) => Show(json.GetRawText());
+    public static string Show(JsonElement json) => json.ValueKind == JsonValueKind.Undefined ? "nothing" : Show(json.GetRawText());
 
     /// <summary>A text of the file for a message: one line, not too long.</summary>
     public static string Show(string text)

@@ -10,7 +10,8 @@ namespace QApollo.Data.Tokenizers.HuggingFace;
 /// <summary>Reads the "model" of a tokenizer.json: BPE or Unigram.</summary>
 /// <param name="Name">For people.</param>
 /// <param name="Vocabulary">The tokens as the file writes them.</param>
-internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStage Model)
+/// <param name="Build">Makes the model, given the ids that no text may become.</param>
+internal sealed record ModelReader(string Name, TokenTable Vocabulary, Func<IReadOnlySet<int>, PieceStage> Build)
 {
     /// <param name="byteLevel">The model sees bytes, and the vocabulary shows them as characters.</param>
     public static ModelReader Read(JsonElement model, bool byteLevel)
@@ -45,12 +46,18 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
             }
         }
 
-        PairTable pairs = ReadMerges(model.Required("merges"), vocabulary, out bool staysInWord);
+        return new ModelReader("BPE", vocabulary, hidden => BuildBpe(model, byteLevel, vocabulary, unknown, hidden));
+    }
+
+    private static BpeModel BuildBpe(JsonElement model, bool byteLevel, TokenTable vocabulary, int unknown, IReadOnlySet<int> hidden)
+    {
+        PairTable pairs = ReadMerges(model.Required("merges"), vocabulary, hidden, out bool staysInWord);
         bool ignoreMerges = model.Flag("ignore_merges");
         var rules = new BpeRules
         {
             ByteLevel = byteLevel,
             IgnoreMerges = ignoreMerges,
+            Hidden = hidden,
             ByteFallback = !byteLevel && model.Flag("byte_fallback"),
             Unknown = unknown,
             FuseUnknown = model.Flag("fuse_unk"),
@@ -58,8 +65,7 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
         };
         TokenTable words = byteLevel ? UnmapVocabulary(vocabulary) : vocabulary;
         int[] bytes = [.. Enumerable.Range(0, 256).Select(i => vocabulary.Find(Encoding.UTF8.GetBytes(BpeModel.ByteToken(i))))];
-        var bpe = new BpeModel(rules, pairs, words, words, bytes, vocabulary.IdsEnd, []);
-        return new ModelReader("BPE", vocabulary, bpe);
+        return new BpeModel(rules, pairs, words, words, bytes, vocabulary.IdsEnd, []);
     }
 
     private static TokenTable ReadVocabulary(JsonElement json)
@@ -88,7 +94,7 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
         return table;
     }
 
-    private static PairTable ReadMerges(JsonElement json, TokenTable vocabulary, out bool staysInWord)
+    private static PairTable ReadMerges(JsonElement json, TokenTable vocabulary, IReadOnlySet<int> hidden, out bool staysInWord)
     {
         staysInWord = true;
         var pairs = new PairTable(json.ValueKind == JsonValueKind.Array ? json.GetArrayLength() : 0);
@@ -107,7 +113,12 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
             joined.Clear();
             joined.Add(left);
             joined.Add(right);
-            pairs.Add(Find(vocabulary, left, rank), Find(vocabulary, right, rank), rank, Find(vocabulary, joined.Written, rank));
+            int merged = Find(vocabulary, joined.Written, rank);
+            if (!hidden.Contains(merged))
+            {
+                pairs.Add(Find(vocabulary, left, rank), Find(vocabulary, right, rank), rank, merged);
+            }
+
             staysInWord &= BpeModel.StaysInWord(joined.Written);
             rank++;
         }
@@ -162,7 +173,6 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
 
         JsonElement vocab = model.Required("vocab");
         var vocabulary = new TokenTable(vocab.ValueKind == JsonValueKind.Array ? vocab.GetArrayLength() : 0);
-        var pieces = new ByteTrie();
         var scores = new List<double>();
         foreach (JsonElement entry in vocab.Items("vocab"))
         {
@@ -176,11 +186,6 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
             byte[] token = Encoding.UTF8.GetBytes(entry[0].Text("vocab"));
             UnigramLimits.CheckPiece(token, scores.Count);
             vocabulary.Set(token, scores.Count);
-            if (token.Length > 0)
-            {
-                pieces.Add(token, scores.Count);
-            }
-
             scores.Add(entry[1].GetDouble());
         }
 
@@ -197,7 +202,21 @@ internal sealed record ModelReader(string Name, TokenTable Vocabulary, PieceStag
             UnknownScore = scores.Min() - UnigramRules.UnknownPenalty,
             Bytes = fallback ? bytes : null,
         };
-        return new ModelReader("unigram", vocabulary, new UnigramModel(rules, pieces, [.. scores]));
+        return new ModelReader("unigram", vocabulary, hidden => new UnigramModel(rules, Pieces(vocabulary, hidden), [.. scores]));
+    }
+
+    private static ByteTrie Pieces(TokenTable vocabulary, IReadOnlySet<int> hidden)
+    {
+        var pieces = new ByteTrie();
+        for (int id = 0; id < vocabulary.IdsEnd; id++)
+        {
+            if (!hidden.Contains(id) && vocabulary.TryText(id, out ReadOnlySpan<byte> token) && token.Length > 0)
+            {
+                pieces.Add(token, id);
+            }
+        }
+
+        return pieces;
     }
 
     private static void Refuse(JsonElement model, string name)

@@ -10,10 +10,13 @@ internal sealed class AddedTokenMatcher
     private readonly ByteTrie _trie = new();
     private readonly List<AddedToken> _tokens = [];
     private readonly SearchValues<byte> _firstBytes;
+    private readonly SpecialTokenMode _specialTokens;
 
     /// <param name="tokens">The tokens with the content to look for; an empty content is never found.</param>
-    public AddedTokenMatcher(IEnumerable<AddedToken> tokens)
+    /// <param name="specialTokens">With <see cref="SpecialTokenMode.Text"/> special ones are passed over where they are found.</param>
+    public AddedTokenMatcher(IEnumerable<AddedToken> tokens, SpecialTokenMode specialTokens)
     {
+        _specialTokens = specialTokens;
         foreach (AddedToken token in tokens.Where(token => token.Content.Length > 0))
         {
             _trie.Add(token.Content, _tokens.Count);
@@ -43,7 +46,8 @@ internal sealed class AddedTokenMatcher
             while (TryFind(out int start, out int end, out AddedToken? token))
             {
                 _from = end;
-                if (token!.SingleWord && (TouchesWordBefore(start) || TouchesWordAfter(end)))
+                bool isText = token!.Special && matcher._specialTokens == SpecialTokenMode.Text;
+                if (isText || (token.SingleWord && (TouchesWordBefore(start) || TouchesWordAfter(end))))
                 {
                     continue;
                 }

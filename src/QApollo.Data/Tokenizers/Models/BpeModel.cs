@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using QApollo.Data.Tokenizers.Pipeline;
 using QApollo.Data.Tokenizers.Text;
@@ -12,6 +13,9 @@ internal sealed record BpeRules
 
     /// <summary>A word that is a token is that token, whatever the merges say.</summary>
     public bool IgnoreMerges { get; init; }
+
+    /// <summary>Ids that no word becomes, whatever its text: special tokens, where those are text.</summary>
+    public IReadOnlySet<int> Hidden { get; init; } = FrozenSet<int>.Empty;
 
     /// <summary>A character without a symbol becomes the tokens of its bytes.</summary>
     public bool ByteFallback { get; init; }
@@ -87,7 +91,7 @@ internal sealed class BpeModel(
         BpeScratch scratch = state.Bpe;
         scratch.Clear();
         int whole = rules.IgnoreMerges ? words.Find(word) : -1;
-        if (whole >= 0)
+        if (whole >= 0 && !rules.Hidden.Contains(whole))
         {
             scratch.Add(whole);
         }

@@ -14,6 +14,14 @@ internal static class UsualPatterns
     /// <summary>Qwen 2: as Llama 3, with one digit at a time.</summary>
     public const string Qwen2 = Llama3Start + Llama3End;
 
+    /// <summary>o200k_base (GPT-4o): words by case, with their contractions.</summary>
+    public const string O200k =
+        "[^\\r\\n\\p{L}\\p{N}]?" + Upper + "*" + Lower + "+" + Contraction + "|[^\\r\\n\\p{L}\\p{N}]?" + Upper + "+" + Lower + "*" + Contraction
+        + @"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    private const string Upper = @"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]";
+    private const string Lower = @"[\p{Ll}\p{Lm}\p{Lo}\p{M}]";
+    private const string Contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
     private const string Llama3Start = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}";
     private const string Llama3End = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using QApollo.Data.Tokenizers.HuggingFace;
 using QApollo.Data.Tokenizers.Models;
 using QApollo.Data.Tokenizers.Pipeline;
 using QApollo.Data.Tokenizers.Text;
@@ -13,15 +14,18 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     private readonly EncodeStatePool _states = new();
     private readonly SentencePieceNormalizer _normalizer;
     private readonly PieceStage _model;
+    private readonly AddedTokenMatcher _control;
     private readonly AddedTokenMatcher _userDefined;
     private readonly byte[]?[] _texts;
     private readonly bool[] _silent;
     private readonly bool _dropsFirstSpace;
     private readonly bool _dropsFirstSpaces;
 
+    /// <param name="folder">Where tokenizer_config.json may lie; null without one.</param>
     /// <exception cref="UsageException">The bytes are no model, a damaged one, or need what is not supported.</exception>
-    public SentencePieceTokenizer(ReadOnlySpan<byte> bytes)
+    public SentencePieceTokenizer(ReadOnlySpan<byte> bytes, SpecialTokenMode specialTokens = SpecialTokenMode.Text, string? folder = null)
     {
+        ParsesSpecialTokens = specialTokens == SpecialTokenMode.Parse;
         SentencePieceFile file = SentencePieceFile.Read(bytes);
         var tables = new PieceTables(file);
         bool bpe = file.ModelType == ModelType.Bpe;
@@ -39,14 +43,16 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             throw new UsageException("no piece ends a document: it was trained without </s>");
         }
 
+        int Find(string piece) => tables.ByText.Find(Encoding.UTF8.GetBytes(piece));
+        BeginOfDocument = BeginOfDocumentToken.FindForSentencePiece(folder, Find("<s>"), Find);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(bytes));
         _normalizer = new SentencePieceNormalizer(file, tables.UserDefined);
 
+        // SentencePiece itself never makes control pieces from text.
+        _control = Matcher(file, piece => ParsesSpecialTokens && piece.Type == PieceType.Control);
+
         // In a unigram model these pieces win by their score; BPE needs them cut out.
-        _userDefined = new AddedTokenMatcher(file.Pieces
-            .Select((piece, id) => (piece, id))
-            .Where(item => bpe && item.piece.Type == PieceType.UserDefined)
-            .Select(item => new AddedToken(item.id, item.piece.Text, false, false, false, false, false)));
+        _userDefined = Matcher(file, piece => bpe && piece.Type == PieceType.UserDefined);
         _texts = [.. file.Pieces.Select(piece => DecodedText(piece, file))];
         _silent = [.. file.Pieces.Select(piece => piece.Type is PieceType.Control or PieceType.Unknown or PieceType.Byte)];
         _dropsFirstSpaces = file.RemoveExtraWhitespaces;
@@ -59,39 +65,60 @@ internal sealed class SentencePieceTokenizer : ITokenizer
 
     public int EndOfDocument { get; }
 
+    public int? BeginOfDocument { get; }
+
     public string Fingerprint { get; }
 
+    public bool ParsesSpecialTokens { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>Between control pieces that are parsed, each part is encoded like a text of its own.</remarks>
     public void Encode(ReadOnlySpan<byte> utf8, IBufferWriter<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
         EncodeState state = _states.Rent();
         state.Begin(utf8.Length, ids);
-        ByteBuffer buffer = state.Buffer(0);
-        _normalizer.Apply(utf8, buffer);
-        ReadOnlySpan<byte> text = buffer.Written;
-        if (_userDefined.IsEmpty)
+        var walk = new AddedTokenMatcher.Walk(_control, utf8);
+        bool found;
+        do
         {
-            _model.Accept(text, first: true, state);
-        }
-        else
-        {
-            var walk = new AddedTokenMatcher.Walk(_userDefined, text);
-            bool found;
-            do
+            found = walk.MoveNext();
+            EncodePart(utf8[walk.Gap.Start..walk.Gap.End], state);
+            if (found)
             {
-                found = walk.MoveNext();
-                _model.Accept(text[walk.Gap.Start..walk.Gap.End], first: false, state);
-                if (found)
-                {
-                    state.Add(walk.Id);
-                }
+                state.Add(walk.Id);
             }
-            while (found);
         }
-
+        while (found);
         state.End();
         _states.Return(state);
     }
+
+    private void EncodePart(ReadOnlySpan<byte> utf8, EncodeState state)
+    {
+        ByteBuffer buffer = state.Buffer(0);
+        _normalizer.Apply(utf8, buffer);
+        ReadOnlySpan<byte> text = buffer.Written;
+        var walk = new AddedTokenMatcher.Walk(_userDefined, text);
+        bool found;
+        do
+        {
+            found = walk.MoveNext();
+            _model.Accept(text[walk.Gap.Start..walk.Gap.End], first: false, state);
+            if (found)
+            {
+                state.Add(walk.Id);
+            }
+        }
+        while (found);
+    }
+
+    /// <summary>Finds the pieces of a kind in a text.</summary>
+    private static AddedTokenMatcher Matcher(SentencePieceFile file, Func<Piece, bool> belongs) => new(
+        file.Pieces.Select((piece, id) => (piece, id))
+            .Where(item => belongs(item.piece))
+            .Select(item => new AddedToken(item.id, item.piece.Text, false, false, false, false, false)),
+        SpecialTokenMode.Parse);
 
     /// <inheritdoc/>
     /// <remarks>The space that encoding puts in front is dropped again; control pieces have no bytes.</remarks>
