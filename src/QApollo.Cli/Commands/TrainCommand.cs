@@ -100,6 +100,12 @@ internal static class TrainCommand
 
         // Also with --quiet: the results will be others.
         WriteLines(Console.Out, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
+        if (values.Get(T.DryRun))
+        {
+            Console.WriteLine($"dry run: ready for step {trainer.CompletedSteps + 1:N0} of {runOptions.MaxSteps:N0}; nothing was trained, {directory} is as it was");
+            return ExitCode.Success;
+        }
+
         RunFile.Write(values, directory);
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");

@@ -79,6 +79,12 @@ internal sealed class CommandLine
             }
         }
 
+        EnvironmentOptions.Read(values, Environment.GetEnvironmentVariable, errors);
+        foreach (string note in EnvironmentOptions.Misspelt(root, Environment.GetEnvironmentVariables().Keys.Cast<string>()))
+        {
+            Console.Error.WriteLine(note);
+        }
+
         return values;
     }
 

@@ -26,6 +26,16 @@ internal static class TrainOptionTable
     public static OptionSpec<int> VocabSize { get; } = Spec.Int(
         "--vocab-size", ModelGroup, "Rows of a preset's embedding and head; 0 for as many as the tokenizer has ids, rounded up to a multiple of 64.", 0, 0, 1 << 22);
 
+    public static OptionSpec<int> Layers { get; } = Size("--n-layer", "Layers");
+
+    public static OptionSpec<int> Heads { get; } = Size("--n-head", "Attention heads");
+
+    public static OptionSpec<int> KeyValueHeads { get; } = Size("--n-kv-head", "Key/value heads");
+
+    public static OptionSpec<int> HiddenSize { get; } = Size("--hidden-size", "Features of the residual stream");
+
+    public static OptionSpec<int> IntermediateSize { get; } = Size("--intermediate-size", "Features between the two halves of the MLP");
+
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
 
@@ -186,6 +196,9 @@ internal static class TrainOptionTable
 
     public static FlagSpec Resume { get; } = Spec.Flag("--resume", RunGroup, "Go on from the newest checkpoint of --output-dir, with its options.", transient: true);
 
+    public static FlagSpec DryRun { get; } = Spec.Flag(
+        "--dry-run", RunGroup, "Do everything up to the first step, and write nothing but prepared data: options, files, memory and device are as for the run.", transient: true);
+
     public static OptionSpec<string> Config { get; } = new(
         "--config", RunGroup, "Take options from a file like a run's run.json; the command line goes before it.", "a path", null,
         text => (text.Length > 0, text))
@@ -196,7 +209,7 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, .. Shape, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
@@ -204,12 +217,18 @@ internal static class TrainOptionTable
         HostBudget,
         Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, SaveEvery, SaveMinutes, Keep, KeepBest, Patience, OnSpike,
         SampleEvery, SamplePrompt, SampleTokens,
-        Plain, Quiet, Resume, Config,
+        Plain, Quiet, Resume, DryRun, Config,
     ];
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>
     public static IReadOnlyList<OptionSpec> FixedOnResume { get; } =
-        [FromScratch, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+        [FromScratch, .. Shape, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+
+    /// <summary>What changes the shape of a preset.</summary>
+    public static IReadOnlyList<OptionSpec<int>> Shape => [Layers, Heads, KeyValueHeads, HiddenSize, IntermediateSize];
+
+    private static OptionSpec<int> Size(string name, string what) =>
+        Spec.Int(name, ModelGroup, $"{what} of a preset.", 0, 1, LlamaConfig.MaxSize, "the preset's");
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>
     [

@@ -47,7 +47,7 @@ internal sealed record TrainRequest(
         var notes = new List<string>();
         var changes = new List<string>();
         string? checkpoint = held is null ? null : FindCheckpoint(values.Get(T.OutputDir), errors);
-        bool isOtherModel = values.IsGiven(T.Model);
+        bool isOtherModel = values.IsExplicit(T.Model);
         if (checkpoint is not null)
         {
             string directory = values.Get(T.OutputDir);
