@@ -47,5 +47,8 @@ internal static class DataOptionTable
     public static OptionSpec<string> CacheDir { get; } = Spec.Path(
         "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");
 
+    public static OptionSpec<string> CacheLimit { get; } = SizeOption.Create(
+        "--cache-limit", Group, "When data is prepared anew, datasets that were not used for longest go until the others have at most so much; 0B for no limit.", "64GiB");
+
     public static OptionSpec<int> Threads { get; } = Spec.Int("--threads", Group, "CPU threads; 0 for all cores.", 0, 0, 1024);
 }

@@ -209,7 +209,7 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, .. Shape, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, .. Shape, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
