@@ -71,6 +71,7 @@ internal static class CacheCommand
         _ when dataset.IsHeld => "(being prepared)",
         null => "(unfinished or damaged)",
         { Sources.Count: > 1 } manifest => $"{manifest.Sources[0].Path} and {manifest.Sources.Count - 1} more, by {manifest.Tokenizer.Description}",
-        { } manifest => $"{manifest.Sources.FirstOrDefault()?.Path}, by {manifest.Tokenizer.Description}",
+        { Sources.Count: 0 } manifest => $"nothing, by {manifest.Tokenizer.Description}",
+        { } manifest => $"{manifest.Sources[0].Path}, by {manifest.Tokenizer.Description}",
     };
 }

@@ -36,7 +36,6 @@ public sealed class TrainingRun
     private int _validatedStep = -1;
     private int _silentUntil;
     private int _rewinds;
-    private MetricsFile? _metrics;
     private LossWatch _watch;
     private int _sampledStep = -1;
 
@@ -156,29 +155,17 @@ public sealed class TrainingRun
     public bool Run(CancellationToken stop)
     {
         using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
-        try
-        {
-            _metrics = new MetricsFile(_metricsPath, _trainer.CompletedSteps);
-            return RunSteps(stop);
-        }
-        finally
-        {
-            _metrics?.Dispose();
-        }
-    }
-
-    private bool RunSteps(CancellationToken stop)
-    {
+        using var metrics = new MetricsFile(_metricsPath, _trainer.CompletedSteps);
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
         {
-            Validate();
+            Validate(metrics);
         }
 
         bool isOver = false;
         while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {
-            if (!Step())
+            if (!Step(metrics))
             {
                 continue;
             }
@@ -186,7 +173,7 @@ public sealed class TrainingRun
             int step = _trainer.CompletedSteps;
             if (_options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0)
             {
-                Validate();
+                Validate(metrics);
             }
 
             if (_options.SampleEvery > 0 && step % _options.SampleEvery == 0)
@@ -205,7 +192,7 @@ public sealed class TrainingRun
         Save();
         if (finished)
         {
-            Validate();
+            Validate(metrics);
             Sample();
         }
 
@@ -237,7 +224,7 @@ public sealed class TrainingRun
     }
 
     /// <returns>False when the run went back to a checkpoint.</returns>
-    private bool Step()
+    private bool Step(MetricsFile metrics)
     {
         long start = Stopwatch.GetTimestamp();
         int perBatch = _trainer.Layout.Options.Shape.TokensPerMicroBatch;
@@ -256,33 +243,33 @@ public sealed class TrainingRun
         catch (RunFailedException exception) when (_options.OnSpike == SpikeAction.Rewind)
         {
             // Loss or gradient not finite: a checkpoint has all that this step spoilt.
-            Rewind(exception.Message);
+            Rewind(metrics, exception.Message);
             return false;
         }
 
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        _metrics!.WriteStep(result, tokensPerSecond);
+        metrics.WriteStep(result, tokensPerSecond);
         _observer.OnStep(result, tokensPerSecond);
         if (!checkedMovement && _trainer.UnmovedParameters is { Count: > 0 } unmoved)
         {
             _observer.OnWarning($"step {result.Step} left {unmoved.Count} parameters as they were: {Names(unmoved)}");
         }
 
-        return _watch.Judge(result.Loss) is not { } fault || GoesOnAfter($"step {result.Step}: {fault}");
+        return _watch.Judge(result.Loss) is not { } fault || GoesOnAfter(metrics, $"step {result.Step}: {fault}");
     }
 
     /// <summary>Does what <see cref="RunOptions.OnSpike"/> says.</summary>
     /// <returns>False when the run went back to a checkpoint.</returns>
     /// <exception cref="RunFailedException">The run is to stop, or there is nothing to go back to.</exception>
-    private bool GoesOnAfter(string fault)
+    private bool GoesOnAfter(MetricsFile metrics, string fault)
     {
         switch (_options.OnSpike)
         {
             case SpikeAction.Stop:
                 throw new RunFailedException($"{fault}; earlier checkpoints stand; {Advice}");
             case SpikeAction.Rewind:
-                Rewind(fault);
+                Rewind(metrics, fault);
                 return false;
             default:
                 // Said once for the steps that such a jump lasts.
@@ -297,7 +284,7 @@ public sealed class TrainingRun
     }
 
     /// <summary>The data goes on: saved at once, so that a run which is killed now would resume to the same.</summary>
-    private void Rewind(string fault)
+    private void Rewind(MetricsFile metrics, string fault)
     {
         IReadOnlyList<(int Step, string Path)> checkpoints = CheckpointFolder.List(_options.Directory);
         if (checkpoints.Count == 0 || ++_rewinds > MostRewinds)
@@ -308,8 +295,7 @@ public sealed class TrainingRun
 
         RunState state = Load(checkpoints);
         _tokensSeen = state.Tokens;
-        _metrics!.Dispose();
-        _metrics = new MetricsFile(_metricsPath, state.Step);
+        metrics.GoBack(state.Step);
         Recall(state.Step);
         (_validatedStep, _sampledStep) = (-1, -1);
         Write();
@@ -367,7 +353,7 @@ public sealed class TrainingRun
     }
 
     /// <summary>Mean loss over the held-out data; nothing when there is none, or when it was just done.</summary>
-    private void Validate()
+    private void Validate(MetricsFile metrics)
     {
         if (_validation is null || _validatedStep == _trainer.CompletedSteps)
         {
@@ -382,7 +368,7 @@ public sealed class TrainingRun
         }
 
         _validatedStep = _trainer.CompletedSteps;
-        _metrics!.WriteValidation(_trainer.CompletedSteps, ValidationLoss, SourceLosses);
+        metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss, SourceLosses);
         _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
         if (Best.Add(_trainer.CompletedSteps, ValidationLoss) && _options.KeepBest)
         {
