@@ -68,6 +68,32 @@ public class DiskTests
     }
 
     [MountFact]
+    public void An_export_that_does_not_fit_leaves_nothing()
+    {
+        using var tiny = new TinyRun();
+        Assert.Equal(0, QApolloProcess.Run(tiny.Train("run", 1)).ExitCode);
+        string disk = Path.Combine(tiny.Folder, "disk");
+        Directory.CreateDirectory(disk);
+        Assert.True(Shell("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk));
+        try
+        {
+            foreach (string[] format in (string[][])[["hf", "model"], ["gguf", "model.gguf"]])
+            {
+                ProcessResult result = QApolloProcess.Run(
+                    "export", "--checkpoint", tiny.RunFolder("run"), "--format", format[0], "--dtype", "f32", "--output", Path.Combine(disk, format[1]));
+                Assert.Equal(1, result.ExitCode);
+                Assert.Contains("cannot be written", result.Error, StringComparison.Ordinal);
+                Assert.Single(result.Error.Trim().Split('\n'));
+                Assert.Empty(Directory.EnumerateFileSystemEntries(disk));
+            }
+        }
+        finally
+        {
+            Shell("umount", disk);
+        }
+    }
+
+    [MountFact]
     public void A_read_only_folder_is_named()
     {
         using var tiny = new TinyRun();

@@ -50,7 +50,7 @@ internal static class EvalCommand
         using var folder = new ModelFolder(values.Get(M.Checkpoint));
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         using var interrupt = new InterruptSignal("stopping");
-        using PreparedData data = Prepare(values, tokenizer, interrupt.Token);
+        using PreparedData data = DataSettings.PrepareForScoring(values, values.Get(D.Text), tokenizer, interrupt.Token);
 
         int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.RunOptions(folder)?.Get(T.SeqLen) ?? Math.Min(DefaultSequenceLength, folder.Config.MaxPositionEmbeddings);
         if (length > folder.Config.MaxPositionEmbeddings)
@@ -79,23 +79,6 @@ internal static class EvalCommand
 
         Write(folder.Path, score, values.Get(M.Json));
         return ExitCode.Success;
-    }
-
-    private static PreparedData Prepare(OptionValues values, ITokenizer tokenizer, CancellationToken stop)
-    {
-        PreparationOptions options = DataSettings.ToPreparationOptions(values, seed: 0) with { Data = values.Get(D.Text), HeldOutFraction = 0 };
-        PreparedData data;
-        using (var view = new PreparationView(Terminal.Error, !Console.IsErrorRedirected))
-        {
-            data = CorpusPreparation.Prepare(options, tokenizer, view, stop);
-        }
-
-        foreach (string note in data.Notes)
-        {
-            Console.Error.WriteLine($"note: {note}");
-        }
-
-        return data;
     }
 
     private static InferenceOptions ToInferenceOptions(OptionValues values, ModelFolder folder, BatchOptions batches) => new()

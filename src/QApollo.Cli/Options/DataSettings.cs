@@ -1,3 +1,4 @@
+using QApollo.Cli.Views;
 using QApollo.Data;
 using D = QApollo.Cli.Options.DataOptionTable;
 
@@ -64,5 +65,24 @@ internal static class DataSettings
         SdkDocumentation documentation = SdkDocumentation.Find();
         output.WriteLine($"no --data: {documentation.Description}");
         return TrainingData.Of(PreparedData.InMemory(tokenizer, documentation.ReadDocuments(SdkTextBytes), values.Get(D.ValidShare), seed));
+    }
+
+    /// <summary>Text to score: nothing is held out. Progress and notes go to standard error.</summary>
+    /// <exception cref="UsageException">There is no text at the paths, or it is broken.</exception>
+    public static PreparedData PrepareForScoring(OptionValues values, string[] paths, ITokenizer tokenizer, CancellationToken stop)
+    {
+        PreparationOptions options = ToPreparationOptions(values, seed: 0) with { Data = paths, HeldOutFraction = 0 };
+        PreparedData data;
+        using (var view = new PreparationView(Terminal.Error, !Console.IsErrorRedirected))
+        {
+            data = CorpusPreparation.Prepare(options, tokenizer, view, stop);
+        }
+
+        foreach (string note in data.Notes)
+        {
+            Console.Error.WriteLine($"note: {note}");
+        }
+
+        return data;
     }
 }

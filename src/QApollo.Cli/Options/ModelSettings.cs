@@ -19,7 +19,7 @@ internal static class ModelSettings
     /// <exception cref="UsageException">It is not the one that the model was trained with, or cannot be found.</exception>
     public static ITokenizer FindTokenizer(OptionValues values, ModelFolder folder)
     {
-        string name = values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
+        string name = TokenizerName(values, folder);
         OptionValues? run = RunOptions(folder);
         SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
         ITokenizer tokenizer = TokenizerLoader.Load(name, special);
@@ -31,6 +31,10 @@ internal static class ModelSettings
         RequireVocabulary(tokenizer, folder.Config, folder.Path);
         return tokenizer;
     }
+
+    /// <summary>What <see cref="FindTokenizer"/> loads: a name or a path.</summary>
+    public static string TokenizerName(OptionValues values, ModelFolder folder) =>
+        values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
 
     /// <summary>The tokenizer that belongs to a model, as --tokenizer takes it: of a run's checkpoint that of the run, of others the one in its folder.</summary>
     /// <param name="folder">Of the model's files, as <see cref="ModelFolder.Find"/> gives it.</param>

@@ -42,15 +42,10 @@ public static class TokenizerLoader
             return TiktokenTokenizer.OfName(encoding, specialTokens);
         }
 
-        if (!Directory.Exists(pathOrName) && !File.Exists(pathOrName))
-        {
-            throw new UsageException(
-                $"tokenizer {pathOrName}: no such file or folder; give {Names}, a tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder that holds one");
-        }
-
+        string path = Find(pathOrName);
         try
         {
-            return Read(Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName, specialTokens);
+            return Read(path, specialTokens);
         }
         catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
@@ -75,11 +70,41 @@ public static class TokenizerLoader
 
         string main = Directory.Exists(pathOrName) ? FindInFolder(pathOrName) : pathOrName;
         string folder = Path.GetDirectoryName(Path.GetFullPath(main))!;
-        string name = IsJson(main, RegularFile.ReadAllBytes(main, MaxFileBytes)) ? JsonName : ModelName;
+        string name = IsJson(main, ReadFile(main)) ? JsonName : ModelName;
 
         // The file that makes it a tokenizer comes last: a copy that was cut short is none.
         return [.. Companions.Select(file => (Path.Combine(folder, file), file)).Where(file => File.Exists(file.Item1)), (main, name)];
     }
+
+    /// <summary>The file of a tokenizer that is no name.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    internal static string Find(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return File.Exists(path)
+                ? path
+                : throw new UsageException(
+                    $"tokenizer {path}: no such file or folder; give {Names}, a tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder that holds one");
+        }
+
+        try
+        {
+            return FindInFolder(path);
+        }
+        catch (Exception error) when (error is UsageException or IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"tokenizer {path}: {error.Message}", error);
+        }
+    }
+
+    internal static byte[] ReadFile(string path) => RegularFile.ReadAllBytes(path, MaxFileBytes);
+
+    /// <summary>Whether a file is a tokenizer.json, by its beginning or its name.</summary>
+    internal static bool IsJson(string path, ReadOnlySpan<byte> content) =>
+        WithoutBlanks(content).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
+
+    internal static ReadOnlySpan<byte> WithoutBlanks(ReadOnlySpan<byte> content) => content.TrimStart(" \t\r\n\uFEFF"u8);
 
     private static string FindInFolder(string folder)
     {
@@ -100,29 +125,18 @@ public static class TokenizerLoader
         };
     }
 
-    private static ReadOnlySpan<byte> Blanks => " \t\r\n\uFEFF"u8;
-
     private static ITokenizer Read(string path, SpecialTokenMode specialTokens)
     {
-        long length = new FileInfo(path).Length;
-        if (length > MaxFileBytes)
-        {
-            throw new UsageException($"the file has {length} bytes; at most {MaxFileBytes} are read");
-        }
-
-        byte[] bytes = RegularFile.ReadAllBytes(path, MaxFileBytes);
+        byte[] bytes = ReadFile(path);
         string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (IsJson(path, bytes))
         {
             return TokenizerJsonReader.Read(bytes, folder, specialTokens);
         }
 
-        ReadOnlySpan<byte> content = bytes.AsSpan().TrimStart(Blanks);
+        ReadOnlySpan<byte> content = WithoutBlanks(bytes);
         return TiktokenRanks.IsFile(content)
             ? TiktokenTokenizer.OfFile(content, specialTokens)
             : new SentencePieceTokenizer(bytes, specialTokens, folder);
     }
-
-    private static bool IsJson(string path, ReadOnlySpan<byte> content) =>
-        content.TrimStart(Blanks).StartsWith((byte)'{') || Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Devices;
 using QApollo.Models;
 
@@ -8,11 +9,12 @@ namespace QApollo.Checkpoints;
 /// A model on disk: a checkpoint of this program, or a Hugging Face folder (config.json with model.safetensors, or with
 /// shards and model.safetensors.index.json). Weights are F32, F16, BF16, or INT8 groups.
 /// </summary>
-public sealed class ModelFolder : IDisposable
+public sealed class ModelFolder : IWeightSource, IDisposable
 {
     private const int DefaultGroupSize = 128;
 
     private readonly SafetensorsSet _files;
+    private readonly PackQuantizedConfig? _packed;
 
     /// <summary>Opens the files and compares names, shapes and types with config.json; no weight is read yet.</summary>
     /// <param name="path">The model's folder, or a run's: its newest checkpoint is taken.</param>
@@ -38,6 +40,7 @@ public sealed class ModelFolder : IDisposable
             throw new InvalidFileException(Path, $"is a checkpoint without its {CheckpointFolder.CompletionFile}: its save did not end, or the file was lost");
         }
 
+        _packed = PackQuantizedConfig.Read(System.IO.Path.Combine(Path, CheckpointFolder.ConfigFile));
         _files = new SafetensorsSet(Path);
         try
         {
@@ -90,7 +93,7 @@ public sealed class ModelFolder : IDisposable
         foreach (Weight weight in weights.All)
         {
             StoredWeight stored = Find(weight.Parameter);
-            if (stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize)
+            if (weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize)
             {
                 stored.Copy(device, weight);
             }
@@ -102,6 +105,8 @@ public sealed class ModelFolder : IDisposable
 
         return error;
     }
+
+    void IWeightSource.Load(IDevice device, ModelWeights weights, WeightStaging staging) => Load(device, weights, staging);
 
     /// <summary>Refuses a folder whose weights are in files of other kinds, and says where to take them from.</summary>
     /// <exception cref="UsageException">It has some, and none as safetensors.</exception>
@@ -147,8 +152,15 @@ public sealed class ModelFolder : IDisposable
         return new WeightFormats(stored.Format, Find(table[0]).Format, stored.IsQuantized ? stored.GroupSize : DefaultGroupSize);
     }
 
-    private StoredWeight Find(Parameter parameter)
+    /// <summary>A parameter's tensors in the files.</summary>
+    /// <exception cref="InvalidFileException">They are not there.</exception>
+    internal StoredWeight Find(Parameter parameter)
     {
+        if (_packed is not null && _files.TryFind(StoredGroups.PackedName(parameter.Name)) is (SafetensorsReader packedReader, SafetensorsEntry packed))
+        {
+            return new StoredWeight(parameter, packedReader, packed, new StoredGroups(parameter, _files, (packedReader, packed), _packed.GroupSize));
+        }
+
         (SafetensorsReader reader, SafetensorsEntry entry) = _files.Find(parameter.Name);
         if (entry.DType != SafetensorsDType.U8)
         {
@@ -163,12 +175,7 @@ public sealed class ModelFolder : IDisposable
             throw new InvalidFileException(reader.Path, $"holds {entry}, but says no {GroupSizeKey} of 32, 64, 128 or 256 in its metadata");
         }
 
-        return new StoredWeight(parameter, reader, entry)
-        {
-            GroupSize = groupSize,
-            Scales = reader.Find(parameter.Name + "_scale"),
-            ZeroPoints = reader.Find(parameter.Name + "_zero"),
-        };
+        return new StoredWeight(parameter, reader, entry, new StoredGroups(parameter, _files, (reader, entry), groupSize));
     }
 
     /// <summary>All parameters are there with the right shapes, and nothing is there that the model has no place for.</summary>
@@ -182,8 +189,7 @@ public sealed class ModelFolder : IDisposable
             known.Add(parameter.Name);
             if (stored.IsQuantized)
             {
-                known.Add(parameter.Name + "_scale");
-                known.Add(parameter.Name + "_zero");
+                known.UnionWith(StoredGroups.Names(parameter.Name));
             }
         }
 

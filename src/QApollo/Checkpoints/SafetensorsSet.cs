@@ -43,6 +43,9 @@ internal sealed class SafetensorsSet : IDisposable
             ? found
             : throw new InvalidFileException(_source, $"has no tensor '{name}', which the model of {CheckpointFolder.ConfigFile} needs");
 
+    public (SafetensorsReader Reader, SafetensorsEntry Entry)? TryFind(string name) =>
+        _byName.TryGetValue(name, out (SafetensorsReader, SafetensorsEntry) found) ? found : null;
+
     public void Dispose() => _readers.ForEach(reader => reader.Dispose());
 
     private void OpenShards(string folder)

@@ -6,63 +6,68 @@ using QApollo.Quantization;
 namespace QApollo.Checkpoints;
 
 /// <summary>A parameter's tensors in a file.</summary>
-internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader, SafetensorsEntry values)
+/// <param name="groups">Null for dense values.</param>
+internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader, SafetensorsEntry values, StoredGroups? groups = null)
 {
     private const int PieceBytes = 4 << 20;
 
     private byte[] _buffer = [];
 
+    public Parameter Parameter => parameter;
+
+    /// <summary>Null for dense values.</summary>
+    public StoredGroups? Groups => groups;
+
+    public bool IsQuantized => groups is not null;
+
     /// <summary>Values per INT8 group; 0 for dense values.</summary>
-    public int GroupSize { get; init; }
-
-    /// <summary>Null for dense values.</summary>
-    public SafetensorsEntry? Scales { get; init; }
-
-    /// <summary>Null for dense values.</summary>
-    public SafetensorsEntry? ZeroPoints { get; init; }
-
-    public bool IsQuantized => Scales is not null;
+    public int GroupSize => groups?.GroupSize ?? 0;
 
     /// <summary>The format that keeps the values as they are.</summary>
-    public WeightFormat Format => values.DType switch
-    {
-        SafetensorsDType.U8 => WeightFormat.Int8,
-        SafetensorsDType.BF16 => WeightFormat.BF16,
-        _ => WeightFormat.F32,
-    };
+    public WeightFormat Format => IsQuantized ? WeightFormat.Int8 : values.DType == SafetensorsDType.BF16 ? WeightFormat.BF16 : WeightFormat.F32;
 
     /// <exception cref="InvalidFileException">A shape or type is not that of the parameter.</exception>
     public void Check()
     {
-        if (values.DType is not (SafetensorsDType.U8 or SafetensorsDType.F32 or SafetensorsDType.F16 or SafetensorsDType.BF16)
-            || (values.DType == SafetensorsDType.U8 && parameter.IsVector))
+        if (groups is not null && !parameter.IsVector)
+        {
+            groups.Check();
+            return;
+        }
+
+        if (values.DType is not (SafetensorsDType.F32 or SafetensorsDType.F16 or SafetensorsDType.BF16))
         {
             throw new InvalidFileException(reader.Path, $"holds {values}; weights are F32, F16, BF16, or INT8 groups");
         }
 
-        Require(values, values.DType, parameter.Columns);
-        if (IsQuantized)
+        // Vectors have one dimension, as Hugging Face stores them.
+        long[] shape = parameter.IsVector || (parameter.Rows == 1 && values.Shape.Count == 1) ? [parameter.Columns] : [parameter.Rows, parameter.Columns];
+        if (!values.Shape.SequenceEqual(shape))
         {
-            int groups = WeightMatrix.GroupsPerRow(parameter.Columns, GroupSize);
-            Require(Scales!, SafetensorsDType.BF16, groups);
-            Require(ZeroPoints!, SafetensorsDType.U8, groups);
+            throw new InvalidFileException(
+                reader.Path, $"holds {values}, but {CheckpointFolder.ConfigFile} makes it {values.DType.FormatName()}[{string.Join(", ", shape)}]");
         }
     }
 
     /// <summary>Copies codes, scales and zero points as they are.</summary>
     public void Copy(IDevice device, Weight weight)
     {
-        Copy(device, values, weight.Values);
-        Copy(device, Scales!, weight.Scales!);
-        Copy(device, ZeroPoints!, weight.ZeroPoints!);
+        Copy(device, weight.Values, groups!.ReadCodes);
+        Copy(device, weight.Scales!, groups.ReadScales);
+        Copy(device, weight.ZeroPoints!, groups.ReadZeroPoints);
     }
 
     /// <summary>Fills <paramref name="destination"/> with whole rows from <paramref name="firstRow"/> on, as binary32.</summary>
     public void ReadRows(int firstRow, Span<byte> destination)
     {
         Span<float> rows = MemoryMarshal.Cast<byte, float>(destination);
-        long first = (long)firstRow * parameter.Columns;
-        ReadOnlySpan<byte> stored = ReadElements(values, first, rows.Length);
+        if (groups is not null)
+        {
+            Dequantize(firstRow, rows);
+            return;
+        }
+
+        ReadOnlySpan<byte> stored = ReadElements((long)firstRow * parameter.Columns, rows.Length);
         switch (values.DType)
         {
             case SafetensorsDType.F32:
@@ -76,7 +81,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
                 }
 
                 break;
-            case SafetensorsDType.F16:
+            default:
                 ReadOnlySpan<Half> halves = MemoryMarshal.Cast<byte, Half>(stored);
                 for (int i = 0; i < rows.Length; i++)
                 {
@@ -84,61 +89,59 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
                 }
 
                 break;
-            default:
-                Dequantize(firstRow, stored, rows);
-                break;
         }
     }
 
     /// <summary>w = (q - z) * s.</summary>
-    private void Dequantize(int firstRow, ReadOnlySpan<byte> codes, Span<float> rows)
+    private void Dequantize(int firstRow, Span<float> rows)
     {
         int columns = parameter.Columns;
-        int groups = WeightMatrix.GroupsPerRow(columns, GroupSize);
+        int perRow = WeightMatrix.GroupsPerRow(columns, GroupSize);
         int count = rows.Length / columns;
-        var scales = new byte[count * groups * sizeof(ushort)];
-        var zeros = new byte[count * groups];
-        reader.Read(Scales!, (long)firstRow * groups * sizeof(ushort), scales);
-        reader.Read(ZeroPoints!, (long)firstRow * groups, zeros);
+        Span<byte> codes = Buffer(rows.Length);
+        groups!.ReadCodes(firstRow, codes);
+        var scales = new byte[count * perRow * sizeof(ushort)];
+        var zeros = new byte[count * perRow];
+        groups.ReadScales(firstRow, scales);
+        groups.ReadZeroPoints(firstRow, zeros);
         ReadOnlySpan<ushort> scaleBits = MemoryMarshal.Cast<byte, ushort>(scales);
         for (int i = 0; i < rows.Length; i++)
         {
-            int group = (i / columns * groups) + (i % columns / GroupSize);
+            int group = (i / columns * perRow) + (i % columns / GroupSize);
             rows[i] = (codes[i] - zeros[group]) * BFloat.ToSingle(scaleBits[group]);
         }
     }
 
-    private ReadOnlySpan<byte> ReadElements(SafetensorsEntry entry, long first, int count)
+    private ReadOnlySpan<byte> ReadElements(long first, int count)
     {
-        int size = entry.DType.Size();
-        if (_buffer.Length < count * size)
-        {
-            _buffer = new byte[count * size];
-        }
-
-        Span<byte> bytes = _buffer.AsSpan(0, count * size);
-        reader.Read(entry, first * size, bytes);
+        int size = values.DType.Size();
+        Span<byte> bytes = Buffer(count * size);
+        reader.Read(values, first * size, bytes);
         return bytes;
     }
 
-    private void Copy(IDevice device, SafetensorsEntry entry, Tensor tensor)
+    private delegate void RowReader(int firstRow, Span<byte> rows);
+
+    private void Copy(IDevice device, Tensor tensor, RowReader read)
     {
-        int pieceElements = PieceBytes / entry.DType.Size();
-        for (long first = 0; first < entry.Elements; first += pieceElements)
+        int rowBytes = checked(tensor.Columns * tensor.DType.Size());
+        int pieceRows = Math.Max(1, PieceBytes / rowBytes);
+        for (int row = 0; row < tensor.Rows; row += pieceRows)
         {
-            int count = (int)Math.Min(pieceElements, entry.Elements - first);
-            device.Upload(ReadElements(entry, first, count), tensor.ElementRange(first, count));
+            int count = Math.Min(pieceRows, tensor.Rows - row);
+            Span<byte> piece = Buffer(count * rowBytes);
+            read(row, piece);
+            device.Upload(piece, tensor.RowRange(row, count));
         }
     }
 
-    /// <summary>Vectors have one dimension, as Hugging Face stores them.</summary>
-    private void Require(SafetensorsEntry entry, SafetensorsDType dtype, int columns)
+    private Span<byte> Buffer(int bytes)
     {
-        long[] shape = parameter.IsVector || (parameter.Rows == 1 && entry.Shape.Count == 1) ? [columns] : [parameter.Rows, columns];
-        if (entry.DType != dtype || !entry.Shape.SequenceEqual(shape))
+        if (_buffer.Length < bytes)
         {
-            throw new InvalidFileException(
-                reader.Path, $"holds {entry}, but {CheckpointFolder.ConfigFile} makes it {dtype.FormatName()}[{string.Join(", ", shape)}]");
+            _buffer = new byte[bytes];
         }
+
+        return _buffer.AsSpan(0, bytes);
     }
 }

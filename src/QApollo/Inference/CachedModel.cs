@@ -84,7 +84,10 @@ public sealed class CachedModel
         return _logits;
     }
 
-    /// <summary>What any use does to the tensors: chunks after chunks, then single tokens.</summary>
+    /// <summary>
+    /// What any use does to the tensors: chunks after chunks, then single tokens after single tokens, so that the cache outlives
+    /// everything that either of them writes.
+    /// </summary>
     public void Rehearse(IDevice device)
     {
         Reset();
@@ -94,8 +97,13 @@ public sealed class CachedModel
         }
         while (Length < Math.Min(Capacity, 2 * _chunkTokens.Length));
 
-        Length = Math.Min(Length, Capacity - 1);
-        Append(device, _chunkTokens.AsSpan(0, 1));
+        int singles = Math.Min(2, Capacity);
+        Length = Math.Min(Length, Capacity - singles);
+        for (int i = 0; i < singles; i++)
+        {
+            Append(device, _chunkTokens.AsSpan(0, 1));
+        }
+
         Reset();
     }
 

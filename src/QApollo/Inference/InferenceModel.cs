@@ -10,10 +10,11 @@ public sealed class InferenceModel : IDisposable
     private readonly Arena _arena;
 
     /// <summary>Plans, allocates, and loads the weights.</summary>
+    /// <param name="weights">Of the model of <paramref name="options"/>.</param>
     /// <param name="device">Stays the caller's; must outlive the model.</param>
-    /// <exception cref="InvalidFileException">The folder's weights are damaged or do not fit its configuration.</exception>
+    /// <exception cref="InvalidFileException">The weights are damaged or do not fit their configuration.</exception>
     /// <exception cref="OutOfMemoryException">The device has less memory than the plan needs.</exception>
-    public InferenceModel(ModelFolder folder, InferenceOptions options, IDevice device)
+    public InferenceModel(IWeightSource weights, InferenceOptions options, IDevice device)
     {
         Device = device;
         Layout = new InferenceLayout(options, device.Profile);
@@ -26,7 +27,7 @@ public sealed class InferenceModel : IDisposable
             }
 
             Layout.Rotary.Upload(device);
-            folder.Load(device, Layout.Weights, Layout.WeightStaging);
+            weights.Load(device, Layout.Weights, Layout.WeightStaging);
         }
         catch
         {

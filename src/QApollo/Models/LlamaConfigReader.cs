@@ -100,7 +100,9 @@ internal static class LlamaConfigReader
 
     private static void RefuseOtherModels(in ConfigValues root)
     {
-        if (root.Object("quantization_config") is { } quantization)
+        // One form holds this program's INT8 groups; its numbers are looked at where the weights are.
+        if (root.Object("quantization_config") is { } quantization
+            && !(quantization.Text("quant_method") == "compressed-tensors" && quantization.Text("format") == "pack-quantized"))
         {
             throw quantization.Wrong(
                 $"the weights are quantized ({quantization.Text("quant_method") ?? "unknown method"}); take the model in BF16, F16 or F32: it is quantized here");

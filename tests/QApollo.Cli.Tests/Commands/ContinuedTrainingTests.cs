@@ -52,7 +52,7 @@ public sealed class ContinuedTrainingTests : IDisposable
         WriteModel("llama");
         ProcessResult longer = Train("run", "--max-steps", "1", "--seq-len", "80");
         Assert.True(longer.ExitCode == 0, longer.Error);
-        Assert.Contains("warning: sequences of 80 tokens are longer than the model's 64 positions", longer.Output, StringComparison.Ordinal);
+        Assert.Contains("note: sequences of 80 tokens are longer than the model's 64 positions", longer.Output, StringComparison.Ordinal);
 
         WriteModel("mistral", window: 32);
         ProcessResult windowed = Train("other", "--max-steps", "1", "--seq-len", "33");
@@ -67,7 +67,7 @@ public sealed class ContinuedTrainingTests : IDisposable
         File.Delete(Path.Combine(ModelFolderPath, "tokenizer.json"));
         ProcessResult bare = Train("run", "--max-steps", "1");
         Assert.Equal(2, bare.ExitCode);
-        Assert.Contains("the folder holds neither tokenizer.json", bare.Error, StringComparison.Ordinal);
+        Assert.Contains("has weights, but no tokenizer.json or .model", bare.Error, StringComparison.Ordinal);
 
         File.Move(Path.Combine(ModelFolderPath, "model.safetensors"), Path.Combine(ModelFolderPath, "pytorch_model.bin"));
         ProcessResult pickled = Train("run", "--max-steps", "1");

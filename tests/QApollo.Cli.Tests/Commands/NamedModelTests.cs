@@ -23,7 +23,7 @@ public sealed class NamedModelTests : IDisposable
         // Of a run of ours.
         ProcessResult onward = Require(QApolloProcess.Run(Train("onward", tiny.RunFolder("run"))));
         Assert.Contains($"--tokenizer {Path.Combine(tiny.RunFolder("run"), "tokenizer")}", onward.Output, StringComparison.Ordinal);
-        Assert.Contains("learning rate: 0.001 (the default for weights that are trained on)", onward.Output, StringComparison.Ordinal);
+        Assert.Contains("learning rate: 0.0003 (the default for weights that are trained on)", onward.Output, StringComparison.Ordinal);
         Assert.Equal(last, Losses("onward")[0], 0.2);
 
         // Of a folder as Hugging Face has it.

@@ -56,7 +56,7 @@ public class TrainViewTests(TrainedModel model) : IClassFixture<TrainedModel>
         // Train's arguments begin with "train --model <config>".
         ProcessResult result = QApolloProcess.Run(["train", "--model", from, .. model.Tiny.Train(run, 1, more)[3..]]);
         Assert.True(result.ExitCode == 0, result.Error);
-        string line = File.ReadLines(Path.Combine(model.Tiny.RunFolder(run), "metrics.jsonl")).First();
+        string line = File.ReadLines(Path.Combine(model.Tiny.RunFolder(run), "metrics.jsonl")).First(line => line.Contains("\"loss\"", StringComparison.Ordinal));
         return JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble();
     }
 }

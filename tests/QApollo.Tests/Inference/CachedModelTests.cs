@@ -82,6 +82,21 @@ public class CachedModelTests
     }
 
     [Fact]
+    public void Nothing_that_a_token_writes_lies_in_the_cache_of_the_tokens_before_it()
+    {
+        var layout = new InferenceLayout(
+            new InferenceOptions { Model = Engine.TinyModel(), Weights = Engine.Dense, GeneratedTokens = 192, BatchSize = 2, SequenceLength = 192 },
+            new CpuProfile(threads: 2));
+        PlannedTensor[] Named(string start) => [.. layout.Plan.Table.Tensors.Where(tensor => tensor.Name.StartsWith(start, StringComparison.Ordinal))];
+        PlannedTensor[] cache = Named("cache.");
+        PlannedTensor[] written = [.. Named("single."), .. Named("chunk."), .. Named("next.")];
+        Assert.NotEmpty(cache);
+        Assert.NotEmpty(written);
+        Assert.DoesNotContain(written, tensor => cache.Any(kept =>
+            kept.Space == tensor.Space && tensor.Offset < kept.Offset + kept.Bytes && kept.Offset < tensor.Offset + tensor.Bytes));
+    }
+
+    [Fact]
     public void A_second_sequence_sees_nothing_of_the_first()
     {
         using CpuDevice device = Engine.Cpu();

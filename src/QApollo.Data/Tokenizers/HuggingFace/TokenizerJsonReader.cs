@@ -64,7 +64,9 @@ internal static class TokenizerJsonReader
             Description = $"{(preTokenizer.IsByteLevel ? "byte-level " : string.Empty)}{model.Name} (tokenizer.json)",
             VocabularySize = size,
             EndOfDocument = end,
-            BeginOfDocument = start,
+
+            // One token that does both stands between documents once: the end of one is the beginning of the next.
+            BeginOfDocument = start == end ? null : start,
             Fingerprint = Hash(root, end),
             ParsesSpecialTokens = specialTokens == SpecialTokenMode.Parse,
             RawTokens = new AddedTokenMatcher(searched.Where(token => !token.Normalized), specialTokens),

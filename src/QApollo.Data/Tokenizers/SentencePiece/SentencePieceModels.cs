@@ -7,24 +7,22 @@ namespace QApollo.Data.Tokenizers.SentencePiece;
 internal static class SentencePieceModels
 {
     /// <summary>
-    /// Unigram. A user-defined piece always wins over its parts (unigram_model.cc): its score is near zero.
+    /// Scores by id. A user-defined piece always wins over its parts (unigram_model.cc): its score is near zero.
     /// </summary>
+    public static double[] UnigramScores(PieceTables tables)
+    {
+        float highest = tables.Pieces.Where(piece => piece.Type == PieceType.Normal).Select(piece => piece.Score).Append(float.Epsilon).Max();
+        return [.. tables.Pieces.Select(piece => piece.Type == PieceType.UserDefined ? (piece.Text.Length * highest) - 0.1 : piece.Score)];
+    }
+
     public static UnigramModel Unigram(PieceTables tables)
     {
         var trie = new ByteTrie();
-        var scores = new double[tables.Pieces.Count];
-        float lowest = float.MaxValue;
-        float highest = float.Epsilon;
-        foreach (Piece piece in tables.Pieces.Where(piece => piece.Type == PieceType.Normal))
-        {
-            lowest = Math.Min(lowest, piece.Score);
-            highest = Math.Max(highest, piece.Score);
-        }
-
+        double[] scores = UnigramScores(tables);
+        float lowest = tables.Pieces.Where(piece => piece.Type == PieceType.Normal).Select(piece => piece.Score).DefaultIfEmpty(float.MaxValue).Min();
         for (int id = 0; id < scores.Length; id++)
         {
             Piece piece = tables.Pieces[id];
-            scores[id] = piece.Type == PieceType.UserDefined ? (piece.Text.Length * highest) - 0.1 : piece.Score;
             if (PieceTables.IsText(piece))
             {
                 trie.Add(piece.Text, id);

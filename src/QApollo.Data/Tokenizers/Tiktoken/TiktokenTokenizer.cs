@@ -22,12 +22,26 @@ internal static class TiktokenTokenizer
     /// <exception cref="UsageException">The file is damaged, or no encoding known here has that many tokens.</exception>
     public static HuggingFaceTokenizer OfFile(ReadOnlySpan<byte> content, SpecialTokenMode specialTokens)
     {
+        (TiktokenEncoding encoding, TokenTable tokens) = Recognize(content);
+        return Create(encoding, tokens, specialTokens);
+    }
+
+    /// <summary>One in a file, as a tokenizer.json.</summary>
+    /// <inheritdoc cref="OfFile" path="/exception"/>
+    public static ReadOnlyMemory<byte> FileToJson(ReadOnlySpan<byte> content)
+    {
+        (TiktokenEncoding encoding, TokenTable tokens) = Recognize(content);
+        return ToJson(encoding, tokens);
+    }
+
+    private static (TiktokenEncoding Encoding, TokenTable Tokens) Recognize(ReadOnlySpan<byte> content)
+    {
         TokenTable tokens = TiktokenRanks.ReadFile(content);
         TiktokenEncoding encoding = TiktokenEncoding.All.FirstOrDefault(known => known.Ranks == tokens.IdsEnd)
             ?? throw new UsageException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"a tiktoken file of {tokens.IdsEnd} tokens does not say how to cut text; known are {string.Join(", ", TiktokenEncoding.All.Select(known => $"{known.Name} ({known.Ranks})"))}: give the tokenizer.json of the same model"));
-        return Create(encoding, tokens, specialTokens);
+        return (encoding, tokens);
     }
 
     /// <summary>
