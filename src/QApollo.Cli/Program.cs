@@ -79,7 +79,7 @@ internal static class Program
     /// <summary>All commands with their options.</summary>
     internal static RootCommand CreateRoot()
     {
-        var root = new RootCommand($"Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini. {ExitCode.Meaning}");
+        var root = new RootCommand($"Pre-train LLaMA models on one consumer GPU, in INT8, with APOLLO-Mini. {ExitCode.Meaning} {EnvironmentOptions.Meaning}");
         root.Options.Add(new Option<bool>(VerboseOption) { Description = "Show where an error came from, and every option in force.", Recursive = true });
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(GenerateCommand.Create());
@@ -87,11 +87,17 @@ internal static class Program
         root.Subcommands.Add(ExportCommand.Create());
         root.Subcommands.Add(DataCommand.Create());
         root.Subcommands.Add(TokenizerCommand.Create());
+        root.Subcommands.Add(CacheCommand.Create());
+        root.Subcommands.Add(RunsCommand.Create());
         root.Subcommands.Add(PresetsCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(ProfileCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
+        root.Subcommands.Add(HelpCommand.Create());
+        root.Subcommands.Add(HelpCommand.CreateVersion());
+        root.Subcommands.Add(CompletionCommand.Create(root));
+        HelpCommand.AddTo(root);
         return root;
     }
 }

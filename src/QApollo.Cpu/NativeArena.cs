@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
+using QApollo.Memory;
 
 namespace QApollo.Cpu;
 
@@ -61,6 +61,6 @@ internal sealed unsafe class NativeArena : IDisposable
     }
 
     private static InsufficientMemoryException OutOfMemory(long bytes, long available, Exception? inner) => new(
-        string.Create(CultureInfo.InvariantCulture, $"the CPU device was asked for {bytes} bytes; the machine has {available} for this process"),
+        $"the CPU device was asked for {ByteSize.Format(bytes)}; the machine has {ByteSize.Format(available)} for this process: --budget auto makes a run fit that is here, qapollo plan tells what it takes",
         inner);
 }

@@ -34,6 +34,13 @@ internal static class QApolloProcess
         return ToEnd(process, arguments, output, error);
     }
 
+    /// <summary>Runs another program that lies beside this one, to the end.</summary>
+    public static ProcessResult RunProgram(string assembly, params string[] arguments)
+    {
+        using Process process = Start(Path.GetTempPath(), arguments, out StringBuilder output, out StringBuilder error, assembly: assembly);
+        return ToEnd(process, arguments, output, error);
+    }
+
     private static ProcessResult ToEnd(Process process, string[] arguments, StringBuilder output, StringBuilder error)
     {
         if (!process.WaitForExit(Limit))
@@ -49,7 +56,7 @@ internal static class QApolloProcess
     /// <summary>Starts and leaves it running.</summary>
     public static Process Start(
         string folder, string[] arguments, out StringBuilder output, out StringBuilder error, bool redirectInput = false,
-        (string Name, string Value)? variable = null)
+        (string Name, string Value)? variable = null, string assembly = "qapollo.dll")
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -66,7 +73,7 @@ internal static class QApolloProcess
             start.Environment[added.Name] = added.Value;
         }
 
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);

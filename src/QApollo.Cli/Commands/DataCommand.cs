@@ -19,7 +19,7 @@ internal static class DataCommand
     public static Command Create()
     {
         var prepare = new Command("prepare", "Tokenize text into shards in llm.c's .bin layout.");
-        var commandLine = new CommandLine(prepare, [D.Text, D.Tokenizer, D.SpecialTokens, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.Threads, Output, Seed]);
+        var commandLine = new CommandLine(prepare, [D.Text, D.Tokenizer, D.SpecialTokens, D.ValidShare, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, D.Threads, Output, Seed]);
         prepare.SetAction(parsed => Execute(commandLine, parsed));
         var data = new Command("data", "Prepare training data.");
         data.Subcommands.Add(prepare);

@@ -39,7 +39,8 @@ internal static class TokenizerCommand
         string path = values.Get(Output);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         OutputFile.Require(values, Output);
-        var source = new DocumentSource(Corpus.Find(MixtureParser.Paths(values.Get(D.TokenizerText))), values.Get(D.TextField), values.Get(D.Strict));
+        string[] paths = [.. MixtureParser.Paths(values.Get(D.TokenizerText))];
+        var source = new DocumentSource(Corpus.Find(paths), values.Get(D.TextField), values.Get(D.Strict));
         ByteLevelBpe model = BpeTrainer.Train(source.Read(), new BpeTrainerOptions
         {
             VocabularySize = values.Get(VocabularySize),
@@ -49,9 +50,21 @@ internal static class TokenizerCommand
             Progress = new ProgressLines(),
         });
         TokenizerJson.Write(path, model);
+        foreach (string note in Corpus.Notes(paths))
+        {
+            Console.WriteLine($"note: {note}");
+        }
+
         if (source.Skipped > 0)
         {
             Console.WriteLine($"note: skipped {source.Skipped} rows without text (first: {source.FirstSkipped}); --strict refuses them");
+        }
+
+        if (model.VocabularySize < values.Get(VocabularySize))
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"note: fewer than the {values.Get(VocabularySize):N0} tokens of --vocab-size: no further pair occurs {values.Get(MinFrequency):N0} times or more in the text (--min-frequency); more text has more"));
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.VocabularySize:N0} tokens, written to {path}"));

@@ -100,10 +100,21 @@ internal static class TrainCommand
 
         // Also with --quiet: the results will be others.
         WriteLines(Console.Out, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
+        if (values.Get(T.DryRun))
+        {
+            Console.WriteLine($"dry run: ready for step {trainer.CompletedSteps + 1:N0} of {runOptions.MaxSteps:N0}; nothing was trained, {directory} is as it was");
+            return ExitCode.Success;
+        }
+
         RunFile.Write(values, directory);
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
+        if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
+        {
+            loss += string.Create(CultureInfo.InvariantCulture, $"; best {run.Best.Loss:F4}: {Path.Combine(directory, CheckpointFolder.NameOf(run.Best.Step))}");
+        }
+
         Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
     }

@@ -18,19 +18,13 @@ internal sealed class CommandLine
         {
             if (spec.IsFlag)
             {
-                var flag = new Option<bool>(spec.Name) { Description = spec.Help };
+                var flag = new DeclaredFlag(spec);
                 _flags.Add(spec, flag);
                 command.Options.Add(flag);
             }
             else
             {
-                var option = new Option<string[]>(spec.Name)
-                {
-                    Description = Describe(spec),
-                    HelpName = "value",
-                    Arity = ArgumentArity.ZeroOrMore,
-                    AllowMultipleArgumentsPerToken = spec.IsList,
-                };
+                var option = new DeclaredOption(spec);
                 _options.Add(spec, option);
                 command.Options.Add(option);
             }
@@ -55,7 +49,18 @@ internal sealed class CommandLine
         {
             if (result.GetResult(option) is { Implicit: false } given)
             {
-                if (spec.TryParse([.. given.Tokens.Select(token => token.Value)], out object? value, out string error))
+                string[] words = [.. given.Tokens.Select(token => token.Value)];
+                if (!spec.IsList && words.Length == given.IdentifierTokenCount)
+                {
+                    // Given again, to change what a script or an earlier line said: the last one counts.
+                    words = words[^1..];
+                }
+                else if (!spec.IsList)
+                {
+                    words = [];
+                }
+
+                if (spec.TryParse(words, out object? value, out string error))
                 {
                     values.Set(spec, value!);
                 }
@@ -74,6 +79,12 @@ internal sealed class CommandLine
             }
         }
 
+        EnvironmentOptions.Read(values, Environment.GetEnvironmentVariable, errors);
+        foreach (string note in EnvironmentOptions.Misspelt(root, Environment.GetEnvironmentVariables().Keys.Cast<string>()))
+        {
+            Console.Error.WriteLine(note);
+        }
+
         return values;
     }
 
@@ -84,17 +95,5 @@ internal sealed class CommandLine
         var errors = new List<string>();
         OptionValues values = Read(result, errors);
         return errors.Count == 0 ? values : throw new UsageException(string.Join(Environment.NewLine, errors));
-    }
-
-    private static string Describe(OptionSpec spec)
-    {
-        string range = spec.RangeText is null ? string.Empty : $" One of: {spec.RangeText}.";
-        if (spec.RangeText is { } text && (text.StartsWith("a ", StringComparison.Ordinal) || text.StartsWith("paths", StringComparison.Ordinal)))
-        {
-            range = $" Takes {text}.";
-        }
-
-        string defaultText = spec.DefaultText is { } value ? $" Default: {value}." : string.Empty;
-        return spec.Help + range + defaultText;
     }
 }

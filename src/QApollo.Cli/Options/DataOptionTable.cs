@@ -11,7 +11,7 @@ internal static class DataOptionTable
     public static string TokenizerRange { get; } =
         $"{TokenizerLoader.Names}, or a path: tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one";
 
-    private const string Paths = "paths: files or folders of .parquet, .txt, .md, .jsonl (also .gz, .zst)";
+    private const string Paths = "paths: files or folders of .parquet, .txt, .md, .jsonl, .xml documentation of .NET (also .gz, .zst)";
     private const string Mixture = "; PATH=WEIGHT, several times, mixes, as does a .json file of sources";
 
     public static ListSpec Data { get; } = new("--data", Group, "Text to train on.", $"{Paths}, or token shards (.bin){Mixture}")
@@ -52,6 +52,9 @@ internal static class DataOptionTable
 
     public static OptionSpec<string> CacheDir { get; } = Spec.Path(
         "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");
+
+    public static OptionSpec<string> CacheLimit { get; } = SizeOption.Create(
+        "--cache-limit", Group, "When data is prepared anew, datasets that were not used for longest go until the others have at most so much; 0B for no limit.", "64GiB");
 
     public static OptionSpec<int> Threads { get; } = Spec.Int("--threads", Group, "CPU threads; 0 for all cores.", 0, 0, 1024);
 }

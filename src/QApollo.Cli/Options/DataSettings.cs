@@ -21,6 +21,7 @@ internal static class DataSettings
             Strict = values.Get(D.Strict),
             HeldOutFraction = values.Get(D.ValidShare),
             SplitSeed = seed,
+            CacheLimit = SizeOption.Bytes(values.Get(D.CacheLimit)),
             Threads = threads == 0 ? Environment.ProcessorCount : threads,
         };
         return values.GetText(D.CacheDir) is { } cache ? options with { CacheFolder = cache } : options;

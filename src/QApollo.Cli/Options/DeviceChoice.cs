@@ -26,6 +26,11 @@ internal sealed class DeviceChoice
         int threads = values.Get(DataOptionTable.Threads);
         _cuda = ToCudaOptions(values);
         _threads = threads == 0 ? Environment.ProcessorCount : threads;
+        if (_cuda.CublasLtPath is { } library && !File.Exists(library))
+        {
+            throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");
+        }
+
         string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
         string ordinal = parts.Length == 2 ? parts[1] : "0";

@@ -34,8 +34,9 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
     public static ModelChoice Find(OptionValues values)
     {
         string text = values.Get(T.Model);
-        if (LlamaPresets.TryFind(text) is { } preset)
+        if (LlamaPresets.TryFind(text) is { } published)
         {
+            LlamaPreset preset = ShapeOptions.Apply(values, published);
             return new ModelChoice(preset.Config, null, preset.LearningRate, "the preset's, from scratch") { Preset = preset };
         }
 
@@ -47,6 +48,7 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
             throw new UsageException($"--model: '{text}' is no preset, file or folder; presets are {known}");
         }
 
+        ShapeOptions.RequireNone(values);
         LlamaConfig config = LlamaConfigJson.Read(path);
         if (folder is null || values.Get(T.FromScratch))
         {

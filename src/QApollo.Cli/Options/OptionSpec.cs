@@ -21,6 +21,9 @@ internal abstract class OptionSpec(string name, string group, string help, strin
     /// <summary>What values are allowed, for help and errors: "1 or more", "bytes, path".</summary>
     public string? RangeText { get; } = rangeText;
 
+    /// <summary>The values, where they are a few words; empty otherwise.</summary>
+    public IReadOnlyList<string> Words { get; init; } = [];
+
     /// <summary>Takes no value on the command line.</summary>
     public virtual bool IsFlag => false;
 

@@ -4,32 +4,39 @@ using QApollo.Files;
 
 namespace QApollo.Cli.Options;
 
-/// <summary>The values of a command's options: the command line over --config over the defaults.</summary>
+/// <summary>The values of a command's options: the command line over --config over the environment over the defaults.</summary>
 internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
 {
     private readonly Dictionary<OptionSpec, object> _given = [];
+    private readonly Dictionary<OptionSpec, object> _environment = [];
 
     public IReadOnlyList<OptionSpec> Specs { get; } = specs;
 
-    /// <summary>Whether a value was given, on the command line or in --config.</summary>
-    public bool IsGiven(OptionSpec spec) => _given.ContainsKey(spec);
+    /// <summary>Whether a value was given: on the command line, in --config, or by the environment.</summary>
+    public bool IsGiven(OptionSpec spec) => Given(spec) is not null;
+
+    /// <summary>Whether a value was given for this call alone: not by the environment.</summary>
+    public bool IsExplicit(OptionSpec spec) => _given.ContainsKey(spec);
 
     public T Get<T>(OptionSpec<T> spec)
-        where T : notnull => _given.TryGetValue(spec, out object? value) ? (T)value : spec.Default!;
+        where T : notnull => Given(spec) is { } value ? (T)value : spec.Default!;
 
     /// <summary>Null when not given and without a default.</summary>
-    public string? GetText(OptionSpec<string> spec) => _given.TryGetValue(spec, out object? value) ? (string)value : spec.Default;
+    public string? GetText(OptionSpec<string> spec) => Given(spec) is { } value ? (string)value : spec.Default;
 
-    public string[] Get(ListSpec spec) => _given.TryGetValue(spec, out object? value) ? (string[])value : [];
+    public string[] Get(ListSpec spec) => Given(spec) is { } value ? (string[])value : [];
 
     public void Set(OptionSpec spec, object value) => _given[spec] = value;
+
+    /// <summary>A value that stands where no other one is given, in the place of the default.</summary>
+    public void SetFromEnvironment(OptionSpec spec, object value) => _environment[spec] = value;
 
     /// <summary>Takes the values of a run.json for options that are not given yet; collects what is wrong with it.</summary>
     public void MergeJson(string path, ICollection<string> errors)
     {
         try
         {
-            using JsonDocument document = JsonFile.Read(path);
+            using JsonDocument document = JsonFile.Read(path, byHand: true);
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
                 MergeProperty(path, property, errors);
@@ -112,21 +119,24 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
 
     private static string Full(OptionSpec spec, string text) => spec.IsPath is { } isPath && isPath(text) ? Path.GetFullPath(text) : text;
 
-    private object? Resolved(OptionSpec spec) => _given.TryGetValue(spec, out object? value) ? value : spec.DefaultValue;
+    private object? Resolved(OptionSpec spec) => Given(spec) ?? spec.DefaultValue;
+
+    private object? Given(OptionSpec spec) => _given.GetValueOrDefault(spec) ?? _environment.GetValueOrDefault(spec);
 
     private void MergeProperty(string path, JsonProperty property, ICollection<string> errors)
     {
-        OptionSpec? spec = Specs.FirstOrDefault(candidate => candidate.Key == property.Name && !candidate.IsTransient);
+        OptionSpec? spec = Specs.FirstOrDefault(candidate => (property.Name == candidate.Key || property.Name.TrimStart('-') == candidate.Name.TrimStart('-')) && !candidate.IsTransient);
         if (spec is null)
         {
-            errors.Add($"{path}: unknown option '{Printable.OnOneLine(property.Name)}'");
+            string? nearest = Spelling.Nearest(property.Name, Specs.Where(candidate => !candidate.IsTransient).Select(candidate => candidate.Key));
+            errors.Add($"{path}: unknown option '{Printable.OnOneLine(property.Name)}'{(nearest is null ? string.Empty : $"; did you mean {nearest}?")}");
             return;
         }
 
         string[] texts = property.Value.ValueKind == JsonValueKind.Array
             ? [.. property.Value.EnumerateArray().Select(item => item.ToString())]
             : [property.Value.ValueKind is JsonValueKind.True ? "true" : property.Value.ValueKind is JsonValueKind.False ? "false" : property.Value.ToString()];
-        if (IsGiven(spec) || (spec == TrainOptionTable.WarmupSteps && texts is ["-1"]))
+        if (IsExplicit(spec) || (spec == TrainOptionTable.WarmupSteps && texts is ["-1"]))
         {
             // -1: earlier versions wrote it for the default.
             return;

@@ -26,7 +26,7 @@ internal static class ReportOptionTable
 
     /// <summary>A plan is asked for to choose a GPU, mostly.</summary>
     public static OptionSpec<string> PlanDevice { get; } = Spec.Text(
-        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, or auto for the first GPU that is here, else the CPU", "cuda",
+        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, cuda:N, or auto for the first GPU that is here, else the CPU", "cuda",
         "cuda; auto with --budget auto, which asks what is free here");
 
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Json, Html, OutputFile.Force];
@@ -38,7 +38,7 @@ internal static class ReportOptionTable
 
     private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [
-        T.Model, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
+        T.Model, .. T.Shape, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize, T.ResidualBits, T.ResidualLayers,
         T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];

@@ -21,7 +21,7 @@ internal static class ResumeChanges
             return changes;
         }
 
-        foreach (OptionSpec spec in given.Specs.Where(spec => !spec.IsTransient && given.IsGiven(spec)).Except(ComparedByContent))
+        foreach (OptionSpec spec in given.Specs.Where(spec => !spec.IsTransient && given.IsExplicit(spec)).Except(ComparedByContent))
         {
             string now = given.Shown(spec);
             string before = run.Shown(spec);

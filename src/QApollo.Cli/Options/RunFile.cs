@@ -27,7 +27,7 @@ internal static class RunFile
     /// <summary>Takes a run.json's options where none are given, with the copy of the tokenizer beside it.</summary>
     public static void Merge(OptionValues values, string path, ICollection<string> errors)
     {
-        if (!values.IsGiven(DataOptionTable.Tokenizer) && TokenizerIn(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } copy)
+        if (!values.IsExplicit(DataOptionTable.Tokenizer) && TokenizerIn(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } copy)
         {
             values.Set(DataOptionTable.Tokenizer, copy);
         }

@@ -52,13 +52,17 @@ internal static class Spec
         value => Array.Find(choices, choice => choice.Value.Equals(value)).Word ?? string.Empty)
         {
             DefaultNote = defaultNote,
+            Words = [.. choices.Select(choice => choice.Word)],
         };
 
     /// <summary>on or off; true or false in a run.json.</summary>
     public static OptionSpec<bool> Switch(string name, string group, string help, bool defaultValue) => new(
         name, group, help, "on, off", defaultValue,
         text => text switch { "on" or "true" => (true, true), "off" or "false" => (true, false), _ => (false, false) },
-        value => value ? "on" : "off");
+        value => value ? "on" : "off")
+        {
+            Words = ["on", "off"],
+        };
 
     public static FlagSpec Flag(string name, string group, string help, bool transient = false) => new(name, group, help) { IsTransient = transient };
 }

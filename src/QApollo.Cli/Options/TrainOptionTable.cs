@@ -6,6 +6,7 @@ using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
+using QApollo.Runs;
 using D = QApollo.Cli.Options.DataOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -28,6 +29,16 @@ internal static class TrainOptionTable
 
     public static OptionSpec<int> VocabSize { get; } = Spec.Int(
         "--vocab-size", ModelGroup, "Rows of a preset's embedding and head; 0 for as many as the tokenizer has ids, rounded up to a multiple of 64.", 0, 0, 1 << 22);
+
+    public static OptionSpec<int> Layers { get; } = Size("--n-layer", "Layers");
+
+    public static OptionSpec<int> Heads { get; } = Size("--n-head", "Attention heads");
+
+    public static OptionSpec<int> KeyValueHeads { get; } = Size("--n-kv-head", "Key/value heads");
+
+    public static OptionSpec<int> HiddenSize { get; } = Size("--hidden-size", "Features of the residual stream");
+
+    public static OptionSpec<int> IntermediateSize { get; } = Size("--intermediate-size", "Features between the two halves of the MLP");
 
     public static OptionSpec<long> ValidTokens { get; } = Spec.Long(
         "--valid-tokens", D.Group, "Held-out tokens that a validation looks at, at most.", 65_536, 1);
@@ -144,7 +155,7 @@ internal static class TrainOptionTable
         "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
 
     public static OptionSpec<string> Device { get; } = Spec.Text(
-        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda, cuda:1", "auto");
+        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda (the first GPU), cuda:N (N counts from 0)", "auto");
 
     public static OptionSpec<GemmChoice> Gemm { get; } = Spec.Choice(
         "--gemm", RunGroup, "Who multiplies matrices on a GPU; auto measures each product where cuBLASLt is found.", GemmChoice.Auto,
@@ -179,6 +190,15 @@ internal static class TrainOptionTable
     public static OptionSpec<int> HealthEvery { get; } = Spec.Int(
         "--health-every", RunGroup, "Steps between lines of quantization health in metrics.jsonl; 0 for none.", 10, 0);
 
+    public static FlagSpec KeepBest { get; } = Spec.Flag("--keep-best", RunGroup, "Save after each validation that is the best so far, and keep that checkpoint too.");
+
+    public static OptionSpec<int> Patience { get; } = Spec.Int(
+        "--patience", RunGroup, "Validations in a row without a better one that end the run (early stopping); 0: none do.", 0, 0);
+
+    public static OptionSpec<SpikeAction> OnSpike { get; } = Spec.Choice(
+        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; go back to the newest checkpoint and on with later data; or stop.",
+        SpikeAction.Warn, ("warn", SpikeAction.Warn), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
+
     public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
         "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);
 
@@ -197,6 +217,9 @@ internal static class TrainOptionTable
 
     public static FlagSpec Resume { get; } = Spec.Flag("--resume", RunGroup, "Go on from the newest checkpoint of --output-dir, with its options.", transient: true);
 
+    public static FlagSpec DryRun { get; } = Spec.Flag(
+        "--dry-run", RunGroup, "Do everything up to the first step, and write nothing but prepared data: options, files, memory and device are as for the run.", transient: true);
+
     public static OptionSpec<string> Config { get; } = new(
         "--config", RunGroup, "Take options from a file like a run's run.json; the command line goes before it.", "a path", null,
         text => (text.Length > 0, text))
@@ -207,19 +230,26 @@ internal static class TrainOptionTable
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        Model, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, ValidTokens, Packing,
+        Model, .. Shape, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, SampleEvery, SamplePrompt, SampleTokens,
-        Plain, Quiet, Resume, Config,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, KeepBest,
+        Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
+        Plain, Quiet, Resume, DryRun, Config,
     ];
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>
     public static IReadOnlyList<OptionSpec> FixedOnResume { get; } =
-        [FromScratch, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+        [FromScratch, .. Shape, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+
+    /// <summary>What changes the shape of a preset.</summary>
+    public static IReadOnlyList<OptionSpec<int>> Shape => [Layers, Heads, KeyValueHeads, HiddenSize, IntermediateSize];
+
+    private static OptionSpec<int> Size(string name, string what) =>
+        Spec.Int(name, ModelGroup, $"{what} of a preset.", 0, 1, LlamaConfig.MaxSize, "the preset's");
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>
     [

@@ -47,7 +47,7 @@ internal sealed record TrainRequest(
         var notes = new List<string>();
         var changes = new List<string>();
         string? checkpoint = held is null ? null : FindCheckpoint(values.Get(T.OutputDir), errors);
-        bool isOtherModel = values.IsGiven(T.Model);
+        bool isOtherModel = values.IsExplicit(T.Model);
         if (checkpoint is not null)
         {
             string directory = values.Get(T.OutputDir);
@@ -60,6 +60,17 @@ internal sealed record TrainRequest(
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
         model = model is null || tokenizer is null ? model : Try(() => model.WithVocabulary(values, tokenizer));
         DataSettings.CheckPaths(values, errors);
+        if (values.IsGiven(T.WarmupSteps) && values.Get(T.WarmupSteps) > values.Get(T.MaxSteps))
+        {
+            errors.Add(FormattableString.Invariant(
+                $"--warmup-steps: {values.Get(T.WarmupSteps)} are more than the run has (--max-steps {values.Get(T.MaxSteps)}): it would never reach its learning rate"));
+        }
+
+        if (values.Get(T.Patience) > 0 && values.Get(T.EvalEvery) == 0)
+        {
+            errors.Add("--patience: counts validations, and there is but the one at the end; --eval-every takes the steps between them");
+        }
+
         if (errors.Count > 0)
         {
             throw new UsageException(string.Join(Environment.NewLine, errors));

@@ -77,6 +77,9 @@ internal static class TrainSettings
             SaveEvery = values.Get(T.SaveEvery),
             SaveInterval = minutes > 0 ? TimeSpan.FromMinutes(minutes) : null,
             Keep = values.Get(T.Keep),
+            KeepBest = values.Get(T.KeepBest),
+            Patience = values.Get(T.Patience),
+            OnSpike = values.Get(T.OnSpike),
         };
     }
 

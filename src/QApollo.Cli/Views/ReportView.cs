@@ -17,12 +17,12 @@ internal static class ReportView
         Console.WriteLine();
         TextTable.Write(
             "Device memory at the peak", ["category", "bytes", ""],
-            report.Device.Categories.Append(new CategoryBytes("total", "total", report.Device.TotalBytes)).Select(Row), 1, 2);
+            report.Device.Used.Append(new CategoryBytes("total", "total", report.Device.TotalBytes)).Select(Row), 1, 2);
         TextTable.Write(
             "Host memory", ["category", "bytes", ""],
             [
-                .. report.PinnedHost.Categories.Select(category => Row(category with { Label = "pinned: " + category.Label })),
-                .. report.Host.Categories.Select(Row),
+                .. report.PinnedHost.Used.Select(category => Row(category with { Label = "pinned: " + category.Label })),
+                .. report.Host.Used.Select(Row),
                 Row(new CategoryBytes("total", "total", report.PinnedHost.TotalBytes + report.Host.TotalBytes)),
             ],
             1, 2);

@@ -1,3 +1,5 @@
+using QApollo.Memory;
+
 namespace QApollo.Cuda.Driver;
 
 /// <summary>The primary context of a card: memory, streams and events. Any thread may call, one at a time.</summary>
@@ -57,7 +59,7 @@ internal sealed unsafe class CudaContext : IDisposable
         if (status == 2)
         {
             throw new InsufficientMemoryException(
-                $"{bytes} bytes of device memory were asked for; {Card.Name} has {free} of {total} free: close other programs that use the GPU, or give a smaller --budget");
+                $"{ByteSize.Format(bytes)} of device memory were asked for; {Card.Name} has {ByteSize.Format(free)} of {ByteSize.Format(total)} free: close other programs that use the GPU, or make the run fit with --budget auto");
         }
 
         Driver.Check(status, "cuMemAlloc");
@@ -74,7 +76,7 @@ internal sealed unsafe class CudaContext : IDisposable
         int status = _table.HostAllocate(&address, (nuint)bytes, 0);
         if (status == 2)
         {
-            throw new InsufficientMemoryException($"{bytes} bytes of page-locked host memory were asked for, which the system did not give: close other programs, or keep boundaries in device memory");
+            throw new InsufficientMemoryException($"{ByteSize.Format(bytes)} of page-locked host memory were asked for, which the system did not give: close other programs, keep boundaries in device memory, or give a --host-budget");
         }
 
         Driver.Check(status, "cuMemHostAlloc");

@@ -14,6 +14,10 @@ public static class Corpus
     /// <exception cref="UsageException">A path is missing, unreadable or empty, or has a format that cannot be read.</exception>
     public static IReadOnlyList<CorpusFile> Find(IEnumerable<string> paths) => Select(paths).Text;
 
+    /// <summary>What <see cref="Find"/> passes over because it is no text, for people: one line, or none.</summary>
+    /// <inheritdoc cref="Find" path="/exception"/>
+    public static IEnumerable<string> Notes(IEnumerable<string> paths) => PreparationNotes.PassedOver(Select(paths));
+
     /// <summary>As <see cref="Find"/>, with what it leaves out.</summary>
     internal static CorpusSelection Select(IEnumerable<string> paths)
     {
@@ -21,15 +25,17 @@ public static class Corpus
         var found = new List<CorpusFile>();
         var validation = new List<CorpusFile>();
         var leftOut = new List<CorpusFile>();
+        var passedOver = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (string path in paths)
         {
             try
             {
-                CorpusSelection selection = Directory.Exists(path) ? InFolder(path) : new CorpusSelection([Single(path)], [], []);
+                CorpusSelection selection = Directory.Exists(path) ? InFolder(path) : new CorpusSelection([Single(path)], [], [], []);
                 found.AddRange(selection.Text.Where(file => seen.Add(file.Path)));
                 validation.AddRange(selection.Validation);
                 leftOut.AddRange(selection.LeftOut);
+                passedOver.AddRange(selection.PassedOver);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
             {
@@ -43,7 +49,7 @@ public static class Corpus
         }
 
         validation.RemoveAll(file => !seen.Add(file.Path));
-        return new CorpusSelection(found, validation, leftOut);
+        return new CorpusSelection(found, validation, leftOut, passedOver);
     }
 
     private static CorpusFile Single(string path)
@@ -59,12 +65,13 @@ public static class Corpus
     }
 
     /// <summary>Whether a folder has anything that <see cref="Find"/> would read.</summary>
-    internal static bool HasText(string folder) => FilesBelow(Path.GetFullPath(folder)).Any();
+    internal static bool HasText(string folder) => FilesBelow(Path.GetFullPath(folder), []).Any();
 
     private static CorpusSelection InFolder(string folder)
     {
         string root = Path.GetFullPath(folder);
-        List<CorpusFile> found = [.. FilesBelow(root)];
+        var passedOver = new List<string>();
+        List<CorpusFile> found = [.. FilesBelow(root, passedOver)];
         if (found.Count == 0)
         {
             throw new UsageException($"data: {folder}: the folder has no file with text ({CorpusFile.ReadableFormats})");
@@ -77,10 +84,10 @@ public static class Corpus
         List<CorpusFile> cards = isDataSet ? found.FindAll(file => CorpusSplits.IsDataSetCard(Comparable(root, file))) : [];
         List<CorpusFile> validation = isSplit ? [.. splits[CorpusSplit.Validation]] : [];
         List<CorpusFile> leftOut = [.. isSplit ? splits[CorpusSplit.Test] : [], .. cards];
-        return new CorpusSelection([.. found.Except(validation).Except(leftOut)], validation, leftOut);
+        return new CorpusSelection([.. found.Except(validation).Except(leftOut)], validation, leftOut, passedOver);
     }
 
-    private static IEnumerable<CorpusFile> FilesBelow(string root)
+    private static IEnumerable<CorpusFile> FilesBelow(string root, List<string> passedOver)
     {
         var options = new EnumerationOptions
         {
@@ -95,11 +102,19 @@ public static class Corpus
         };
         foreach (string path in entries)
         {
-            if (!IsMetrics(path)
-                && CorpusFile.TryCreate(path) is { Length: > 0 } file
+            if (IsMetrics(path))
+            {
+                continue;
+            }
+
+            if (CorpusFile.TryCreate(path) is { Length: > 0 } file
                 && (file.Format != DocumentFormat.XmlDocumentation || XmlDocumentationText.IsDocumentation(file)))
             {
                 yield return file;
+            }
+            else
+            {
+                passedOver.Add(path);
             }
         }
     }

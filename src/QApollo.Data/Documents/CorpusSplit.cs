@@ -37,5 +37,6 @@ internal static class CorpusSplits
 /// <param name="Text">To train on, in order.</param>
 /// <param name="Validation">Of folders that tell their splits.</param>
 /// <param name="LeftOut">Test splits, and descriptions of data sets.</param>
+/// <param name="PassedOver">Files of folders that cannot be read as text, or are empty; paths.</param>
 internal sealed record CorpusSelection(
-    IReadOnlyList<CorpusFile> Text, IReadOnlyList<CorpusFile> Validation, IReadOnlyList<CorpusFile> LeftOut);
+    IReadOnlyList<CorpusFile> Text, IReadOnlyList<CorpusFile> Validation, IReadOnlyList<CorpusFile> LeftOut, IReadOnlyList<string> PassedOver);

@@ -32,7 +32,12 @@ public static class CorpusPreparation
             : PrepareBoth(options, tokenizer, progress, cancellation);
         if (selection is not null)
         {
-            data.Notes = [.. data.Notes, .. PreparationNotes.Splits(selection, takesSplit, options.OutputFolder)];
+            data.Notes = [.. data.Notes, .. PreparationNotes.Splits(selection, takesSplit, options.OutputFolder), .. PreparationNotes.PassedOver(selection)];
+        }
+
+        if (!data.Reused && options.CacheLimit > 0)
+        {
+            data.Notes = [.. data.Notes, .. PreparationNotes.Removed(new DatasetCache(options.CacheFolder).MakeRoom(options.CacheLimit), options.CacheLimit)];
         }
 
         return data;
@@ -84,6 +89,7 @@ public static class CorpusPreparation
         }
 
         data.Reused = reused;
+        new DatasetCache(options.CacheFolder).Touch(folder);
         return data;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using QApollo.Memory;
 
 namespace QApollo.Data;
 
@@ -43,6 +44,25 @@ internal static class PreparationNotes
         if (leftOut.Length > 0)
         {
             yield return $"left out of the data set: {Files(leftOut)}; name files to read them";
+        }
+    }
+
+    public static IEnumerable<string> PassedOver(CorpusSelection selection)
+    {
+        if (selection.PassedOver.Count > 0)
+        {
+            string first = selection.PassedOver.Min(StringComparer.Ordinal)!;
+            string what = selection.PassedOver.Count == 1 ? $"1 file that is empty or no text ({first})" : $"{selection.PassedOver.Count} files that are empty or no text (first: {first})";
+            yield return $"passed over {what}; read are {CorpusFile.ReadableFormats}";
+        }
+    }
+
+    public static IEnumerable<string> Removed(IReadOnlyList<CachedDataset> removed, long limit)
+    {
+        if (removed.Count > 0)
+        {
+            string what = removed.Count == 1 ? "1 dataset that was" : $"{removed.Count} datasets that were";
+            yield return $"the cache had more than {ByteSize.Format(limit)}: {what} not used for longest, {ByteSize.Format(removed.Sum(dataset => dataset.Bytes))}, went";
         }
     }
 

@@ -24,6 +24,12 @@ public sealed record PreparationOptions
     /// <summary>Datasets are kept here, each in a folder named by content, tokenizer and options.</summary>
     public string CacheFolder { get; init; } = DefaultCacheFolder;
 
+    /// <summary>
+    /// Bytes of <see cref="CacheFolder"/> from which on a new dataset makes the ones go that were not used for longest; those of the last
+    /// day stay. 0: none goes.
+    /// </summary>
+    public long CacheLimit { get; init; }
+
     /// <summary>The dataset's own folder, instead of one in <see cref="CacheFolder"/>; not for <see cref="ValidationData"/>.</summary>
     public string? OutputFolder { get; init; }
 

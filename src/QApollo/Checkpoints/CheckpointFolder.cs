@@ -88,7 +88,8 @@ public static class CheckpointFolder
 
     /// <summary>Deletes all but the newest checkpoints, and what killed saves left behind; never what another process still writes.</summary>
     /// <param name="keep">Checkpoints to keep, 1 or more; 0 for all.</param>
-    public static void Prune(string runDirectory, int keep)
+    /// <param name="alsoKeep">A step whose checkpoint stays beside them.</param>
+    public static void Prune(string runDirectory, int keep, int? alsoKeep = null)
     {
         foreach (string leftover in Directory.EnumerateFileSystemEntries(runDirectory, Prefix + "*" + PartialSuffix + "*"))
         {
@@ -98,7 +99,7 @@ public static class CheckpointFolder
 
         IReadOnlyList<(int Step, string Path)> checkpoints = List(runDirectory);
         int surplus = keep == 0 ? 0 : Math.Max(0, checkpoints.Count - keep);
-        foreach ((_, string path) in checkpoints.Take(surplus))
+        foreach ((_, string path) in checkpoints.Take(surplus).Where(checkpoint => checkpoint.Step != alsoKeep))
         {
             TryRemove(path);
         }

@@ -55,6 +55,26 @@ public sealed class FolderLock : IDisposable
         }
     }
 
+    /// <summary>Whether a process is at work in the folder now; false where that cannot be found out.</summary>
+    public static bool IsHeld(string folder)
+    {
+        string path = Path.Combine(folder, LockFile);
+        try
+        {
+            if (!File.Exists(path))
+            {
+                return false;
+            }
+
+            using FileLock? taken = FileLock.TryTake(path);
+            return taken is null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     public void Dispose()
     {
         if (_isReleased)

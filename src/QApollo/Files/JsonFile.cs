@@ -9,15 +9,17 @@ public static class JsonFile
     private const long MaxBytes = 16L << 20;
 
     /// <summary>Reads and parses; all names and texts of the document are valid Unicode.</summary>
+    /// <param name="byHand">People write it: comments, and commas behind the last entry, are passed over.</param>
     /// <exception cref="InvalidFileException">Not a JSON object, or not valid Unicode.</exception>
     /// <exception cref="RunFailedException">The file cannot be read, is no regular file, or too large.</exception>
-    public static JsonDocument Read(string path)
+    public static JsonDocument Read(string path, bool byHand = false)
     {
         JsonDocument? document = null;
         try
         {
+            var options = new JsonDocumentOptions { AllowTrailingCommas = byHand, CommentHandling = byHand ? JsonCommentHandling.Skip : JsonCommentHandling.Disallow };
             byte[] content = RegularFile.ReadAllBytes(path, MaxBytes);
-            document = JsonDocument.Parse(content.AsMemory(content.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0));
+            document = JsonDocument.Parse(content.AsMemory(content.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), options);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new InvalidFileException(path, "is not a JSON object");

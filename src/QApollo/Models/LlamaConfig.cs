@@ -8,7 +8,10 @@ public sealed record LlamaConfig
 {
     /// <summary>More layers than any LLaMA has; keeps a mistyped file from asking for a table of billions of tensors.</summary>
     public const int MaxLayers = 10_000;
-    private const int MaxSize = 1 << 30;
+
+    /// <summary>The largest number of features and of token ids.</summary>
+    public const int MaxSize = 1 << 30;
+
 
     /// <summary>The class whose tensor names and file keys the model has.</summary>
     public ModelArchitecture Architecture { get; init; }

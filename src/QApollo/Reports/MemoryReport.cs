@@ -11,7 +11,11 @@ namespace QApollo.Reports;
 public sealed record CategoryBytes(string Key, string Label, long Bytes);
 
 /// <summary>Bytes of a memory space at its peak; the categories add up to the total.</summary>
-public sealed record SpaceBytes(long TotalBytes, IReadOnlyList<CategoryBytes> Categories);
+public sealed record SpaceBytes(long TotalBytes, IReadOnlyList<CategoryBytes> Categories)
+{
+    /// <summary>The categories that have any bytes: what people are shown.</summary>
+    public IEnumerable<CategoryBytes> Used => Categories.Where(category => category.Bytes > 0);
+}
 
 /// <summary>A tensor that lives at the peak.</summary>
 public sealed record LivingTensor(string Name, string Category, long Bytes);

@@ -29,7 +29,7 @@ public static class MemoryReportHtml
         page.Add(SvgChart.StackedBar([.. report.Device.Categories.Select((category, index) => (HtmlPage.Color(index), category.Label, category.Bytes))]));
         page.Table(
             ["category", "bytes", "", "share"],
-            report.Device.Categories.Select((category, index) => Row(category, index, report.Device.TotalBytes)), 1, 2, 3);
+            report.Device.Categories.Select((category, index) => (category, index)).Where(row => row.category.Bytes > 0).Select(row => Row(row.category, row.index, report.Device.TotalBytes)), 1, 2, 3);
 
         page.Heading("One step");
         page.Paragraph(string.Create(
@@ -45,8 +45,8 @@ public static class MemoryReportHtml
         page.Table(
             ["space", "category", "bytes"],
             [
-                .. report.PinnedHost.Categories.Select(category => SpaceRow("pinned", category)),
-                .. report.Host.Categories.Select(category => SpaceRow("ordinary", category)),
+                .. report.PinnedHost.Used.Select(category => SpaceRow("pinned", category)),
+                .. report.Host.Used.Select(category => SpaceRow("ordinary", category)),
             ],
             2);
     }

@@ -9,6 +9,11 @@ public static class ReportText
 {
     private const int ShownTensors = 12;
 
+    /// <summary>Of tokens per second: beyond, it is the work between kernels that limits a tiny model, of which the bound knows nothing.</summary>
+    private const double MostTold = 1_000_000;
+
+    private const double FewestDays = 0.01;
+
     public const string SpeedOfLightNote =
         "What the cards give a program of their memory, and what they could do at the very best: the products that training cannot avoid at the peak of dense BF16 with F32 sums, "
         + "and the least memory traffic of a step at the peak bandwidth. Recomputed layers are not counted as work.";
@@ -48,8 +53,8 @@ public static class ReportText
         bound.Card.Title,
         ByteSize.Format(bound.Card.UsableBytes),
         bound.Fits ? "yes" : "no",
-        bound.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
-        bound.DaysPerBillionTokens.ToString(bound.DaysPerBillionTokens < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture),
+        bound.TokensPerSecond > MostTold ? string.Create(CultureInfo.InvariantCulture, $"over {MostTold:N0}") : bound.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
+        bound.DaysPerBillionTokens < FewestDays ? string.Create(CultureInfo.InvariantCulture, $"under {FewestDays}") : bound.DaysPerBillionTokens.ToString(bound.DaysPerBillionTokens < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture),
         bound.IsBandwidthBound ? "memory bandwidth" : "arithmetic",
     ];
 

@@ -8,7 +8,7 @@ namespace QApollo.Reports;
 internal static class SvgChart
 {
     private const double Width = 1000;
-    private const double Left = 90;
+    private const double Left = 110;
     private const double PlotWidth = Width - Left - 10;
     private const int MaxAxisSteps = 6;
     private static readonly double[] RoundNumbers = [1, 2, 5, 10, 20, 50, 100, 200, 500];

@@ -12,7 +12,8 @@ namespace QApollo.Runs;
 /// </summary>
 public sealed class MetricsFile : IDisposable
 {
-    private readonly FileStream _file;
+    private readonly string _path;
+    private FileStream _file;
     private readonly ArrayBufferWriter<byte> _buffer = new();
     private readonly Utf8JsonWriter _json;
 
@@ -21,20 +22,17 @@ public sealed class MetricsFile : IDisposable
     /// <exception cref="RunFailedException">The file cannot be written.</exception>
     public MetricsFile(string path, int completedSteps)
     {
-        try
-        {
-            // Written anew: lines never go to what a link of that name points to.
-            using var kept = new MemoryStream();
-            KeepSteps(path, completedSteps, kept);
-            PendingFile.WriteAll(path, kept.ToArray());
-            _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new RunFailedException($"{path}: cannot be written: {exception.Message}", exception);
-        }
-
+        _path = path;
+        _file = Open(path, completedSteps);
         _json = new Utf8JsonWriter(_buffer);
+    }
+
+    /// <summary>Drops the lines of later steps: they are about to be done again.</summary>
+    /// <inheritdoc cref="MetricsFile(string, int)" path="/exception"/>
+    public void GoBack(int completedSteps)
+    {
+        _file.Dispose();
+        _file = Open(_path, completedSteps);
     }
 
     public void WriteStep(in StepResult result, double tokensPerSecond)
@@ -100,6 +98,22 @@ public sealed class MetricsFile : IDisposable
         }
 
         _json.WriteEndArray();
+    }
+
+    private static FileStream Open(string path, int completedSteps)
+    {
+        try
+        {
+            // Written anew: lines never go to what a link of that name points to.
+            using var kept = new MemoryStream();
+            KeepSteps(path, completedSteps, kept);
+            PendingFile.WriteAll(path, kept.ToArray());
+            return new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new RunFailedException($"{path}: cannot be written: {exception.Message}", exception);
+        }
     }
 
     private static void KeepSteps(string path, int completedSteps, MemoryStream kept)

@@ -37,4 +37,13 @@ public sealed record RunOptions
 
     /// <summary>Checkpoints kept, the newest ones; 0 for all.</summary>
     public int Keep { get; init; }
+
+    /// <summary>Whether the checkpoint of the best validation is kept beside the newest ones: it is written when the validation is done.</summary>
+    public bool KeepBest { get; init; }
+
+    /// <summary>Validations in a row without a better one that end the run (early stopping); 0: none do.</summary>
+    public int Patience { get; init; }
+
+    /// <summary>What a loss that goes wrong leads to.</summary>
+    public SpikeAction OnSpike { get; init; }
 }

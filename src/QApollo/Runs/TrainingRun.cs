@@ -14,12 +14,18 @@ namespace QApollo.Runs;
 /// </summary>
 public sealed class TrainingRun
 {
+    /// <summary>Without a new checkpoint in between.</summary>
+    private const int MostRewinds = 3;
+
+    private const string Advice = "a lower --lr, or more --warmup-steps, may help";
+
     private readonly RunOptions _options;
     private readonly Trainer _trainer;
     private readonly IBatchSource _batches;
     private readonly IValidationBatches? _validation;
     private readonly string _tokenizerFingerprint;
     private readonly IRunObserver _observer;
+    private readonly string _metricsPath;
     private readonly RunSampler? _sampler;
     private readonly int[] _tokens;
     private readonly int[] _labels;
@@ -29,6 +35,9 @@ public sealed class TrainingRun
     private long _lastSave;
     private int _savedStep;
     private int _validatedStep = -1;
+    private int _silentUntil;
+    private int _rewinds;
+    private LossWatch _watch;
     private int _sampledStep = -1;
 
     /// <param name="validation">Held-out data; null for none.</param>
@@ -43,12 +52,17 @@ public sealed class TrainingRun
         _labels = new int[_tokens.Length];
         _health = new LayerHealth[trainer.Layout.Weights.Layers.Length];
         _epochs = new long[batches.Sources.Count];
+        _metricsPath = Path.Combine(options.Directory, "metrics.jsonl");
+        _watch = NewWatch();
     }
 
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
     public double ValidationLoss { get; private set; } = double.NaN;
 
-    /// <summary>The same for each source of a mixture; empty: there is one source.</summary>
+    /// <summary>The best validation, those before a resume included.</summary>
+    public BestValidation Best { get; private set; } = new();
+
+    /// <summary><see cref="ValidationLoss"/> of each source of a mixture; empty: there is one source.</summary>
     public IReadOnlyList<(string Name, double Loss)> SourceLosses { get; private set; } = [];
 
     /// <summary>What <see cref="Resume"/> found that makes the run go on other than it would have; for people, a line each.</summary>
@@ -89,6 +103,7 @@ public sealed class TrainingRun
         CountEpochs();
         _tokensSeen = state.Tokens;
         _savedStep = state.Step;
+        Recall(state.Step);
         return path;
     }
 
@@ -147,24 +162,21 @@ public sealed class TrainingRun
     public bool Run(CancellationToken stop)
     {
         using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
-        using var metrics = new MetricsFile(Path.Combine(_options.Directory, "metrics.jsonl"), _trainer.CompletedSteps);
+        using var metrics = new MetricsFile(_metricsPath, _trainer.CompletedSteps);
         _lastSave = Stopwatch.GetTimestamp();
-        bool usedUp = false;
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
         {
             Validate(metrics);
         }
 
-        while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested)
+        bool isOver = false;
+        while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {
-            if (!_batches.Has(_trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength))
+            if (!Step(metrics))
             {
-                usedUp = true;
-                _observer.OnWarning($"a source of the mixture ends: the run ends with it, after {_trainer.CompletedSteps} steps of {_options.MaxSteps}");
-                break;
+                continue;
             }
 
-            Step(metrics);
             int step = _trainer.CompletedSteps;
             if (_options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0)
             {
@@ -183,12 +195,8 @@ public sealed class TrainingRun
             }
         }
 
-        bool finished = usedUp || _trainer.CompletedSteps >= _options.MaxSteps;
-        if (_savedStep < _trainer.CompletedSteps)
-        {
-            Save();
-        }
-
+        bool finished = isOver || _trainer.CompletedSteps >= _options.MaxSteps;
+        Save();
         if (finished)
         {
             Validate(metrics);
@@ -198,7 +206,32 @@ public sealed class TrainingRun
         return finished;
     }
 
-    private void Step(MetricsFile metrics)
+    private bool IsUsedUp()
+    {
+        if (_batches.Has(_trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength))
+        {
+            return false;
+        }
+
+        _observer.OnWarning($"a source of the mixture ends: the run ends with it, after {_trainer.CompletedSteps} steps of {_options.MaxSteps}");
+        return true;
+    }
+
+    private bool IsOutOfPatience()
+    {
+        if (_options.Patience == 0 || Best.Since < _options.Patience)
+        {
+            return false;
+        }
+
+        _observer.OnWarning(string.Create(
+            CultureInfo.InvariantCulture,
+            $"step {_trainer.CompletedSteps}: no better validation than {Best.Loss:F4} (step {Best.Step}) in {Best.Since}: the run ends after {_trainer.CompletedSteps} steps of {_options.MaxSteps}"));
+        return true;
+    }
+
+    /// <returns>False when the run went back to a checkpoint.</returns>
+    private bool Step(MetricsFile metrics)
     {
         long start = Stopwatch.GetTimestamp();
         int perBatch = _trainer.Layout.Options.Shape.TokensPerMicroBatch;
@@ -209,7 +242,18 @@ public sealed class TrainingRun
 
         TellEpochs();
         bool checkedMovement = _trainer.UnmovedParameters is not null;
-        StepResult result = _trainer.Step(_tokens, _labels);
+        StepResult result;
+        try
+        {
+            result = _trainer.Step(_tokens, _labels);
+        }
+        catch (RunFailedException exception) when (_options.OnSpike == SpikeAction.Rewind)
+        {
+            // Loss or gradient not finite: a checkpoint has all that this step spoilt.
+            Rewind(metrics, exception.Message);
+            return false;
+        }
+
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
         metrics.WriteStep(result, tokensPerSecond);
@@ -228,7 +272,70 @@ public sealed class TrainingRun
         {
             _observer.OnWarning($"step {result.Step} left {unmoved.Count} parameters as they were: {Names(unmoved)}");
         }
+
+        return _watch.Judge(result.Loss) is not { } fault || GoesOnAfter(metrics, $"step {result.Step}: {fault}");
     }
+
+    /// <summary>Does what <see cref="RunOptions.OnSpike"/> says.</summary>
+    /// <returns>False when the run went back to a checkpoint.</returns>
+    /// <exception cref="RunFailedException">The run is to stop, or there is nothing to go back to.</exception>
+    private bool GoesOnAfter(MetricsFile metrics, string fault)
+    {
+        switch (_options.OnSpike)
+        {
+            case SpikeAction.Stop:
+                throw new RunFailedException($"{fault}; earlier checkpoints stand; {Advice}");
+            case SpikeAction.Rewind:
+                Rewind(metrics, fault);
+                return false;
+            default:
+                // Said once for the steps that such a jump lasts.
+                if (_trainer.CompletedSteps >= _silentUntil)
+                {
+                    _silentUntil = _trainer.CompletedSteps + LossWatch.Window;
+                    _observer.OnWarning($"{fault}; {Advice}");
+                }
+
+                return true;
+        }
+    }
+
+    /// <summary>The data goes on: saved at once, so that a run which is killed now would resume to the same.</summary>
+    private void Rewind(MetricsFile metrics, string fault)
+    {
+        IReadOnlyList<(int Step, string Path)> checkpoints = CheckpointFolder.List(_options.Directory);
+        if (checkpoints.Count == 0 || ++_rewinds > MostRewinds)
+        {
+            string why = checkpoints.Count == 0 ? "there is no checkpoint to go back to" : $"the run went back to {checkpoints[^1].Path} {MostRewinds} times already";
+            throw new RunFailedException($"{fault}; {why}; {Advice}");
+        }
+
+        RunState state = Load(checkpoints);
+        _tokensSeen = state.Tokens;
+        metrics.GoBack(state.Step);
+        Recall(state.Step);
+        (_validatedStep, _sampledStep) = (-1, -1);
+        Write();
+        _observer.OnWarning($"{fault}; back to step {state.Step}, with the data behind that of this step");
+    }
+
+    /// <summary>Judges as if the run had not been interrupted.</summary>
+    private void Recall(int completedSteps)
+    {
+        var history = MetricsHistory.Read(_metricsPath);
+        (_watch, Best) = (NewWatch(), new BestValidation());
+        foreach ((int step, double loss) in history.Losses)
+        {
+            _ = step <= completedSteps ? _watch.Judge(loss) : null;
+        }
+
+        foreach ((int step, double loss) in history.Validations)
+        {
+            _ = step <= completedSteps && Best.Add(step, loss);
+        }
+    }
+
+    private LossWatch NewWatch() => new(_trainer.Layout.Options.Model.VocabSize);
 
     /// <summary>A line when a source of a mixture begins anew.</summary>
     private void TellEpochs()
@@ -280,6 +387,10 @@ public sealed class TrainingRun
         _validatedStep = _trainer.CompletedSteps;
         metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss, SourceLosses);
         _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
+        if (Best.Add(_trainer.CompletedSteps, ValidationLoss) && _options.KeepBest)
+        {
+            Save();
+        }
     }
 
     /// <summary>Mean over the tokens of all sources, and of each.</summary>
@@ -314,7 +425,19 @@ public sealed class TrainingRun
         }
     }
 
+    /// <summary>A checkpoint of this step, unless there is one.</summary>
     private void Save()
+    {
+        if (_savedStep == _trainer.CompletedSteps)
+        {
+            return;
+        }
+
+        Write();
+        _rewinds = 0;
+    }
+
+    private void Write()
     {
         var state = new RunState(
             _trainer.CompletedSteps, _tokensSeen, _batches.Position, _trainer.Layout.Options.Seed, _tokenizerFingerprint)
@@ -325,7 +448,7 @@ public sealed class TrainingRun
             NextLearningRate = _trainer.Layout.Options.Schedule.At(_trainer.CompletedSteps),
         };
         string path = Checkpoint.Save(_trainer, state, _options.Directory);
-        CheckpointFolder.Prune(_options.Directory, _options.Keep);
+        CheckpointFolder.Prune(_options.Directory, _options.Keep, _options.KeepBest ? Best.Step : null);
         _savedStep = state.Step;
         _lastSave = Stopwatch.GetTimestamp();
         _observer.OnSaved(path);

@@ -26,6 +26,9 @@ public class CommandWalkTests(ITestOutputHelper log)
         ["eval"] = ["--checkpoint", "run", "--data", "text.txt", "--cache-dir", "cache", "--max-tokens", "32"],
         ["data prepare"] = ["--data", "text.txt", "--cache-dir", "cache"],
         ["tokenizer train"] = ["--data", "text.txt", "--output", "new.json", "--vocab-size", "270"],
+        // Never the user's own cache.
+        ["cache list"] = ["--cache-dir", "cache"],
+        ["cache clean"] = ["--cache-dir", "cache"],
         ["plan"] = ["--model", "config.json", "--seq-len", "16"],
         ["profile"] = ["--model", "config.json", "--steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB"],
         ["bench"] = ["--model", "config.json", "--steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB"],

@@ -176,4 +176,19 @@ public class PlanCommandTests
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.Trim().Split('\n'));
     }
+
+    [Fact]
+    public void A_report_has_no_rows_of_nothing_and_offers_nothing_that_saves_nothing()
+    {
+        string report = QApolloProcess.Run("plan", "--model", "demo", "--device", "cuda").Output;
+        string[] tables = report.ReplaceLineEndings("\n").Split("\n\n");
+        string memory = Assert.Single(tables, table => table.StartsWith("Device memory at the peak", StringComparison.Ordinal));
+        Assert.DoesNotMatch(@"(?m)\s0\s+0 B$", memory);
+        string choices = Assert.Single(tables, table => table.StartsWith("Further choices", StringComparison.Ordinal));
+        Assert.All(choices.Split('\n').Skip(2).Where(row => row.Length > 0), row => Assert.Matches(@"[-\u2212][0-9.]+ (B|[KMG]iB)", row));
+        string speed = Assert.Single(tables, table => table.StartsWith("Speed of light", StringComparison.Ordinal));
+        Assert.Contains("over 1,000,000", speed, StringComparison.Ordinal);
+        Assert.DoesNotContain(" 0.00 ", speed, StringComparison.Ordinal);
+        Assert.DoesNotContain("8 bits of precision", report, StringComparison.Ordinal);
+    }
 }

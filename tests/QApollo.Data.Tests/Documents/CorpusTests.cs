@@ -30,6 +30,8 @@ public sealed class CorpusTests : IDisposable
             [DocumentFormat.Text, DocumentFormat.JsonLines, DocumentFormat.Text, DocumentFormat.XmlDocumentation, DocumentFormat.Text, DocumentFormat.JsonLines],
             found.Select(file => file.Format));
         Assert.All(found, file => Assert.Equal(6, file.Length));
+        Assert.Contains($"passed over 5 files that are empty or no text (first: {_folder.File("broken.xml")})", Assert.Single(Corpus.Notes([_folder.Path])), StringComparison.Ordinal);
+        Assert.Empty(Corpus.Notes([_folder.File("a.jsonl")]));
     }
 
     [Fact]

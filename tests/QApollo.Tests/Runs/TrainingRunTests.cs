@@ -100,6 +100,93 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Contains("after 2 steps", Assert.Throws<InvalidFileException>(Run(trainer, new Batches(), new Observer()).Resume).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1e5f)]
+    [InlineData(float.PositiveInfinity)]
+    public void A_spike_leads_back_to_the_newest_checkpoint_and_on_with_later_data(float spoilt)
+    {
+        TrainingOptions options = Options(maxSteps: 5) with { Memory = new MemoryOptions { Weights = Engine.Dense } };
+        using Trainer trainer = Engine.Trainer(options, device);
+        int step = 0;
+        var observer = new Observer { Step = () => Spoil(trainer, ++step == 3, spoilt) };
+        var batches = new Batches();
+        TrainingRun run = Run(trainer, batches, observer, new RunOptions { Directory = folder.Path, MaxSteps = 5, SaveEvery = 2, OnSpike = SpikeAction.Rewind });
+
+        Assert.True(run.Run(CancellationToken.None));
+
+        Assert.Contains("back to step 2", Assert.Single(observer.Warnings), StringComparison.Ordinal);
+        var history = MetricsHistory.Read(folder.File("metrics.jsonl"));
+        Assert.Equal([1, 2, 3, 4, 5], history.Losses.Select(loss => loss.Step));
+        Assert.All(history.Losses, loss => Assert.InRange(loss.Loss, 0, 10));
+        Assert.Equal(7, batches.Reads);
+    }
+
+    [Fact]
+    public void Without_a_checkpoint_there_is_no_way_back()
+    {
+        TrainingOptions options = Options(maxSteps: 5) with { Memory = new MemoryOptions { Weights = Engine.Dense } };
+        using Trainer trainer = Engine.Trainer(options, device);
+        TrainingRun run = Run(
+            trainer, new Batches(), new Observer { Step = () => Spoil(trainer, true, 1e5f) },
+            new RunOptions { Directory = folder.Path, MaxSteps = 5, OnSpike = SpikeAction.Rewind });
+        Assert.Contains("no checkpoint to go back to", Assert.Throws<RunFailedException>(() => run.Run(CancellationToken.None)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(SpikeAction.Warn)]
+    [InlineData(SpikeAction.Stop)]
+    public void A_spike_is_told_once_or_ends_the_run_unsaved(SpikeAction action)
+    {
+        TrainingOptions options = Options(maxSteps: 5) with { Memory = new MemoryOptions { Weights = Engine.Dense } };
+        using Trainer trainer = Engine.Trainer(options, device);
+        var observer = new Observer { Step = () => Spoil(trainer, true, 1e5f) };
+        TrainingRun run = Run(trainer, new Batches(), observer, new RunOptions { Directory = folder.Path, MaxSteps = 5, OnSpike = action });
+        if (action == SpikeAction.Stop)
+        {
+            string message = Assert.Throws<RunFailedException>(() => run.Run(CancellationToken.None)).Message;
+            Assert.StartsWith("step 2: the loss is ", message, StringComparison.Ordinal);
+            Assert.Empty(CheckpointFolder.List(folder.Path));
+        }
+        else
+        {
+            Assert.True(run.Run(CancellationToken.None));
+            Assert.StartsWith("step 2: the loss is ", Assert.Single(observer.Warnings), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Patience_ends_a_run_that_gets_no_better_and_the_best_checkpoint_stays()
+    {
+        TrainingOptions options = Options(maxSteps: 9) with { Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0, 9) };
+        using Trainer trainer = Engine.Trainer(options, device);
+        var observer = new Observer();
+        RunOptions runOptions = new() { Directory = folder.Path, MaxSteps = 9, SaveEvery = 1, Keep = 1, EvaluateEvery = 1, KeepBest = true, Patience = 3 };
+        TrainingRun run = Run(trainer, new Batches(), observer, runOptions);
+
+        Assert.True(run.Run(CancellationToken.None));
+
+        Assert.Equal((1, 3), (run.Best.Step, run.Best.Since));
+        Assert.Equal([1, 4], CheckpointFolder.List(folder.Path).Select(checkpoint => checkpoint.Step));
+        Assert.Contains("no better validation", Assert.Single(observer.Warnings), StringComparison.Ordinal);
+
+        using Trainer again = Engine.Trainer(options, device);
+        TrainingRun resumed = Run(again, new Batches(), new Observer(), runOptions);
+        resumed.Resume();
+        Assert.True(resumed.Run(CancellationToken.None));
+        Assert.Equal((4, 1), (again.CompletedSteps, resumed.Best.Step));
+    }
+
+    private void Spoil(Trainer trainer, bool now, float value)
+    {
+        if (now)
+        {
+            device.Upload(BitConverter.GetBytes(value), FirstOf(trainer.Layout.Weights.FinalNorm.Values));
+        }
+    }
+
+    private static TrainingRun Run(Trainer trainer, Batches batches, Observer observer, RunOptions options) =>
+        new(options, trainer, batches, options.EvaluateEvery > 0 ? batches : null, "tokenizer", observer);
+
     private static TrainingOptions Options(int maxSteps, ScheduleKind kind = ScheduleKind.Cosine) =>
         Engine.Options(Engine.TinyModel(), new StepShape(1, 4, 1)) with { Schedule = new LearningRateSchedule(kind, 0.01, maxSteps) };
 
@@ -132,7 +219,13 @@ public sealed class TrainingRunTests : IDisposable
 
         public long Count => 1;
 
-        public void ReadNext(Span<int> tokens, Span<int> labels) => Read(0, tokens, labels);
+        public int Reads { get; private set; }
+
+        public void ReadNext(Span<int> tokens, Span<int> labels)
+        {
+            Reads++;
+            Read(0, tokens, labels);
+        }
 
         public void Read(long index, Span<int> tokens, Span<int> labels)
         {
@@ -147,6 +240,8 @@ public sealed class TrainingRunTests : IDisposable
     {
         public Action? Step { get; init; }
 
+        public List<string> Warnings { get; } = [];
+
         public void OnStep(in StepResult result, double tokensPerSecond) => Step?.Invoke();
 
         public void OnValidation(int completedSteps, double loss)
@@ -157,8 +252,6 @@ public sealed class TrainingRunTests : IDisposable
         {
         }
 
-        public void OnWarning(string message)
-        {
-        }
+        public void OnWarning(string message) => Warnings.Add(message);
     }
 }

@@ -62,7 +62,7 @@ internal static class GoldenCourse
 
         // The schedule's last value stands one step before its end: solve for the minimum's share.
         double shape = 0.5 * (1 + Math.Cos(Math.PI * (rates.Length - 1 - warmup) / (rates.Length - warmup)));
-        return new LearningRateSchedule(ScheduleKind.Cosine, peak, rates.Length, warmup, (last - shape) / (1 - shape));
+        return new LearningRateSchedule(ScheduleKind.Cosine, peak, rates.Length, warmup, (last - shape) / (1 - shape), FromZero: true);
     }
 }
 

@@ -90,7 +90,7 @@ public class TrainerTests
     {
         TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(1, 11, 1)) with
         {
-            Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.01, 10, WarmupSteps: 1),
+            Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.01, 10, WarmupSteps: 1, FromZero: true),
         };
         (int[] tokens, int[] labels) = Engine.RandomBatch(options, seed: 5);
         using CpuDevice device = Engine.Cpu();

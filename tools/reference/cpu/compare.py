@@ -6,6 +6,7 @@ median tokens per second, their ratio, and peak resident memory.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -52,6 +53,14 @@ def run_qapollo(model, optimizer, options):
         return statistics.median(rates), usage.ru_maxrss * 1024
 
 
+def require():
+    """One line instead of a traceback for what is missing."""
+    if importlib.util.find_spec("torch") is None:
+        raise SystemExit(f"compare.py: {sys.executable} has no PyTorch: install it (Debian: python3-torch), or use a Python that has it")
+    if not QAPOLLO.exists():
+        raise SystemExit(f"compare.py: {QAPOLLO} is not there: dotnet build src/QApollo.Cli -c Release")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", nargs="+", default=["demo", "9m", "20m"])
@@ -62,6 +71,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--data", help="text for qapollo; default: this repository's own")
     options = parser.parse_args()
+    require()
     options.data = options.data or str(ROOT / "README.md")
     with tempfile.TemporaryDirectory() as cache:
         options.cache = cache

@@ -36,7 +36,7 @@ public static class ConcessionLadder
             MemoryChoice.HeadOptimizer, "8-bit AdamW for embedding and head", "moments rounded to 8 bits", UseEightBitMoments),
         new(
             MemoryChoice.ResidualLayers, "residual bits in fewer layers", "updates of a layer's matrices rounded to whole codes", DropResiduals),
-        new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights rounded to 8 bits of precision", UseBFloatGradients),
+        new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights in BF16 instead of F32, with 8 instead of 24 bits of mantissa", UseBFloatGradients),
         new(MemoryChoice.HeadWeights, "INT8 embedding and head", "embedding and head rounded to 8-bit groups", QuantizeHead),
     ];
 

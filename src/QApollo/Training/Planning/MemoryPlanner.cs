@@ -47,7 +47,7 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
         return new PlannedRun(planner.LayoutOf(planner.Concede(options, steps)), steps);
     }
 
-    /// <summary>For every concession: what it would free where it is not made, and what taking it back would cost where it is.</summary>
+    /// <summary>For every concession: what it would free where it is not made and frees something, and what taking it back would cost where it is.</summary>
     public IReadOnlyList<Alternative> Alternatives(TrainingOptions original, PlannedRun run)
     {
         var alternatives = new List<Alternative>();
@@ -60,6 +60,11 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
             if (other is not null)
             {
                 Footprint footprint = FootprintOf(other);
+                if (!isMade && footprint.DeviceBytes >= run.Footprint.DeviceBytes && footprint.HostBytes >= run.Footprint.HostBytes)
+                {
+                    continue;
+                }
+
                 alternatives.Add(new Alternative(
                     concession, isMade, pinned.Contains(concession.Choice), other,
                     footprint.DeviceBytes - run.Footprint.DeviceBytes, footprint.HostBytes - run.Footprint.HostBytes));

@@ -1,0 +1,67 @@
+using System.Text;
+using System.Text.Json;
+using QApollo.Files;
+
+namespace QApollo.Runs;
+
+/// <summary>What metrics.jsonl tells of the steps that were done.</summary>
+/// <param name="Losses">Of each step; NaN where the file has none.</param>
+public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losses, IReadOnlyList<(int Step, double Loss)> Validations)
+{
+    /// <summary>Lines that a kill cut short, or that are none of this file's, are passed over; a file that is not there has none.</summary>
+    /// <exception cref="RunFailedException">The file cannot be read.</exception>
+    public static MetricsHistory Read(string path)
+    {
+        var losses = new List<(int, double)>();
+        var validations = new List<(int, double)>();
+        try
+        {
+            if (RegularFile.LengthOf(path) == 0)
+            {
+                return new MetricsHistory(losses, validations);
+            }
+
+            // A run may write it now.
+            using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), Encoding.UTF8);
+            while (reader.ReadLine() is { } line)
+            {
+                Add(line, losses, validations);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new RunFailedException($"{path}: cannot be read: {exception.Message}", exception);
+        }
+
+        return new MetricsHistory(losses, validations);
+    }
+
+    private static void Add(string text, List<(int Step, double Loss)> losses, List<(int Step, double Loss)> validations)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(text);
+            JsonElement line = document.RootElement;
+            if (line.ValueKind != JsonValueKind.Object || !line.TryGetProperty("step", out JsonElement number) || number.ValueKind != JsonValueKind.Number
+                || !number.TryGetInt32(out int step))
+            {
+                return;
+            }
+
+            if (line.TryGetProperty("loss", out JsonElement loss))
+            {
+                losses.Add((step, RealOf(loss)));
+            }
+            else if (line.TryGetProperty("validationLoss", out JsonElement validation))
+            {
+                validations.Add((step, RealOf(validation)));
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // No JSON, or text in it that is not valid Unicode.
+        }
+    }
+
+    private static double RealOf(JsonElement value) => value.ValueKind == JsonValueKind.Number ? value.GetDouble() : double.NaN;
+}
