@@ -60,9 +60,9 @@ internal static class Spec
         name, group, help, "on, off", defaultValue,
         text => text switch { "on" or "true" => (true, true), "off" or "false" => (true, false), _ => (false, false) },
         value => value ? "on" : "off")
-        {
-            Words = ["on", "off"],
-        };
+    {
+        Words = ["on", "off"],
+    };
 
     public static FlagSpec Flag(string name, string group, string help, bool transient = false) => new(name, group, help) { IsTransient = transient };
 }
