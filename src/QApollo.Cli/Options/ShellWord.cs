@@ -1,4 +1,5 @@
 using System.Text;
+using QApollo.Cli.Views;
 
 namespace QApollo.Cli.Options;
 
@@ -10,9 +11,19 @@ internal static class ShellWord
     /// <summary>For this machine's usual shells: those of POSIX, or those of Windows.</summary>
     public static string Quote(string text) => OperatingSystem.IsWindows() ? QuoteForWindows(text) : QuoteForPosix(text);
 
-    /// <summary>In single quotes, inside of which nothing has a meaning but the quote itself.</summary>
-    public static string QuoteForPosix(string text) =>
-        IsHarmless(text) ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    /// <summary>
+    /// In single quotes, inside of which nothing has a meaning but the quote itself. What no terminal should be sent, and line
+    /// ends and tabs, are escaped in $'...' (POSIX.1-2024, section 2.2.4): one line that the shell reads back as the same text.
+    /// </summary>
+    public static string QuoteForPosix(string text)
+    {
+        if (Printable.OnOneLine(text) != text)
+        {
+            return EscapeForPosix(text);
+        }
+
+        return IsHarmless(text) ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    }
 
     /// <summary>In double quotes; quotes inside, and backslashes before a quote, are marked by backslashes.</summary>
     public static string QuoteForWindows(string text)
@@ -36,6 +47,32 @@ internal static class ShellWord
         }
 
         return quoted.Append('\\', backslashes).Append('"').ToString();
+    }
+
+    private static string EscapeForPosix(string text)
+    {
+        var quoted = new StringBuilder("$'");
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            string character = rune.ToString();
+            if (character is "'" or "\\")
+            {
+                quoted.Append('\\').Append(character);
+            }
+            else if (Printable.OnOneLine(character) == character)
+            {
+                quoted.Append(character);
+            }
+            else
+            {
+                foreach (byte unit in Encoding.UTF8.GetBytes(character))
+                {
+                    quoted.Append('\\').Append(Convert.ToString(unit, 8).PadLeft(3, '0'));
+                }
+            }
+        }
+
+        return quoted.Append('\'').ToString();
     }
 
     private static bool IsHarmless(string text) =>

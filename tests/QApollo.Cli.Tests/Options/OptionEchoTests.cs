@@ -15,7 +15,7 @@ public class OptionEchoTests
     private static readonly string[] Texts =
     [
         "plain", "two words", "it's", "say \"so\"", "$HOME", "back\\slash\\", "--data", "-x", "-", "- a list", "--", "@file", "a=b", "a:b", "100%", "été", "`id`", "a;b|c&d", "*", "~",
-        "{x}", "(y)", "[z]", "#", "!", "tab\there",
+        "{x}", "(y)", "[z]", "#", "!", "tab\there", "two\nlines", "esc\u001B[31mred", "it's\u0007\\n", "\u202Ertl", "nel\u0085é",
     ];
 
     [Fact]
@@ -52,6 +52,7 @@ public class OptionEchoTests
     [InlineData("a b\\", "'a b\\'", "\"a b\\\\\"")]
     [InlineData("C:\\x", "'C:\\x'", "C:\\x")]
     [InlineData("", "''", "\"\"")]
+    [InlineData("it's\u001B", "$'it\\'s\\033'", "\"it's\u001B\"")]
     [InlineData("plain-word_1.txt", "plain-word_1.txt", "plain-word_1.txt")]
     public void Words_are_quoted_for_each_kind_of_shell(string text, string posix, string windows)
     {
@@ -114,6 +115,26 @@ public class OptionEchoTests
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
+    /// <summary>The text of a $'...' word that begins at <paramref name="i"/>, which is left at its end: octal bytes and marked characters.</summary>
+    private static string Escaped(string line, ref int i)
+    {
+        var bytes = new List<byte>();
+        for (i += 2; line[i] != '\''; i++)
+        {
+            if (line[i] == '\\' && char.IsAsciiDigit(line[i + 1]))
+            {
+                bytes.Add(Convert.ToByte(line.Substring(i + 1, 3), 8));
+                i += 3;
+                continue;
+            }
+
+            i += line[i] == '\\' ? 1 : 0;
+            bytes.AddRange(Encoding.UTF8.GetBytes(line[i].ToString()));
+        }
+
+        return Encoding.UTF8.GetString([.. bytes]);
+    }
+
     /// <summary>As a POSIX shell cuts a line, or as programs on Windows do.</summary>
     private static List<string> Words(string line)
     {
@@ -125,7 +146,12 @@ public class OptionEchoTests
         for (int i = 0; i < line.Length; i++)
         {
             char character = line[i];
-            if (character == '\\' && i + 1 < line.Length && line[i + 1] is '\\' or '\'' or '"' && (!quoted || OperatingSystem.IsWindows()))
+            if (!quoted && !OperatingSystem.IsWindows() && line.AsSpan(i).StartsWith("$'"))
+            {
+                word.Append(Escaped(line, ref i));
+                begun = true;
+            }
+            else if (character == '\\' && i + 1 < line.Length && line[i + 1] is '\\' or '\'' or '"' && (!quoted || OperatingSystem.IsWindows()))
             {
                 word.Append(line[++i]);
                 begun = true;
