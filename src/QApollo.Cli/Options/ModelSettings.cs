@@ -6,6 +6,7 @@ using QApollo.Data.Tokenizers;
 using QApollo.Models;
 using D = QApollo.Cli.Options.DataOptionTable;
 using M = QApollo.Cli.Options.ModelOptionTable;
+using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Options;
 
