@@ -45,12 +45,13 @@ public class SignalTests
         Assert.True(resumed.ExitCode == 0, resumed.Error);
     }
 
-    /// <summary>A model whose step takes so long that the second signal comes before its end.</summary>
+    /// <summary>A model whose step takes so long that the second signal comes before its end. Of two at once either may be seen first.</summary>
     [SignalTheory]
-    [InlineData("INT", "sleep 0.3", "INT", 130)]
-    [InlineData("INT", "true", "TERM", 143)]
-    [InlineData("TERM", "true", "INT", 130)]
-    public void Two_signals_are_two_even_at_once_and_abort(string first, string between, string second, int exitCode)
+    [InlineData("INT", "sleep 0.3", "INT", 130, 130)]
+    [InlineData("INT", "sleep 0.3", "TERM", 143, 143)]
+    [InlineData("INT", "true", "TERM", 143, 130)]
+    [InlineData("TERM", "true", "INT", 130, 143)]
+    public void Two_signals_are_two_even_at_once_and_abort(string first, string between, string second, int exitCode, int otherOrder)
     {
         using var tiny = new TinyRun();
         string[] arguments =
@@ -66,7 +67,7 @@ public class SignalTests
         bool hasEnded = process.WaitForExit(TimeSpan.FromSeconds(60));
         process.Kill();
         process.WaitForExit();
-        Assert.True(hasEnded && process.ExitCode == exitCode, $"{process.ExitCode}: {output} {error}");
+        Assert.True(hasEnded && (process.ExitCode == exitCode || process.ExitCode == otherOrder), $"{process.ExitCode}: {output} {error}");
         Assert.Contains("qapollo: aborted", error.ToString(), StringComparison.Ordinal);
         Assert.Empty(CheckpointFolder.List(tiny.RunFolder("run")));
     }

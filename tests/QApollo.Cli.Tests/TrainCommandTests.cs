@@ -302,7 +302,8 @@ public class TrainCommandTests
         string tokenizer = Path.Combine(tiny.Folder, "mine.json");
         ProcessResult made = QApolloProcess.Run("tokenizer", "train", "--data", tiny.TextPath, "--vocab-size", "330", "--output", tokenizer);
         Assert.True(made.ExitCode == 0, made.Error);
-        int ids = int.Parse(made.Output.Split(' ')[0], CultureInfo.InvariantCulture);
+        string told = made.Output.Split('\n').First(line => line.Length > 0 && char.IsAsciiDigit(line[0]));
+        int ids = int.Parse(told.Split(' ')[0], CultureInfo.InvariantCulture);
         Assert.InRange(ids, 321, 330);
         string[] train = ["train", "--model", "demo", "--tokenizer", tokenizer, .. tiny.Train("run", 1, "--sample-tokens", "0")[3..]];
 

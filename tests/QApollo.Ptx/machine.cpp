@@ -4,7 +4,7 @@
 namespace ptx {
 
 std::mutex error_lock;
-std::string error_text;
+thread_local std::string error_text;
 
 namespace {
 
@@ -17,11 +17,6 @@ bool is_global(u64 address, u64 bytes) {
         }
     }
     return false;
-}
-
-void tell(const std::string& text) {
-    std::lock_guard<std::mutex> guard(error_lock);
-    if (error_text.empty()) error_text = text;
 }
 
 }
@@ -42,7 +37,6 @@ LoadedModule* load_module(const char* text) {
         parse(loaded.text, loaded.module);
     } catch (const Fault& reason) {
         modules().pop_back();
-        std::lock_guard<std::mutex> guard(error_lock);
         error_text = reason.what();
         return nullptr;
     }
@@ -61,10 +55,6 @@ Launcher& Launcher::instance() {
 
 bool Launcher::launch(Kernel* kernel, Dim3 grid, Dim3 size, size_t dynamic_bytes, void** parameters, Order order) {
     std::lock_guard<std::mutex> guard(lock_);
-    {
-        std::lock_guard<std::mutex> text(error_lock);
-        error_text.clear();
-    }
     const Entry& entry = *kernel->entry;
     std::vector<u8> values(size_t(entry.parameter_bytes));
     for (size_t i = 0; i < entry.parameters.size(); i++) memcpy(values.data() + entry.parameter_offsets[i], parameters[i], size_t(entry.parameters[i].second));
@@ -73,7 +63,8 @@ bool Launcher::launch(Kernel* kernel, Dim3 grid, Dim3 size, size_t dynamic_bytes
     std::atomic<u64> next{0};
     std::atomic<bool> failed{false};
     Counters costs[2];
-    auto share = [&](Counters& cost) {
+    std::string reasons[2];
+    auto share = [&](Counters& cost, std::string& told) {
         static thread_local Block block;
         block.entry = &entry;
         block.parameters = values.data();
@@ -89,17 +80,18 @@ bool Launcher::launch(Kernel* kernel, Dim3 grid, Dim3 size, size_t dynamic_bytes
             }
         } catch (const Fault& reason) {
             failed = true;
-            tell(entry.name + ": " + reason.what());
+            told = entry.name + ": " + reason.what();
         }
         cost = block.counters;
     };
     if (total == 1) {
-        share(costs[0]);
+        share(costs[0], reasons[0]);
     } else {
-        std::thread other(share, std::ref(costs[1]));
-        share(costs[0]);
+        std::thread other(share, std::ref(costs[1]), std::ref(reasons[1]));
+        share(costs[0], reasons[0]);
         other.join();
     }
+    error_text = reasons[reasons[0].empty() ? 1 : 0];
     kernel->counters.launches++;
     for (const Counters& cost : costs) kernel->counters.add(cost);
     return !failed;

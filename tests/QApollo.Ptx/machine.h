@@ -33,7 +33,8 @@ struct LoadedModule {
 };
 
 extern std::mutex error_lock;
-extern std::string error_text;
+/// Of the last call of this thread.
+extern thread_local std::string error_text;
 
 std::deque<LoadedModule>& modules();
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Devices;
@@ -114,15 +113,11 @@ internal static class TrainOptionTable
         text => (text is "32" or "64" or "128" or "256", int.TryParse(text, out int value) ? value : 0));
 
     public static OptionSpec<int> ResidualBits { get; } = new(
-        "--residual-bits", NumbersGroup, "Low bits beside each INT8 code of a matrix, which only updates read and write.", "0, 4 or 8", -1,
-        text => (text is "0" or "4" or "8", int.TryParse(text, out int value) ? value : 0),
-        value => value < 0 ? string.Empty : value.ToString(CultureInfo.InvariantCulture))
-    {
-        DefaultNote = $"{DefaultResidualBits}; 0 for dense weights",
-    };
+        "--residual-bits", NumbersGroup, "Low bits beside each INT8 code of a matrix, which only updates read and write.", "0, 4 or 8", DefaultResidualBits,
+        text => (text is "0" or "4" or "8", int.TryParse(text, out int value) ? value : 0));
 
     public static OptionSpec<int> ResidualLayers { get; } = Spec.Int(
-        "--residual-layers", NumbersGroup, "Layers that have residual bits, from the first on; -1 for all, or as many as a budget allows.", -1, -1);
+        "--residual-layers", NumbersGroup, "Layers that have residual bits, from the first on.", 0, 0, defaultNote: "all, or as many as a budget allows");
 
     public static OptionSpec<RoundingMode> Rounding { get; } = Spec.Choice(
         "--rounding", NumbersGroup, "How updated weights are rounded.", RoundingMode.LowDiscrepancy,

@@ -60,7 +60,8 @@ internal sealed record TrainRequest(
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
         model = model is null || tokenizer is null ? model : Try(() => model.WithVocabulary(values, tokenizer));
         DataSettings.CheckPaths(values, errors);
-        if (values.IsGiven(T.WarmupSteps) && values.Get(T.WarmupSteps) > values.Get(T.MaxSteps))
+        // A run that is gone on with may end early.
+        if (checkpoint is null && values.IsGiven(T.WarmupSteps) && values.Get(T.WarmupSteps) > values.Get(T.MaxSteps))
         {
             errors.Add(FormattableString.Invariant(
                 $"--warmup-steps: {values.Get(T.WarmupSteps)} are more than the run has (--max-steps {values.Get(T.MaxSteps)}): it would never reach its learning rate"));

@@ -87,11 +87,9 @@ internal static class TrainSettings
     private static WeightFormats Formats(OptionValues values)
     {
         WeightFormat matrices = values.Get(T.Weights);
-        int bits = values.Get(T.ResidualBits);
-        int layers = values.Get(T.ResidualLayers);
         return new WeightFormats(
-            matrices, values.Get(T.HeadWeights), values.Get(T.GroupSize),
-            bits >= 0 ? bits : matrices == WeightFormat.Int8 ? T.DefaultResidualBits : 0, layers < 0 ? WeightFormats.AllLayers : layers);
+            matrices, values.Get(T.HeadWeights), values.Get(T.GroupSize), values.Get(T.ResidualBits),
+            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers);
     }
 
     /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>

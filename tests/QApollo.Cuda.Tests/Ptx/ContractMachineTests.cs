@@ -35,8 +35,13 @@ public sealed class ContractMachineTests
             Outcome(name);
         }
 
-        IReadOnlyList<KernelReport> kernels = PtxMachine.Report();
-        Assert.Equal(Driver.PtxTests.LaunchedKernels.Select(kernel => kernel.Name).Order(), kernels.Select(kernel => kernel.Kernel).Order());
+        // Tests beside this one load changed texts, whose kernels are others of the same name.
+        var launched = Driver.PtxTests.LaunchedKernels.Select(kernel => kernel.Name).ToHashSet();
+        KernelReport[] kernels =
+        [
+            .. PtxMachine.Report().Where(kernel => launched.Contains(kernel.Kernel)).GroupBy(kernel => kernel.Kernel).Select(alike => alike.MaxBy(kernel => kernel.Reached)!),
+        ];
+        Assert.Equal(launched.Order(StringComparer.Ordinal), kernels.Select(kernel => kernel.Kernel).Order(StringComparer.Ordinal));
         var low = new List<string>();
         foreach (KernelReport kernel in kernels)
         {
