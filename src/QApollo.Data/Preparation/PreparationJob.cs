@@ -40,6 +40,11 @@ internal sealed partial class PreparationJob : IDisposable
         _tokenizer = tokenizer;
         _options = options;
         _report = report;
+        if (FolderLock.FindForeign(folder) is { } foreign)
+        {
+            throw new UsageException($"{foreign}: is no file of this program, which needs that name: choose another folder");
+        }
+
         _lock = FolderLock.Take(folder, "preparing data");
         _state = PreparationState.TryRead(folder) ?? PreparationState.Begin(key);
         _hasSaved = _state.Position != default;

@@ -28,7 +28,6 @@ public sealed class FolderLock : IDisposable
 
     /// <summary>Takes the folder, which is made where there is none; one that nothing was put into is removed again at the end.</summary>
     /// <param name="work">What the holder does there, for the message to others: "training".</param>
-    /// <exception cref="UsageException">A file of somebody else has a name that the lock needs.</exception>
     /// <exception cref="RunFailedException">Another process has it (the message says which, where, and since when), or it cannot be written.</exception>
     public static FolderLock Take(string folder, string work)
     {
@@ -36,7 +35,6 @@ public sealed class FolderLock : IDisposable
         try
         {
             Directory.CreateDirectory(folder);
-            RequireOwnNames(folder);
             FileLock held = FileLock.TryTake(Path.Combine(folder, LockFile))
                 ?? throw new RunFailedException($"{folder}: {Holder(folder)} is at work there: wait until it has ended, or name another folder");
             var taken = new FolderLock(folder, held, isNew);
@@ -54,6 +52,22 @@ public sealed class FolderLock : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException($"{folder}: cannot be written: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>The file of somebody else that has the name of the lock, which has no content; null where there is none.</summary>
+    /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
+    public static string? FindForeign(string folder)
+    {
+        string path = Path.Combine(folder, LockFile);
+        try
+        {
+            return RegularFile.LengthOf(path) > 0 && File.ReadAllBytes(path).AsSpan().ContainsAnyExcept((byte)0) ? path : null;
+        }
+        catch (IOException)
+        {
+            // Somebody holds it.
+            return null;
         }
     }
 
@@ -120,45 +134,6 @@ public sealed class FolderLock : IDisposable
         {
             // It has only just begun, or somebody deleted the record.
             return "another process";
-        }
-    }
-
-    /// <summary>The lock's file holds nothing but zeros, and the record says which process: whatever else has their names is not written over.</summary>
-    private static void RequireOwnNames(string folder)
-    {
-        foreach ((string name, Func<byte[], bool> isOwn) in ((string, Func<byte[], bool>)[])[(LockFile, content => !content.AsSpan().ContainsAnyExcept((byte)0)), (HolderFile, IsRecord)])
-        {
-            string path = Path.Combine(folder, name);
-            if (RegularFile.LengthOf(path) > 0 && TryRead(path) is { } content && !isOwn(content))
-            {
-                throw new UsageException($"{path}: is no file of this program, which needs that name: choose another folder");
-            }
-        }
-    }
-
-    /// <summary>Null while somebody else holds the file.</summary>
-    private static byte[]? TryRead(string path)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-    }
-
-    private static bool IsRecord(byte[] content)
-    {
-        try
-        {
-            using var record = JsonDocument.Parse(content);
-            return record.RootElement.ValueKind == JsonValueKind.Object && record.RootElement.TryGetProperty("process", out _);
-        }
-        catch (JsonException)
-        {
-            return false;
         }
     }
 

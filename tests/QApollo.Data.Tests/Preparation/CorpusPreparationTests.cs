@@ -318,7 +318,6 @@ public sealed class CorpusPreparationTests : IDisposable
     [InlineData("validation-000003.bin")]
     [InlineData("train-000001.bin.tmp")]
     [InlineData("lock")]
-    [InlineData("lock.json")]
     public void Files_of_ones_own_are_not_overwritten(string name)
     {
         _fixture.Write("a.jsonl", "{\"text\":\"a\"}\nbroken\n");
