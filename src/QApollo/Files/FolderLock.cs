@@ -17,14 +17,7 @@ public sealed class FolderLock : IDisposable
     private readonly bool _madeFolder;
     private bool _isReleased;
 
-    private FolderLock(string folder, FileLock taken, bool madeFolder)
-    {
-        (_folder, _lock, _madeFolder) = (folder, taken, madeFolder);
-        WasLeft = File.Exists(Path.Combine(folder, HolderFile));
-    }
-
-    /// <summary>The holder before was killed: what lies half-finished in the folder may be its work.</summary>
-    public bool WasLeft { get; }
+    private FolderLock(string folder, FileLock taken, bool madeFolder) => (_folder, _lock, _madeFolder) = (folder, taken, madeFolder);
 
     /// <summary>Takes the folder, which is made where there is none; one that nothing was put into is removed again at the end.</summary>
     /// <param name="work">What the holder does there, for the message to others: "training".</param>

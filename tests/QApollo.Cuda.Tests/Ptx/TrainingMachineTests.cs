@@ -33,23 +33,7 @@ public sealed class TrainingMachineTests
     }
 
     [Fact]
-    public void Results_do_not_depend_on_the_order_of_warps()
-    {
-        using CudaDevice device = PtxMachine.Library.Open();
-        byte[] expected = KernelTour.Run(device);
-        foreach (RunOrder order in (RunOrder[])[RunOrder.Descending, RunOrder.Shuffled])
-        {
-            PtxMachine.Library.SetOrder(order);
-            try
-            {
-                Compare.BitEqual<byte>(KernelTour.Run(device), expected, order.ToString());
-            }
-            finally
-            {
-                PtxMachine.Library.SetOrder(RunOrder.Ascending);
-            }
-        }
-    }
+    public void Results_do_not_depend_on_the_order_of_warps() => KernelTour.AssertEqualInEveryOrder(PtxMachine.Library);
 
     [Fact]
     public void The_kernels_pass_the_self_test()

@@ -1,5 +1,6 @@
 using QApollo.Devices;
 using QApollo.Quantization;
+using QApollo.TestSupport;
 using QApollo.TestSupport.Contract;
 
 namespace QApollo.Cuda.Tests.Simt;
@@ -10,6 +11,25 @@ internal static class KernelTour
     private const int Tokens = 70;
     private const int Hidden = 96;
     private const int Wide = 264;
+
+    /// <summary>Runs it in every order that the machine knows: a result that depends on who runs first betrays a missing barrier.</summary>
+    public static void AssertEqualInEveryOrder(SimtLibrary library)
+    {
+        using CudaDevice device = library.Open();
+        byte[] expected = Run(device);
+        foreach (RunOrder order in (RunOrder[])[RunOrder.Descending, RunOrder.Shuffled])
+        {
+            library.SetOrder(order);
+            try
+            {
+                Compare.BitEqual<byte>(Run(device), expected, order.ToString());
+            }
+            finally
+            {
+                library.SetOrder(RunOrder.Ascending);
+            }
+        }
+    }
 
     public static byte[] Run(IDevice device)
     {
