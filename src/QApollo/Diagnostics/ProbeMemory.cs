@@ -7,7 +7,7 @@ namespace QApollo.Diagnostics;
 /// <summary>One allocation of a device, cut into the tensors of a kernel check, with the same values on every device.</summary>
 internal sealed class ProbeMemory : IDisposable
 {
-    private const int Bytes = 16 << 20;
+    private const int Bytes = 48 << 20;
 
     private readonly nint _base;
     private int _used;

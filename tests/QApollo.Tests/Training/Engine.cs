@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -7,8 +6,8 @@ using QApollo.Training;
 
 namespace QApollo.Tests.Training;
 
-/// <summary>Trainers on the CPU device, and whole tensors in and out of them.</summary>
-internal static class Engine
+/// <summary>Trainers on a device (EngineDevice.cs says which), and whole tensors in and out of them.</summary>
+internal static partial class Engine
 {
     public static WeightFormats Dense { get; } = new(WeightFormat.F32, WeightFormat.F32);
 
@@ -36,8 +35,6 @@ internal static class Engine
     public static Trainer Trainer(
         TrainingOptions options, IDevice device, IProjectionSource? projections = null, params IReleaseHook[] hooks) =>
         new(options, device, projections, hooks);
-
-    public static CpuDevice Cpu() => new(threads: 2);
 
     /// <summary>Gives every weight the values of that Hugging Face name.</summary>
     public static void Load(this Trainer trainer, IReadOnlyDictionary<string, float[]> values)

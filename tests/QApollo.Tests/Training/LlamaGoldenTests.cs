@@ -1,4 +1,3 @@
-using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Optimizers;
 using QApollo.TestSupport;
@@ -22,9 +21,9 @@ public class LlamaGoldenTests
             Memory = new MemoryOptions { Weights = Engine.Dense, LogitChunk = 37 },
         };
         var gradients = new GradientRecorder();
-        using CpuDevice cpu = Engine.Cpu();
-        var logits = new LogitRecorder(cpu);
-        using var device = new TracingDevice(cpu.Profile, logits, cpu);
+        using IDevice inner = Engine.Device();
+        var logits = new LogitRecorder(inner);
+        using var device = new TracingDevice(inner.Profile, logits, inner);
         using Trainer trainer = Engine.Trainer(options, device, projections: null, gradients);
         trainer.Load(golden.Weights);
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -62,7 +61,7 @@ public class QuantizedTrainGoldenTests
     {
         TrainingOptions options = GoldenCourse.Options(golden.Course, OptimizerKind.ApolloMini);
         options = options with { Schedule = options.Schedule with { Peak = options.Schedule.Peak * peakRatio } };
-        using CpuDevice device = Engine.Cpu();
+        using IDevice device = Engine.Device();
         using Trainer trainer = Engine.Trainer(options, device, new SavedProjections(golden.Course.Projections), hook);
         trainer.Load(golden.Initial.Dequantize());
         return [.. GoldenCourse.Run(trainer, golden.Course, afterStep)];

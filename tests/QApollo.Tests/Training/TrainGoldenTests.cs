@@ -1,4 +1,4 @@
-using QApollo.Cpu;
+using QApollo.Devices;
 using QApollo.Optimizers;
 using QApollo.TestSupport;
 using QApollo.TestSupport.Goldens;
@@ -15,7 +15,7 @@ public class TrainGoldenTests
     public void Training_with_APOLLO_Mini_follows_the_official_run(string set)
     {
         TrainGolden golden = TrainGolden.Load(set);
-        using CpuDevice device = Engine.Cpu();
+        using IDevice device = Engine.Device();
         TrainingOptions options = GoldenCourse.Options(golden.Course, OptimizerKind.ApolloMini);
         RequireSchedule(options.Schedule, golden.Course.LearningRates);
         using Trainer trainer = Engine.Trainer(options, device, new SavedProjections(golden.Course.Projections));
@@ -36,7 +36,7 @@ public class TrainGoldenTests
     public void Training_with_AdamW_follows_the_official_run(string set)
     {
         TrainGolden golden = TrainGolden.Load(set);
-        using CpuDevice device = Engine.Cpu();
+        using IDevice device = Engine.Device();
         using Trainer trainer = Engine.Trainer(GoldenCourse.Options(golden.Course, OptimizerKind.AdamW), device);
         trainer.Load(golden.Initial);
 

@@ -1,0 +1,131 @@
+using TorchSharp;
+
+namespace QApollo.Torch;
+
+/// <summary>
+/// Operations in place with a number. TorchSharp makes a native object of every number and frees it when its finalizer runs,
+/// which may be while the operation still reads it; here it lives as long as the call.
+/// </summary>
+internal static class Numbers
+{
+    public static TorchTensor Add(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.add_(number);
+    }
+
+    /// <summary>Of integers, modulo the type's range.</summary>
+    public static TorchTensor Add(this TorchTensor tensor, long value)
+    {
+        using Scalar number = value;
+        return tensor.add_(number);
+    }
+
+    /// <summary>tensor += factor * other.</summary>
+    public static TorchTensor AddScaled(this TorchTensor tensor, TorchTensor other, double factor)
+    {
+        using Scalar number = factor;
+        return tensor.add_(other, number);
+    }
+
+    public static TorchTensor Sub(this TorchTensor tensor, long value)
+    {
+        using Scalar number = value;
+        return tensor.sub_(number);
+    }
+
+    public static TorchTensor Mul(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.mul_(number);
+    }
+
+    /// <summary>Of integers, modulo the type's range.</summary>
+    public static TorchTensor Mul(this TorchTensor tensor, long value)
+    {
+        using Scalar number = value;
+        return tensor.mul_(number);
+    }
+
+    public static TorchTensor Fill(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.fill_(number);
+    }
+
+    /// <param name="mask">Bool, of a shape that spreads to the tensor's.</param>
+    public static TorchTensor FillWhere(this TorchTensor tensor, TorchTensor mask, double value)
+    {
+        using Scalar number = value;
+        return tensor.masked_fill_(mask, number);
+    }
+
+    public static TorchTensor AtLeast(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.clamp_min_(number);
+    }
+
+    /// <summary>Of integers.</summary>
+    public static TorchTensor AtLeast(this TorchTensor tensor, long value)
+    {
+        using Scalar number = value;
+        return tensor.clamp_min_(number);
+    }
+
+    public static TorchTensor AtMost(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.clamp_max_(number);
+    }
+
+    public static TorchTensor Clamp(this TorchTensor tensor, double least, double most)
+    {
+        using Scalar low = least, high = most;
+        return tensor.clamp_(low, high);
+    }
+
+    /// <summary>Of integers.</summary>
+    public static TorchTensor Clamp(this TorchTensor tensor, long least, long most)
+    {
+        using Scalar low = least, high = most;
+        return tensor.clamp_(low, high);
+    }
+
+    /// <summary>1 where the comparison holds, else 0, in the tensor's own type; so do the others.</summary>
+    public static TorchTensor Lt(this TorchTensor tensor, long value)
+    {
+        using Scalar number = value;
+        return tensor.lt_(number);
+    }
+
+    public static TorchTensor Lt(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.lt_(number);
+    }
+
+    public static TorchTensor Le(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.le_(number);
+    }
+
+    public static TorchTensor Gt(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.gt_(number);
+    }
+
+    public static TorchTensor Ge(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.ge_(number);
+    }
+
+    public static TorchTensor Eq(this TorchTensor tensor, double value)
+    {
+        using Scalar number = value;
+        return tensor.eq_(number);
+    }
+}

@@ -1,0 +1,34 @@
+using QApollo.Devices;
+
+namespace QApollo.Torch.Operations;
+
+/// <summary>Sums over a tensor: of slices in binary32, joined in binary64.</summary>
+internal static class Reductions
+{
+    public static void AccumulateSum(TorchContext context, Tensor values, Tensor total) => Accumulate(context, values, total, isSquares: false);
+
+    public static void AccumulateSumOfSquares(TorchContext context, Tensor values, Tensor total) => Accumulate(context, values, total, isSquares: true);
+
+    private static void Accumulate(TorchContext context, Tensor values, Tensor total, bool isSquares)
+    {
+        using TorchContext.Frame frame = context.Open();
+        TorchTensor sum = context.Filled(ScalarType.Float64, 0, 1, 1);
+        for (long first = 0; first < values.Elements; first += TorchContext.SliceElements)
+        {
+            using TorchContext.Frame slice = context.Open();
+            int count = (int)Math.Min(TorchContext.SliceElements, values.Elements - first);
+            TorchTensor part = context.Copy(context.View(values.ElementRange(first, count)), ScalarType.Float64);
+            sum.add_((isSquares ? part.mul_(part) : part).sum());
+        }
+
+        AddTo(context, total, sum);
+    }
+
+    /// <summary>total += sum, rounded once.</summary>
+    /// <param name="sum">[1, 1] F64; changed.</param>
+    public static void AddTo(TorchContext context, Tensor total, TorchTensor sum)
+    {
+        TorchTensor stored = context.View(total);
+        stored.copy_(sum.add_(stored));
+    }
+}

@@ -1,0 +1,81 @@
+using QApollo.Devices;
+using QApollo.TestSupport.Contract;
+
+namespace QApollo.Torch.Tests.Operations;
+
+#pragma warning disable CA1001 // The contract's base class is disposed by the test runner; each device lives as long as its test.
+
+public sealed class LinearTests : LinearContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class AttentionTests : AttentionContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class NormTests : NormContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class BiasTests : BiasContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class RotaryTests : RotaryContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class SwiGluTests : SwiGluContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class CrossEntropyTests : CrossEntropyContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class EmbeddingTests : EmbeddingContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class MemoryTests : MemoryContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class ReductionTests : ReductionContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class NormalTests : NormalContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class ApolloTests : ApolloContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class AdamTests : AdamContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class QuantizeTests : QuantizeContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
+public sealed class UpdateTests : UpdateContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
