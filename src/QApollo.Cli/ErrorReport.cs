@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using QApollo.Cli.Views;
@@ -80,6 +81,8 @@ internal static class ErrorReport
         OperationCanceledException => "stopped",
         OutOfMemoryException => Printable.OnOneLine(exception.Message),
         RunFailedException or CudaException or IOException or UnauthorizedAccessException => Printable.OnOneLine(exception.Message) + Hint(exception),
+        // TorchSharp passes on libtorch's, with the stack of its C++ code.
+        ExternalException => $"libtorch: {Printable.OnOneLine(exception.Message.Split('\n')[0])}",
         _ => $"an error in the program{Where(exception)}: {exception.GetType().Name}: {Printable.OnOneLine(exception.Message)}; --verbose tells more, please report it",
     };
 

@@ -1,7 +1,7 @@
 namespace QApollo.Torch;
 
 /// <summary>libtorch cannot be used here; the message says why and what would help, in one line.</summary>
-public sealed class TorchException : Exception
+public sealed class TorchException : RunFailedException
 {
     public TorchException(string message)
         : base(message)

@@ -5,6 +5,7 @@ using QApollo.Cpu;
 using QApollo.Cuda;
 using QApollo.Cuda.Blas;
 using QApollo.Cuda.Driver;
+using QApollo.Devices;
 using QApollo.Diagnostics;
 using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -19,14 +20,14 @@ internal static class DoctorCommand
     private const int ShownFits = 3;
 
     private static readonly OptionSpec<string> Device = Spec.Text(
-        "--device", "Run", "The device to look at.", "all, cpu, cuda (the first GPU), cuda:N (N counts from 0)", AllDevices);
+        "--device", "Run", "The device to look at.", "all, cpu, cuda (the first GPU), cuda:N (N counts from 0), torch, torch:cuda, torch:cuda:N", AllDevices);
 
     private static readonly OptionSpec<string> OutputDir = Spec.Text("--output-dir", "Run", "Folder whose disk space is told.", "a path", "checkpoints");
 
     public static Command Create()
     {
         var command = new Command("doctor", "Look at this machine and its devices, and test them.");
-        var commandLine = new CommandLine(command, [Device, T.CublasLt, DataOptionTable.Threads, SimdChoice.Option, OutputDir, ModelOptionTable.Json]);
+        var commandLine = new CommandLine(command, [Device, T.LibTorch, T.CublasLt, DataOptionTable.Threads, SimdChoice.Option, OutputDir, ModelOptionTable.Json]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
     }
@@ -69,7 +70,11 @@ internal static class DoctorCommand
         }
 
         devices.AddRange(survey.Cards.Where(card => asked is null || asked == NameOf(card)).Select(ExamineCard));
-        if (asked is not null && devices.Count == 0)
+        if (asked is not null && TorchChoice.Parse(asked) is { } torch)
+        {
+            devices.Add(ExamineTorch(values, torch));
+        }
+        else if (asked is not null && devices.Count == 0)
         {
             devices.Add(new DeviceDiagnosis(asked, "GPU", survey.Problem ?? $"there is no such GPU: the driver sees {survey.Cards.Count}, numbered from 0"));
         }
@@ -114,6 +119,29 @@ internal static class DoctorCommand
             Fits = PresetFit.Largest(device.Profile, new MemoryBudget(free, free), FitLength, ShownFits),
             Checks = SelfTest.Run(device, reference: null),
         };
+    }
+
+    private static DeviceDiagnosis ExamineTorch(OptionValues values, TorchChoice torch)
+    {
+        var diagnosis = new DeviceDiagnosis(torch.Name, "libtorch", Problem: null);
+        try
+        {
+            var choice = new DeviceChoice(values, torch.Name);
+            using IDevice device = choice.Open();
+            using var cpu = new CpuDevice();
+            long free = choice.FreeBytes();
+            return diagnosis with
+            {
+                BudgetBytes = free,
+                FitLength = FitLength,
+                Fits = PresetFit.Largest(device.Profile, new MemoryBudget(free, DeviceChoice.FreeHostBytes()), FitLength, ShownFits),
+                Checks = SelfTest.Run(device, cpu),
+            };
+        }
+        catch (Exception exception) when (exception is RunFailedException or CudaException or UsageException)
+        {
+            return diagnosis with { Problem = exception.Message };
+        }
     }
 
     private static DeviceDiagnosis ExamineCard(CudaCard card)

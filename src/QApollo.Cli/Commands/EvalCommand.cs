@@ -36,7 +36,7 @@ internal static class EvalCommand
         var commandLine = new CommandLine(
             command,
             [
-                M.Checkpoint, D.OneText, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, M.Weights, T.Device,
+                M.Checkpoint, D.OneText, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, M.Weights, T.Device, T.LibTorch,
                 D.Threads, M.Json,
             ]);
         command.SetAction(parsed => Execute(commandLine, parsed));

@@ -53,7 +53,7 @@ internal static class ExportCommand
             command,
             [
                 M.Checkpoint, Format, DType, Output, MaxShardSize, Force, M.Tokenizer,
-                Data, MaxTokens, D.TextField, D.Strict, D.CacheDir, T.Device, D.Threads,
+                Data, MaxTokens, D.TextField, D.Strict, D.CacheDir, T.Device, T.LibTorch, D.Threads,
             ]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;

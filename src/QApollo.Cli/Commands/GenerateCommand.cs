@@ -42,7 +42,7 @@ internal static class GenerateCommand
     {
         var command = new Command("generate", "Continue a text with a trained model.");
         var commandLine = new CommandLine(
-            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, T.Device, D.Threads]);
+            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, T.Device, T.LibTorch, D.Threads]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
     }

@@ -16,6 +16,8 @@ internal sealed class DeviceChoice
     private readonly int _threads;
     private readonly CudaOptions _cuda;
     private readonly int _ordinal = -1;
+    private readonly TorchChoice? _torch;
+    private readonly string? _torchFolder;
 
     /// <param name="text">As --device takes it; null for what --device has.</param>
     /// <param name="isPlan">Nothing will be computed: the answer depends on the options alone, not on a cuBLASLt that happens to be here.</param>
@@ -31,6 +33,13 @@ internal sealed class DeviceChoice
             throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");
         }
 
+        _torch = TorchChoice.Parse(text);
+        _torchFolder = values.GetText(T.LibTorch);
+        if (_torchFolder is not null && !Directory.Exists(_torchFolder))
+        {
+            throw new UsageException($"{T.LibTorch.Name}: {_torchFolder}: no such folder");
+        }
+
         string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
         string ordinal = parts.Length == 2 ? parts[1] : "0";
@@ -44,17 +53,17 @@ internal sealed class DeviceChoice
             _ordinal = search.Card?.Ordinal ?? -1;
             WhyNotGpu = search.WhyNot;
         }
-        else if (text != "cpu")
+        else if (text != "cpu" && _torch is null)
         {
-            throw new UsageException($"--device: '{text}' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ...");
+            throw new UsageException($"--device: '{text}' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ..., torch, torch:cuda, torch:cuda:1");
         }
 
         bool isFound = _cuda.Gemm == GemmChoice.Auto && !isPlan && _ordinal >= 0 && CublasLtLibrary.Find(_cuda.CublasLtPath) is not null;
         UsesCublasLt = _ordinal >= 0 && (_cuda.Gemm == GemmChoice.CublasLt || isFound);
     }
 
-    /// <summary>The device in force as --device takes it: cpu, or cuda:n.</summary>
-    public string Name => _ordinal >= 0 ? string.Create(CultureInfo.InvariantCulture, $"cuda:{_ordinal}") : "cpu";
+    /// <summary>The device in force as --device takes it: cpu, cuda:n, torch, or torch:cuda:n.</summary>
+    public string Name => _torch is not null ? _torch.Name : _ordinal >= 0 ? string.Create(CultureInfo.InvariantCulture, $"cuda:{_ordinal}") : "cpu";
 
     /// <summary>Why `auto` passed over a GPU; null where it did not, and where there is no driver.</summary>
     public string? WhyNotGpu { get; }
@@ -63,9 +72,10 @@ internal sealed class DeviceChoice
     public bool UsesCublasLt { get; }
 
     /// <summary>What the memory plan must know; asks no driver.</summary>
-    public DeviceProfile Profile => _ordinal >= 0 ? new CudaProfile(UsesCublasLt) : new CpuProfile(_threads);
+    public DeviceProfile Profile => _torch is not null ? _torch.Profile : _ordinal >= 0 ? new CudaProfile(UsesCublasLt) : new CpuProfile(_threads);
 
-    public IDevice Open() => _ordinal >= 0 ? CudaDevice.Open(_ordinal, options: _cuda) : new CpuDevice(_threads);
+    public IDevice Open() => _torch is not null ? _torch.Open(_threads, _torchFolder)
+        : _ordinal >= 0 ? CudaDevice.Open(_ordinal, options: _cuda) : new CpuDevice(_threads);
 
     /// <summary>The device for a command that needs no plan beforehand; says so when a GPU was passed over.</summary>
     public static IDevice OpenFor(OptionValues values)
@@ -95,13 +105,14 @@ internal sealed class DeviceChoice
     /// <summary>Bytes that a plan may take now, the driver's context included.</summary>
     public long FreeBytes()
     {
-        if (_ordinal < 0)
+        int ordinal = _torch?.Ordinal ?? _ordinal;
+        if (ordinal < 0)
         {
             return FreeHostBytes();
         }
 
         // The driver counts after it made a context here, which the plan counts too.
-        using var device = CudaDevice.Open(_ordinal, options: new CudaOptions());
+        using var device = CudaDevice.Open(ordinal, options: new CudaOptions());
         return device.MemoryInfo().Free + device.Profile.ContextBytes;
     }
 

@@ -26,15 +26,15 @@ internal static class ReportOptionTable
 
     /// <summary>A plan is asked for to choose a GPU, mostly.</summary>
     public static OptionSpec<string> PlanDevice { get; } = Spec.Text(
-        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, cuda:N, or auto for the first GPU that is here, else the CPU", "cuda",
+        "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, cuda:N, torch, torch:cuda, or auto for the first GPU that is here, else the CPU", "cuda",
         "cuda; auto with --budget auto, which asks what is free here");
 
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Json, Html, OutputFile.Force];
 
-    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. MemoryOn(T.Device), T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown, OutputFile.Force];
+    public static IReadOnlyList<OptionSpec> Profile { get; } = [.. MemoryOn(T.Device), T.LibTorch, T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown, OutputFile.Force];
 
     public static IReadOnlyList<OptionSpec> Bench { get; } =
-        [.. MemoryOn(T.Device), T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
+        [.. MemoryOn(T.Device), T.LibTorch, T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
 
     private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [

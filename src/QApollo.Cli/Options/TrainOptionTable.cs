@@ -150,7 +150,10 @@ internal static class TrainOptionTable
         "--host-budget", NumbersGroup, "Host memory that the run may take.", "a size such as 16GiB, or auto", null);
 
     public static OptionSpec<string> Device { get; } = Spec.Text(
-        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda (the first GPU), cuda:N (N counts from 0)", "auto");
+        "--device", RunGroup, "Where to compute; auto takes the first GPU that can be used, else the CPU.", "auto, cpu, cuda (the first GPU), cuda:N (N counts from 0), torch, torch:cuda, torch:cuda:N", "auto");
+
+    public static OptionSpec<string> LibTorch { get; } = Spec.Path(
+        "--libtorch", RunGroup, "A folder of libtorch, or Python's torch folder, for --device torch.", "a path", null, "the one that the program was built with");
 
     public static OptionSpec<GemmChoice> Gemm { get; } = Spec.Choice(
         "--gemm", RunGroup, "Who multiplies matrices on a GPU; auto measures each product where cuBLASLt is found.", GemmChoice.Auto,
@@ -231,7 +234,7 @@ internal static class TrainOptionTable
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, KeepBest,
+        Device, LibTorch, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, DryRun, Config,
     ];
