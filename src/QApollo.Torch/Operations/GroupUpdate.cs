@@ -45,8 +45,9 @@ internal static class GroupUpdate
 
         TorchTensor keep = Keeps(context, x, zero, scalars.Regrid);
         TorchTensor update = GroupValues.Largest(context, moved);
+        // To ask whether any group needs it would make the host wait for a GPU.
         TorchTensor regrid = context.Copy(keep, ScalarType.Float32).neg_().Add(1).mul_(update);
-        if (scalars.Regrid == RegridMode.Always || regrid.sum().item<float>() > 0)
+        if (scalars.Regrid == RegridMode.Always || context.IsCuda || regrid.sum().item<float>() > 0)
         {
             Regrid(context, weight, cut, x, v, change, scale, decay, regrid, scalars.DecayFirst);
             update.copy_(keep).mul_(GroupValues.Largest(context, moved)).add_(regrid);

@@ -1,8 +1,9 @@
 """qapollo against PyTorch on the CPU: same model, batch, sequence length and threads, in alternating runs.
 
-Usage: python3 tools/reference/cpu/compare.py [--runs 3] [--models demo 9m 20m]
-Needs a Python with PyTorch (Debian: python3-torch with libopenblas0-pthread) and a Release build of the command line. Prints a Markdown table of
-median tokens per second, their ratio, and peak resident memory.
+Usage: python3 tools/reference/cpu/compare.py [--peer pytorch|torchsharp] [--runs 3] [--models demo 9m 20m]
+Needs a Release build of the command line and the peer: a Python with PyTorch (Debian: python3-torch with libopenblas0-pthread), or TorchSharp with
+libtorch 2.10 (TorchSharp/ beside this file, which is built here; AdamW only). Prints a Markdown table of median tokens per second, their ratio, and peak
+resident memory.
 """
 
 import argparse
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 QAPOLLO = ROOT / "src/QApollo.Cli/bin/Release/net10.0/qapollo.dll"
 VOCABULARY = {"demo": 320}
 REFERENCE = Path(__file__).with_name("llama.py")
+TORCHSHARP = Path(__file__).with_name("TorchSharp")
+ARTIFACTS = ROOT / "artifacts/torch"
 
 
 def torch_environment():
@@ -34,6 +37,22 @@ def run_torch(model, optimizer, options):
     command = [sys.executable, str(REFERENCE), "--model", model, "--optimizer", optimizer, "--steps", str(options.steps)]
     command += ["--batch-size", str(options.batch_size), "--threads", str(options.threads)]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=torch_environment()).stdout)
+    return result["tokensPerSecond"], result["peakBytes"]
+
+
+def build_torchsharp():
+    """Builds the program; returns the command that starts it, under a C++ runtime that is new enough."""
+    host = subprocess.run([ROOT / "tools/torch/host.sh", ROOT / "artifacts/torch-runtime"], capture_output=True, text=True)
+    if host.returncode != 0:
+        raise SystemExit(f"compare.py: {host.stderr.strip().splitlines()[-1]}")
+    subprocess.run(
+        ["dotnet", "build", TORCHSHARP, "-c", "Release", "--nologo", "-v", "quiet", "--artifacts-path", ARTIFACTS], check=True, stdout=sys.stderr)
+    return [host.stdout.strip(), str(ARTIFACTS / "bin/TorchSharpLlama/release/TorchSharpLlama.dll")]
+
+
+def run_torchsharp(model, optimizer, options):
+    command = [*options.torchsharp, model, str(options.steps), str(options.batch_size), str(options.threads)]
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return result["tokensPerSecond"], result["peakBytes"]
 
 
@@ -53,9 +72,9 @@ def run_qapollo(model, optimizer, options):
         return statistics.median(rates), usage.ru_maxrss * 1024
 
 
-def require():
+def require(peer):
     """One line instead of a traceback for what is missing."""
-    if importlib.util.find_spec("torch") is None:
+    if peer == "pytorch" and importlib.util.find_spec("torch") is None:
         raise SystemExit(f"compare.py: {sys.executable} has no PyTorch: install it (Debian: python3-torch), or use a Python that has it")
     if not QAPOLLO.exists():
         raise SystemExit(f"compare.py: {QAPOLLO} is not there: dotnet build src/QApollo.Cli -c Release")
@@ -64,25 +83,33 @@ def require():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", nargs="+", default=["demo", "9m", "20m"])
-    parser.add_argument("--optimizers", nargs="+", default=["apollo-mini", "adamw"])
+    parser.add_argument("--peer", choices=("pytorch", "torchsharp"), default="pytorch")
+    parser.add_argument("--optimizers", nargs="+", help="default: apollo-mini adamw; adamw for torchsharp")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--data", help="text for qapollo; default: this repository's own")
     options = parser.parse_args()
-    require()
+    require(options.peer)
+    is_torchsharp = options.peer == "torchsharp"
+    options.optimizers = options.optimizers or (["adamw"] if is_torchsharp else ["apollo-mini", "adamw"])
+    if is_torchsharp and options.optimizers != ["adamw"]:
+        raise SystemExit("compare.py: the TorchSharp program has AdamW only")
+    options.torchsharp = build_torchsharp() if is_torchsharp else None
+    run_peer, name = (run_torchsharp, "libtorch 2.10") if is_torchsharp else (run_torch, "PyTorch")
     options.data = options.data or str(ROOT / "README.md")
     with tempfile.TemporaryDirectory() as cache:
         options.cache = cache
-        print(f"{options.threads} threads, sequence 256, batch {options.batch_size}, OpenBLAS kernels {torch_environment().get('OPENBLAS_CORETYPE', 'as detected')}\n")
-        print("| model | optimizer | PyTorch tokens/s | qapollo tokens/s | ratio | PyTorch peak MB | qapollo peak MB |")
+        kernels = "" if is_torchsharp else f", OpenBLAS kernels {torch_environment().get('OPENBLAS_CORETYPE', 'as detected')}"
+        print(f"{options.threads} threads, sequence 256, batch {options.batch_size}{kernels}\n")
+        print(f"| model | optimizer | {name} tokens/s | qapollo tokens/s | ratio | {name} peak MB | qapollo peak MB |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for model in options.models:
             for optimizer in options.optimizers:
                 torch, ours = [], []
                 for _ in range(options.runs):
-                    torch.append(run_torch(model, optimizer, options))
+                    torch.append(run_peer(model, optimizer, options))
                     ours.append(run_qapollo(model, optimizer, options))
                 ratio = statistics.median(b[0] / a[0] for a, b in zip(torch, ours))
                 columns = [statistics.median(x) for x in (*zip(*torch), *zip(*ours))]
