@@ -22,6 +22,20 @@ public class CommandLineTests
         Assert.Contains("--lr: takes one value", wrong.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>The ordinary program, that is; tests/QApollo.Torch.Tests runs the other.</summary>
+    [Theory]
+    [InlineData("torch", "--device torch: this program was built without the Torch device: build it with -p:Torch=cpu")]
+    [InlineData("torch:cuda:1", "--device torch:cuda:1: this program was built without the Torch device")]
+    [InlineData("torch:cpu", "--device: 'torch:cpu' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ..., torch, torch:cuda")]
+    [InlineData("torch:cuda:x", "--device: 'torch:cuda:x' is not known")]
+    public void A_program_without_the_Torch_device_says_how_to_get_it(string device, string expected)
+    {
+        CallResult result = InProcess.Run(["plan", "--model", "demo", "--device", device]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.TrimEnd().Split('\n'));
+    }
+
     [Fact]
     public void Options_in_a_file_may_be_written_as_typed_and_commented()
     {

@@ -1,0 +1,38 @@
+using QApollo.TestSupport;
+using Xunit;
+
+namespace QApollo.Torch.Tests;
+
+/// <summary>Each way in which libtorch cannot be used has a line that says what would help.</summary>
+public sealed class TorchLibraryTests
+{
+    [Theory]
+    [InlineData("/lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by libLibTorchSharp.so)", "it lacks GLIBCXX_3.4.32 ")]
+    [InlineData("/lib/libc.so.6: version `GLIBC_2.38' not found", "it lacks GLIBC_2.38 ")]
+    [InlineData("libLibTorchSharp.so: undefined symbol: _ZN3c1011", "does not fit this libtorch: it needs 2.10.0")]
+    public void What_the_loader_says_becomes_a_line(string message, string expected) =>
+        Assert.Contains(expected, TorchLibrary.Explain(message), StringComparison.Ordinal);
+
+    [Fact]
+    public void An_unknown_failure_has_no_explanation() => Assert.Null(TorchLibrary.Explain("cannot open shared object file"));
+
+    [Theory]
+    [InlineData("build-version", "2.10.0+cpu\n", "2.10.0")]
+    [InlineData("version.py", "from typing import Optional\n__version__ = '2.5.1+cu124'\ndebug = False\n", "2.5.1")]
+    [InlineData("README", "2.5.1", null)]
+    public void A_folder_states_its_version(string file, string text, string? expected)
+    {
+        using var folder = new TempFolder();
+        string libraries = Path.Combine(folder.Path, "lib");
+        Directory.CreateDirectory(libraries);
+        File.WriteAllText(Path.Combine(folder.Path, file), text);
+        Assert.Equal(expected, TorchLibrary.FindVersion(libraries));
+    }
+
+    [Fact]
+    public void A_device_without_CUDA_says_so()
+    {
+        string message = Assert.Throws<TorchException>(() => TorchDevice.OpenCuda(0)).Message;
+        Assert.StartsWith("libtorch finds no CUDA: ", message, StringComparison.Ordinal);
+    }
+}
