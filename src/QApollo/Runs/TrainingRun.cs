@@ -313,6 +313,7 @@ public sealed class TrainingRun
         RunState state = Load(checkpoints);
         _tokensSeen = state.Tokens;
         metrics.GoBack(state.Step);
+        _observer.OnRewind(state.Step);
         Recall(state.Step);
         (_validatedStep, _sampledStep) = (-1, -1);
         Write();
