@@ -47,6 +47,19 @@ public class TrainCommandTests
     }
 
     [Fact]
+    public void Skipped_updates_are_told_and_counted()
+    {
+        using var tiny = new TinyRun();
+        string[] options = ["--on-spike", "skip", "--lr", "1000", "--schedule", "constant", "--warmup-steps", "0", "--residual-bits", "0"];
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 4, options));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(3, result.Output.Split("its update is left out").Length - 1);
+        Assert.Contains("3 updates skipped", result.Output.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
+        Assert.Equal(3, File.ReadLines(Path.Combine(tiny.RunFolder("run"), "metrics.jsonl")).Count(line => line.Contains("\"skipped\":true", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Resuming_goes_on_to_the_same_bytes()
     {
         using var tiny = new TinyRun();

@@ -115,7 +115,8 @@ internal static class TrainCommand
             loss += string.Create(CultureInfo.InvariantCulture, $"; best {run.Best.Loss:F4}: {Path.Combine(directory, CheckpointFolder.NameOf(run.Best.Step))}");
         }
 
-        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
+        Console.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
     }
 
