@@ -46,7 +46,8 @@ internal static class EvalCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.OneText);
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         using var interrupt = new InterruptSignal("stopping");
         using PreparedData data = DataSettings.PrepareForScoring(values, values.Get(D.OneText), tokenizer, interrupt.Token);

@@ -68,7 +68,8 @@ internal static class ExportCommand
         long shardBytes = ByteSize.TryParse(values.Get(MaxShardSize), out long bytes) && bytes > 0
             ? bytes
             : throw new UsageException($"--max-shard-size: '{values.Get(MaxShardSize)}' is no size; it takes one such as 5GB or 500MiB");
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         TokenizerExport source = TokenizerExport.Load(ModelSettings.TokenizerName(values, folder));
 

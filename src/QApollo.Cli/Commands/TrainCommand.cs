@@ -50,7 +50,8 @@ internal static class TrainCommand
             RunFile.RequireFresh(directory);
         }
 
-        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder);
+        using var loading = new StageView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading);
         using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
@@ -92,7 +93,7 @@ internal static class TrainCommand
         var facts = new RunFacts(
             $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler) { Reading = loading };
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");

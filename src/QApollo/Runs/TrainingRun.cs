@@ -63,6 +63,9 @@ public sealed class TrainingRun
         _skips = options.OnSpike == SpikeAction.Skip ? Skips : null;
     }
 
+    /// <summary>Told of the reading of checkpoints.</summary>
+    public IProgress<StageProgress>? Reading { get; init; }
+
     /// <summary>Steps whose update was left out, those before a resume included.</summary>
     public int SkippedSteps { get; private set; }
 
@@ -123,7 +126,7 @@ public sealed class TrainingRun
         (int step, string path) = checkpoints[^1];
         try
         {
-            RunState state = Checkpoint.Load(_trainer, path);
+            RunState state = Checkpoint.Load(_trainer, path, Reading);
             return state.Step == step
                 ? state
                 : throw new InvalidFileException(path, $"holds the state after {state.Step} steps: it is another checkpoint under this name");

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Globalization;
+using QApollo.Files;
+
+namespace QApollo.Cli.Views;
+
+/// <summary>
+/// What takes long, and how far it is: one line that is written over on a terminal, a line now and then in a pipe. What is over at once
+/// leaves no trace.
+/// </summary>
+internal sealed class StageView(TextWriter output, bool interactive) : IProgress<StageProgress>, IDisposable
+{
+    private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(0.2);
+
+    private readonly ProgressLine _line = new(output);
+    private string _stage = string.Empty;
+    private long _start;
+    private long _last = Stopwatch.GetTimestamp();
+
+    /// <summary>On standard error: standard output belongs to results.</summary>
+    public static StageView OnError() => new(Terminal.Error, !Console.IsErrorRedirected);
+
+    public void Report(StageProgress value)
+    {
+        if (value.Total > 0 && value.Done >= value.Total)
+        {
+            // Done: the line is free for whoever writes next.
+            _stage = string.Empty;
+            _line.Clear();
+            return;
+        }
+
+        bool isNew = value.Stage != _stage;
+        if (isNew)
+        {
+            (_stage, _start) = (value.Stage, Stopwatch.GetTimestamp());
+        }
+
+        // A stage may be one long operation that reports but once.
+        if (Stopwatch.GetElapsedTime(_last) < (interactive ? isNew ? TimeSpan.Zero : LineInterval : PlainInterval))
+        {
+            return;
+        }
+
+        _last = Stopwatch.GetTimestamp();
+        string line = value.Stage + (value.Total > 0 ? Share(value, Stopwatch.GetElapsedTime(_start)) : string.Empty);
+        if (interactive)
+        {
+            _line.Write(line);
+        }
+        else
+        {
+            output.WriteLine(line);
+        }
+    }
+
+    /// <summary>Clears the line.</summary>
+    public void Dispose() => _line.Dispose();
+
+    private static string Share(StageProgress value, TimeSpan elapsed)
+    {
+        double share = (double)value.Done / value.Total;
+        string left = value.Done > 0 ? string.Create(CultureInfo.InvariantCulture, $", {elapsed * ((1 - share) / share):h\\:mm\\:ss} left") : string.Empty;
+        return string.Create(CultureInfo.InvariantCulture, $" {share,4:P0}{left}");
+    }
+}
