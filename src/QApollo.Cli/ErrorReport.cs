@@ -92,7 +92,7 @@ internal static class ErrorReport
     /// <summary>What lies inside the wrappers of threads, tasks and static constructors.</summary>
     private static Exception Cause(Exception exception)
     {
-        while (exception is AggregateException or TypeInitializationException or System.Reflection.TargetInvocationException && exception.InnerException is { } inner)
+        while (exception is AggregateException or TypeInitializationException or TaskSchedulerException or System.Reflection.TargetInvocationException && exception.InnerException is { } inner)
         {
             exception = inner;
         }

@@ -78,7 +78,7 @@ internal static class ExportCommand
         var tokens = new DocumentTokens(begin, tokenizer.EndOfDocument, folder.Config.MaxPositionEmbeddings);
         using var interrupt = new InterruptSignal("stopping");
         using ExportScore? score = values.Get(Data).Length > 0
-            ? new ExportScore(values, values.Get(Data), values.Get(MaxTokens), folder, tokenizer, interrupt.Token)
+            ? new ExportScore(values, values.Get(Data), MaxTokens, folder, tokenizer, interrupt.Token)
             : null;
         double? before = score?.Perplexity(folder, folder.Formats);
         ExportReport report;
@@ -96,6 +96,7 @@ internal static class ExportCommand
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"perplexity {before:F4} as trained, {score.Perplexity(rounded, rounded.Formats):F4} as exported ({score.Tokens:N0} tokens)"));
+            Console.Write(score.Note is null ? string.Empty : $"note: {score.Note}{Environment.NewLine}");
         }
 
         return ExitCode.Success;

@@ -81,6 +81,11 @@ internal static class TrainCommand
         notes.WriteLine($"device: {request.Device.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        if (validation is ValidationBatches single && ModelSettings.WholeSequences(T.ValidTokens, values, single) is { } note)
+        {
+            notes.WriteLine($"note: {note}");
+        }
+
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");

@@ -191,7 +191,7 @@ internal static class TrainOptionTable
         "--patience", RunGroup, "Validations in a row without a better one that end the run (early stopping); 0: none do.", 0, 0);
 
     public static OptionSpec<SpikeAction> OnSpike { get; } = Spec.Choice(
-        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; skip that step's update (a jump of the gradient alone is not seen in time for that); go back to the newest checkpoint and on with later data; or stop.",
+        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; skip that step's update; go back to the newest checkpoint and on with later data; or stop.",
         SpikeAction.Warn, ("warn", SpikeAction.Warn), ("skip", SpikeAction.Skip), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
 
     public static OptionSpec<int> SampleEvery { get; } = Spec.Int(

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using QApollo.Files;
 
@@ -8,15 +7,17 @@ namespace QApollo.Cli.Views;
 /// What takes long, and how far it is: one line that is written over on a terminal, a line now and then in a pipe. What is over at once
 /// leaves no trace.
 /// </summary>
-internal sealed class StageView(TextWriter output, bool interactive) : IProgress<StageProgress>, IDisposable
+/// <param name="time">The system's, if null.</param>
+internal sealed class StageView(TextWriter output, bool interactive, TimeProvider? time = null) : IProgress<StageProgress>, IDisposable
 {
     private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(0.2);
 
     private readonly ProgressLine _line = new(output);
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private string _stage = string.Empty;
     private long _start;
-    private long _last = Stopwatch.GetTimestamp();
+    private long _last = (time ?? TimeProvider.System).GetTimestamp();
 
     /// <summary>On standard error: standard output belongs to results.</summary>
     public static StageView OnError() => new(Terminal.Error, !Console.IsErrorRedirected);
@@ -34,17 +35,17 @@ internal sealed class StageView(TextWriter output, bool interactive) : IProgress
         bool isNew = value.Stage != _stage;
         if (isNew)
         {
-            (_stage, _start) = (value.Stage, Stopwatch.GetTimestamp());
+            (_stage, _start) = (value.Stage, _time.GetTimestamp());
         }
 
         // A stage may be one long operation that reports but once.
-        if (Stopwatch.GetElapsedTime(_last) < (interactive ? isNew ? TimeSpan.Zero : LineInterval : PlainInterval))
+        if (_time.GetElapsedTime(_last) < (interactive ? isNew ? TimeSpan.Zero : LineInterval : PlainInterval))
         {
             return;
         }
 
-        _last = Stopwatch.GetTimestamp();
-        string line = value.Stage + (value.Total > 0 ? Share(value, Stopwatch.GetElapsedTime(_start)) : string.Empty);
+        _last = _time.GetTimestamp();
+        string line = value.Stage + (value.Total > 0 ? Share(value, _time.GetElapsedTime(_start)) : string.Empty);
         if (interactive)
         {
             _line.Write(line);

@@ -20,7 +20,9 @@ public class ProfilerTests
         PlannedRun run = planner.Plan(options, "tiny");
         var plan = MemoryReport.Of("tiny", run, MemoryBudget.None, []);
 
-        ProfileReport report = new Profiler(device).Run(options, plan, steps: 2);
+        var stages = new Stages();
+        ProfileReport report = new Profiler(device) { Progress = stages }.Run(options, plan, steps: 2);
+        Assert.Equal(4, stages.Names.Count());
 
         Assert.NotEmpty(report.Device);
         Assert.All(report.Device.Append(report.Arena), category => Assert.Equal(category.Planned, category.Measured));

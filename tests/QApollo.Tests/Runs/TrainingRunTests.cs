@@ -92,6 +92,21 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void The_reading_of_a_checkpoint_tells_how_far_it_is()
+    {
+        Train(Options(maxSteps: 1), new Batches());
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 1), device);
+        var stages = new Stages();
+        new TrainingRun(new RunOptions { Directory = folder.Path, MaxSteps = 1 }, trainer, new Batches(), null, "tokenizer", new Observer()) { Reading = stages }.Resume();
+        Assert.Equal(
+            ["checking config.json", "checking model.safetensors", "checking optimizer.safetensors", "checking state.json", "reading model.safetensors", "reading optimizer.safetensors"],
+            stages.Names);
+        Assert.All(stages.Reports.GroupBy(report => report.Stage), stage => Assert.Equal(stage.Last().Total, stage.Last().Done));
+        using var model = new ModelFolder(folder.Path, stages);
+        Assert.Equal("checking state.json", stages.Reports[^1].Stage);
+    }
+
+    [Fact]
     public void A_checkpoint_under_anothers_name_is_refused()
     {
         Train(Options(maxSteps: 2), new Batches());
