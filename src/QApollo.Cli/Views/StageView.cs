@@ -17,7 +17,7 @@ internal sealed class StageView(TextWriter output, bool interactive, TimeProvide
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private string _stage = string.Empty;
     private long _start;
-    private long _last = (time ?? TimeProvider.System).GetTimestamp();
+    private long _last;
 
     /// <summary>On standard error: standard output belongs to results.</summary>
     public static StageView OnError() => new(Terminal.Error, !Console.IsErrorRedirected);
@@ -32,14 +32,16 @@ internal sealed class StageView(TextWriter output, bool interactive, TimeProvide
             return;
         }
 
-        bool isNew = value.Stage != _stage;
-        if (isNew)
+        if (value.Stage != _stage)
         {
-            (_stage, _start) = (value.Stage, _time.GetTimestamp());
+            _stage = value.Stage;
+            _start = _last = _time.GetTimestamp();
+            if (!interactive)
+            {
+                return;
+            }
         }
-
-        // A stage may be one long operation that reports but once.
-        if (_time.GetElapsedTime(_last) < (interactive ? isNew ? TimeSpan.Zero : LineInterval : PlainInterval))
+        else if (_time.GetElapsedTime(_last) < (interactive ? LineInterval : PlainInterval))
         {
             return;
         }

@@ -49,7 +49,7 @@ public class EvalCommandTests(TrainedModel model) : IClassFixture<TrainedModel>
         {
             ProcessResult result = QApolloProcess.Run(Arguments(more));
             Assert.True(result.ExitCode == 0, result.Error);
-            Assert.Equal(note is null ? string.Empty : note, result.Error.Trim());
+            Assert.Equal(note, result.Error.ReplaceLineEndings("\n").Split('\n').SingleOrDefault(line => line.StartsWith("note: ", StringComparison.Ordinal)));
         }
     }
 

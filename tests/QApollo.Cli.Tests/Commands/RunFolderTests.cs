@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using QApollo.Checkpoints;
 using Xunit;
@@ -45,12 +44,9 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void A_folder_that_another_process_trains_in_is_refused_and_one_of_a_killed_process_is_not()
     {
-        using Process first = QApolloProcess.Start(
-            tiny.Folder, tiny.Train("run", 1_000_000, "--schedule", "constant", "--save-every", "1"), out _, out var error);
-        try
+        using (RunningProcess first = QApolloProcess.Start(tiny.Folder, tiny.Train("run", 1_000_000, "--schedule", "constant", "--save-every", "1")))
         {
-            Assert.True(
-                SpinWait.SpinUntil(() => first.HasExited || CheckpointFolder.List(tiny.RunFolder("run")).Count > 0, TimeSpan.FromMinutes(3)) && !first.HasExited, error.ToString());
+            first.WaitFor(() => CheckpointFolder.List(tiny.RunFolder("run")).Count > 0);
             string holder = $"{tiny.RunFolder("run")}: process {first.Id} on {Environment.MachineName} (training since 2";
             foreach (string[] arguments in (string[][])[tiny.Train("run", 3), ["train", "--resume", "--output-dir", tiny.RunFolder("run")]])
             {
@@ -60,11 +56,6 @@ public sealed class RunFolderTests : IDisposable
             }
 
             Assert.False(first.HasExited);
-        }
-        finally
-        {
-            first.Kill();
-            first.WaitForExit();
         }
 
         int step = CheckpointFolder.List(tiny.RunFolder("run"))[^1].Step;

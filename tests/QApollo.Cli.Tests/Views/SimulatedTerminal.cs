@@ -122,7 +122,14 @@ internal sealed class SimulatedTerminal : TextWriter, IAnsiConsoleOutput
         }
     }
 
-    public override void Write(string? value) => (value ?? string.Empty).ToList().ForEach(Write);
+    /// <summary>Seen as a whole, as a frame is.</summary>
+    public override void Write(string? value)
+    {
+        lock (_lock)
+        {
+            (value ?? string.Empty).ToList().ForEach(Write);
+        }
+    }
 
     public void SetEncoding(Encoding encoding)
     {

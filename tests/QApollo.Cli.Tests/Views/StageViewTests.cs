@@ -38,13 +38,17 @@ public class StageViewTests
         time.Advance(seconds: 4);
         view.Report(new StageProgress("reading", 40, 100));
         view.Report(new StageProgress("reading", 100, 100));
-        Assert.Equal(string.Empty, Written());
-        time.Advance(seconds: 2);
+        time.Advance(seconds: 20);
         view.Report(new StageProgress("timing", 0, 10));
         view.Report(new StageProgress("timing", 1, 10));
+        Assert.Equal(string.Empty, Written());
         time.Advance(seconds: 6);
         view.Report(new StageProgress("timing", 5, 10));
-        Assert.Equal("timing  0 %\ntiming 50 %, 0:00:06 left\n", Written());
+        time.Advance(seconds: 1);
+        view.Report(new StageProgress("timing", 6, 10));
+        time.Advance(seconds: 5);
+        view.Report(new StageProgress("timing", 8, 10));
+        Assert.Equal("timing 50 %, 0:00:06 left\ntiming 80 %, 0:00:03 left\n", Written());
     }
 
     /// <summary>Since the last call.</summary>
