@@ -82,12 +82,16 @@ internal static class ErrorReport
         OperationCanceledException => "stopped",
         OutOfMemoryException when IsThreadStart(exception) => NoThread,
         OutOfMemoryException => Printable.OnOneLine(exception.Message),
+        IOException when IsOfConsole(exception) => $"standard output cannot be written: {Printable.OnOneLine(exception.Message)}",
         RunFailedException or CudaException or IOException or UnauthorizedAccessException => Printable.OnOneLine(exception.Message) + Hint(exception),
         _ => $"an error in the program{Where(exception)}: {exception.GetType().Name}: {Printable.OnOneLine(exception.Message)}; --verbose tells more, please report it",
     };
 
     /// <summary>The runtime speaks of memory there whatever it lacks.</summary>
     private static bool IsThreadStart(Exception exception) => exception.StackTrace?.Contains("System.Threading.Thread.Start", StringComparison.Ordinal) ?? false;
+
+    /// <summary>The one stream whose errors name no file.</summary>
+    private static bool IsOfConsole(Exception exception) => exception.StackTrace?.Contains("System.ConsolePal.", StringComparison.Ordinal) ?? false;
 
     /// <summary>What lies inside the wrappers of threads, tasks and static constructors.</summary>
     private static Exception Cause(Exception exception)

@@ -171,8 +171,8 @@ internal static class TrainOptionTable
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
-    public static OptionSpec<string> OutputDir { get; } = Spec.Path(
-        "--output-dir", RunGroup, "Folder of the run.", "a path", null, "checkpoints/<model>-<date>-<time>");
+    public static OptionSpec<string> OutputDir { get; } = Spec.Folder(
+        "--output-dir", RunGroup, "Folder of the run.", null, "checkpoints/<model>-<date>-<time>");
 
     public static OptionSpec<int> EvalEvery { get; } = Spec.Int("--eval-every", RunGroup, "Steps between validations; 0 for only the one at the end.", 100, 0);
 

@@ -92,6 +92,24 @@ public sealed class RunFolderTests : IDisposable
         Assert.Contains("there is no folder", nowhere.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_file_where_a_folder_is_wanted_is_named_by_every_command()
+    {
+        string[][] commands =
+        [
+            tiny.Train("text.txt", 1), tiny.Train(Path.Combine("text.txt", "run"), 1), ["train", "--resume", "--output-dir", tiny.TextPath],
+            ["eval", "--checkpoint", tiny.Folder, "--data", tiny.TextPath, "--cache-dir", tiny.TextPath], ["data", "prepare", "--data", tiny.TextPath, "--cache-dir", tiny.TextPath],
+            ["data", "prepare", "--data", tiny.TextPath, "--output-dir", tiny.TextPath], ["cache", "list", "--cache-dir", tiny.TextPath], ["cache", "clean", "--cache-dir", tiny.TextPath],
+            ["runs", "--output-dir", tiny.TextPath], ["doctor", "--output-dir", tiny.TextPath],
+        ];
+        foreach (string[] command in commands)
+        {
+            ProcessResult result = QApolloProcess.Run(command);
+            Assert.True(result.ExitCode == 2, $"{string.Join(' ', command)}: {result.ExitCode} {result.Error}");
+            Assert.Contains($"-dir: {tiny.TextPath} is a file; name a folder", result.Error, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("metrics.jsonl")]
     [InlineData("tokenizer")]
