@@ -1,4 +1,3 @@
-using QApollo.Cli.Options;
 using QApollo.Cli.Tests.Attacks;
 using Xunit;
 using T = QApollo.Cli.Options.TrainOptionTable;
