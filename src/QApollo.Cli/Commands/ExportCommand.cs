@@ -68,7 +68,8 @@ internal static class ExportCommand
         long shardBytes = ByteSize.TryParse(values.Get(MaxShardSize), out long bytes) && bytes > 0
             ? bytes
             : throw new UsageException($"--max-shard-size: '{values.Get(MaxShardSize)}' is no size; it takes one such as 5GB or 500MiB");
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         TokenizerExport source = TokenizerExport.Load(ModelSettings.TokenizerName(values, folder));
 
@@ -77,7 +78,7 @@ internal static class ExportCommand
         var tokens = new DocumentTokens(begin, tokenizer.EndOfDocument, folder.Config.MaxPositionEmbeddings);
         using var interrupt = new InterruptSignal("stopping");
         using ExportScore? score = values.Get(Data).Length > 0
-            ? new ExportScore(values, values.Get(Data), values.Get(MaxTokens), folder, tokenizer, interrupt.Token)
+            ? new ExportScore(values, values.Get(Data), MaxTokens, folder, tokenizer, interrupt.Token)
             : null;
         double? before = score?.Perplexity(folder, folder.Formats);
         ExportReport report;
@@ -95,6 +96,7 @@ internal static class ExportCommand
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"perplexity {before:F4} as trained, {score.Perplexity(rounded, rounded.Formats):F4} as exported ({score.Tokens:N0} tokens)"));
+            Console.Write(score.Note is null ? string.Empty : $"note: {score.Note}{Environment.NewLine}");
         }
 
         return ExitCode.Success;

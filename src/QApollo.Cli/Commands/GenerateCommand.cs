@@ -50,7 +50,8 @@ internal static class GenerateCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint);
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         byte[] text = ReadPrompt(values);
 

@@ -23,8 +23,9 @@ internal static class HelpCommand
     public static Command CreateVersion()
     {
         var command = new Command("version", "Tell the program's version.");
-        command.SetAction(_ =>
+        command.SetAction(parsed =>
         {
+            CommandLine.RequireNoMore(parsed);
             Console.WriteLine(Version);
             return ExitCode.Success;
         });

@@ -50,7 +50,8 @@ internal static class TrainCommand
             RunFile.RequireFresh(directory);
         }
 
-        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder);
+        using var loading = new StageView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading);
         using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
@@ -80,6 +81,11 @@ internal static class TrainCommand
         notes.WriteLine($"device: {request.Device.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        if (validation is ValidationBatches single && ModelSettings.WholeSequences(T.ValidTokens, values, single) is { } note)
+        {
+            notes.WriteLine($"note: {note}");
+        }
+
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
@@ -92,7 +98,7 @@ internal static class TrainCommand
         var facts = new RunFacts(
             $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler) { Reading = loading };
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
@@ -115,7 +121,8 @@ internal static class TrainCommand
             loss += string.Create(CultureInfo.InvariantCulture, $"; best {run.Best.Loss:F4}: {Path.Combine(directory, CheckpointFolder.NameOf(run.Best.Step))}");
         }
 
-        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
+        Console.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
     }
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Views;
+using QApollo.Data;
 using QApollo.Data.Tokenizers;
 using QApollo.Models;
 using D = QApollo.Cli.Options.DataOptionTable;
@@ -75,6 +76,16 @@ internal static class ModelSettings
     /// <summary>How long sequences are scored: as the run trained on them; for models from elsewhere, at most what they attend to.</summary>
     public static int ScoredLength(ModelFolder folder) => RunOptions(folder)?.Get(T.SeqLen)
         ?? Math.Min(DefaultScoredLength, Math.Min(folder.Config.MaxPositionEmbeddings, folder.Config.SlidingWindow ?? int.MaxValue));
+
+    /// <summary>Says that a limit of tokens is not reached since sequences are scored whole; null where it is, or does not matter.</summary>
+    public static string? WholeSequences(OptionSpec<long> limit, OptionValues values, ValidationBatches batches)
+    {
+        long most = values.Get(limit);
+        long scored = batches.SequenceCount * batches.SequenceLength;
+        return batches.SequenceCount < batches.AllSequences && scored < most
+            ? FormattableString.Invariant($"{limit.Name} {most:N0}: {scored:N0} are scored, in {batches.SequenceCount:N0} whole sequences of {batches.SequenceLength:N0}")
+            : null;
+    }
 
     /// <summary>The formats of --weights; those of the files otherwise.</summary>
     public static WeightFormats Formats(OptionValues values, ModelFolder folder) =>

@@ -171,8 +171,8 @@ internal static class TrainOptionTable
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
-    public static OptionSpec<string> OutputDir { get; } = Spec.Path(
-        "--output-dir", RunGroup, "Folder of the run.", "a path", null, "checkpoints/<model>-<date>-<time>");
+    public static OptionSpec<string> OutputDir { get; } = Spec.Folder(
+        "--output-dir", RunGroup, "Folder of the run.", null, "checkpoints/<model>-<date>-<time>");
 
     public static OptionSpec<int> EvalEvery { get; } = Spec.Int("--eval-every", RunGroup, "Steps between validations; 0 for only the one at the end.", 100, 0);
 
@@ -191,8 +191,8 @@ internal static class TrainOptionTable
         "--patience", RunGroup, "Validations in a row without a better one that end the run (early stopping); 0: none do.", 0, 0);
 
     public static OptionSpec<SpikeAction> OnSpike { get; } = Spec.Choice(
-        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; go back to the newest checkpoint and on with later data; or stop.",
-        SpikeAction.Warn, ("warn", SpikeAction.Warn), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
+        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; skip that step's update; go back to the newest checkpoint and on with later data; or stop.",
+        SpikeAction.Warn, ("warn", SpikeAction.Warn), ("skip", SpikeAction.Skip), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
 
     public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
         "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);

@@ -17,6 +17,25 @@ public static class BenchmarkText
     public static IEnumerable<BenchmarkRow> Filter(BenchmarkReport report, string filter) => report.Rows.Where(row =>
         $"{row.Work.Operation} {row.Work.Detail}".Contains(filter, StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>The rows of a table: all that the filter asks for; without one, those that would show as 0.0 % are one row at the end.</summary>
+    public static IEnumerable<string[]> OperationRows(BenchmarkReport report, string filter)
+    {
+        if (filter.Length > 0)
+        {
+            return Filter(report, filter).Select(row => OperationRow(report, row));
+        }
+
+        BenchmarkRow[] others = [.. report.Rows.Where(row => row.Share < ReportText.LeastShare)];
+        IEnumerable<string[]> rows = report.Rows.Except(others).Select(row => OperationRow(report, row));
+        return others.Length == 0
+            ? rows
+            : rows.Append(
+            [
+                ReportText.Others(others.Length), string.Empty, others.Sum(row => row.CountPerStep).ToString("0.##", CultureInfo.InvariantCulture), string.Empty,
+                Percent(others.Sum(row => row.Share)), string.Empty, string.Empty, string.Empty,
+            ]);
+    }
+
     public static string[] OperationRow(BenchmarkReport report, BenchmarkRow row) =>
     [
         row.Work.Operation,

@@ -24,6 +24,8 @@ public static class CheckpointFolder
     private const string LockSuffix = ".lock";
 
     /// <summary>The files of a checkpoint: all of them, and no other, are in its record.</summary>
+    private const int PieceBytes = 1 << 20;
+
     private static readonly string[] Files = [ConfigFile, ModelFile, OptimizerFile, StateFile];
 
     public static string NameOf(int step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D6}");
@@ -108,7 +110,7 @@ public static class CheckpointFolder
     /// <summary>Compares every file with the completion record.</summary>
     /// <exception cref="InvalidFileException">A file is missing, has another length or another checksum, or the record is broken or of a newer version.</exception>
     /// <exception cref="RunFailedException">A file cannot be read, or is no regular one.</exception>
-    public static void Verify(string checkpoint)
+    public static void Verify(string checkpoint, IProgress<StageProgress>? progress = null)
     {
         string record = Path.Combine(checkpoint, CompletionFile);
         Dictionary<string, (long Bytes, string Sha256)> files = ReadCompletion(record);
@@ -119,7 +121,7 @@ public static class CheckpointFolder
                 throw new InvalidFileException(record, $"has no entry for {name}: it is damaged");
             }
 
-            VerifyFile(Path.Combine(checkpoint, name), recorded.Bytes, recorded.Sha256);
+            VerifyFile(Path.Combine(checkpoint, name), recorded.Bytes, recorded.Sha256, progress);
         }
     }
 
@@ -145,7 +147,7 @@ public static class CheckpointFolder
         return exception;
     }
 
-    private static void VerifyFile(string path, long bytes, string sha256)
+    private static void VerifyFile(string path, long bytes, string sha256, IProgress<StageProgress>? progress)
     {
         if (!File.Exists(path))
         {
@@ -160,7 +162,7 @@ public static class CheckpointFolder
                 throw new InvalidFileException(path, $"has {file.Length} bytes, not those of its completion record: it is damaged");
             }
 
-            if (Convert.ToHexStringLower(SHA256.HashData(file)) != sha256)
+            if (Sha256Of(file, progress) != sha256)
             {
                 throw new InvalidFileException(path, "does not match its checksum: it is damaged");
             }
@@ -169,6 +171,22 @@ public static class CheckpointFolder
         {
             throw new RunFailedException($"{path}: cannot be read: {exception.Message}", exception);
         }
+    }
+
+    private static string Sha256Of(FileStream file, IProgress<StageProgress>? progress)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var piece = new byte[PieceBytes];
+        long total = file.Length;
+        string stage = $"checking {Path.GetFileName(file.Name)}";
+        for (long done = 0; file.Read(piece) is > 0 and int read; done += read)
+        {
+            progress?.Report(new StageProgress(stage, done, total));
+            hash.AppendData(piece, 0, read);
+        }
+
+        progress?.Report(new StageProgress(stage, total, total));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <exception cref="InvalidFileException">The record is broken, of a newer version, or names what is no file of a checkpoint.</exception>

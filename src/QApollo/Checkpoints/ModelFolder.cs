@@ -1,6 +1,7 @@
 using System.Globalization;
 using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Models;
 
 namespace QApollo.Checkpoints;
@@ -15,13 +16,16 @@ public sealed class ModelFolder : IWeightSource, IDisposable
 
     private readonly SafetensorsSet _files;
     private readonly PackQuantizedConfig? _packed;
+    private readonly IProgress<StageProgress>? _progress;
 
     /// <summary>Opens the files and compares names, shapes and types with config.json; no weight is read yet.</summary>
     /// <param name="path">The model's folder, or a run's: its newest checkpoint is taken.</param>
+    /// <param name="progress">Told of the checking now, and of every <see cref="Load"/>.</param>
     /// <exception cref="UsageException">There is no model, or its config.json cannot be used.</exception>
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape; a checkpoint does not match its checksums, or has none.</exception>
-    public ModelFolder(string path)
+    public ModelFolder(string path, IProgress<StageProgress>? progress = null)
     {
+        _progress = progress;
         Path = Find(path);
         if (!HasWeights(Path))
         {
@@ -90,8 +94,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     public QuantizationError Load(IDevice device, ModelWeights weights, WeightStaging staging, bool compare = false)
     {
         var error = new QuantizationError();
+        long done = 0;
         foreach (Weight weight in weights.All)
         {
+            _progress?.Report(new StageProgress("reading weights", done, Config.ParameterCount));
+            done += weight.Parameter.Elements;
             StoredWeight stored = Find(weight.Parameter);
             bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize;
             bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.Stored.ResidualBits == stored.ResidualBits;
@@ -105,6 +112,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             }
         }
 
+        _progress?.Report(new StageProgress("reading weights", Config.ParameterCount, Config.ParameterCount));
         return error;
     }
 
@@ -138,7 +146,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     {
         try
         {
-            CheckpointFolder.Verify(Path);
+            CheckpointFolder.Verify(Path, _progress);
         }
         catch (InvalidFileException exception) when (given != Path)
         {

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
 
 namespace QApollo.Checkpoints;
@@ -34,10 +35,13 @@ internal static class TensorFile
 
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
     /// <param name="optional">Those that the file may lack: zeroed then.</param>
-    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional)
+    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional, IProgress<StageProgress>? progress = null)
     {
         using var reader = new SafetensorsReader(path);
         var buffer = new byte[PieceBytes];
+        long done = 0;
+        long total = RegularFile.LengthOf(path);
+        string stage = $"reading {Path.GetFileName(path)}";
         var present = optional.ToLookup(tensor => reader.TryFind(tensor.Name) is not null);
         foreach (PlannedTensor tensor in present[false])
         {
@@ -58,8 +62,11 @@ internal static class TensorFile
                 Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteLength - offset));
                 reader.Read(entry, offset, piece);
                 device.Upload(piece, Part(tensor, offset, piece.Length));
+                progress?.Report(new StageProgress(stage, done += piece.Length, total));
             }
         }
+
+        progress?.Report(new StageProgress(stage, total, total));
     }
 
     /// <summary>Whether no exponent is that of infinity or NaN.</summary>

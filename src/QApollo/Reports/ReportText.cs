@@ -14,6 +14,9 @@ public static class ReportText
 
     private const double FewestDays = 0.01;
 
+    /// <summary>Of a step's time: less would show as 0.0 %.</summary>
+    internal const double LeastShare = 0.0005;
+
     public const string SpeedOfLightNote =
         "What the cards give a program of their memory, and what they could do at the very best: the products that training cannot avoid at the peak of dense BF16 with F32 sums, "
         + "and the least memory traffic of a step at the peak bandwidth. Recomputed layers are not counted as work.";
@@ -77,6 +80,9 @@ public static class ReportText
 
         return rows;
     }
+
+    /// <summary>The name of a row of all that is below <see cref="LeastShare"/>.</summary>
+    internal static string Others(int count) => $"{count} other{(count == 1 ? string.Empty : "s")}, below 0.05 % each";
 
     private static string Change(long bytes) => bytes switch
     {

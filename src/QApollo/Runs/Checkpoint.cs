@@ -31,16 +31,16 @@ public static class Checkpoint
     /// <param name="checkpoint">A folder that <see cref="CheckpointFolder.List"/> names.</param>
     /// <exception cref="InvalidFileException">A file is damaged.</exception>
     /// <exception cref="UsageException">The checkpoint is of another model, weight format or optimizer; the message names the difference.</exception>
-    public static RunState Load(Trainer trainer, string checkpoint)
+    public static RunState Load(Trainer trainer, string checkpoint, IProgress<StageProgress>? progress = null)
     {
-        CheckpointFolder.Verify(checkpoint);
+        CheckpointFolder.Verify(checkpoint, progress);
         RequireSameModel(checkpoint, trainer.Layout.Options.Model);
         RunState state = RunState.Read(Path.Combine(checkpoint, CheckpointFolder.StateFile));
         try
         {
             TensorFile.Read(
-                Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), ResidualTensors(trainer.Layout));
-            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), []);
+                Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), ResidualTensors(trainer.Layout), progress);
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), [], progress);
         }
         catch (InvalidFileException exception)
         {

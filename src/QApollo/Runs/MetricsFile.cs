@@ -45,6 +45,11 @@ public sealed class MetricsFile : IDisposable
         WriteReal("tokensPerSecond", Math.Round(tokensPerSecond, 1));
         WriteReal("gradientNorm", result.GradientNorm);
         WriteReal("changedShare", result.ChangedShare);
+        if (result.IsSkipped)
+        {
+            _json.WriteBoolean(MetricsHistory.SkippedName, true);
+        }
+
         EndLine();
     }
 

@@ -89,12 +89,16 @@ public sealed class TrainingLayout
 
     /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
     /// <param name="update">Its number: 1, 2, ...</param>
-    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
+    /// <param name="skips">See <see cref="TrainingStep.Run"/>.</param>
+    /// <returns>False when the step was skipped.</returns>
+    public bool RunStep(
+        IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate, Func<double, bool>? skips = null)
     {
         Inputs.Load(device, tokens, labels);
         Release.BeginStep((uint)update, learningRate);
-        Step.Run(device);
+        bool isUpdated = Step.Run(device, skips);
         Statistics.Read(device);
+        return isUpdated;
     }
 
     /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>

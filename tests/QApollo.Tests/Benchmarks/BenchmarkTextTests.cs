@@ -26,6 +26,19 @@ public class BenchmarkTextTests
     }
 
     [Fact]
+    public void Rows_that_say_nothing_are_one_unless_asked_for()
+    {
+        BenchmarkRow Row(string name, double count, double share) => new(new OperationWork(name, "[1]", WorkKind.Pass, 0, 1e6), count, 1e-3, count * 1e-3, share);
+        BenchmarkReport report = Report(Row("copy", 1, 0.999), Row("zero", 4, 0.0004), Row("sum", 2, 0));
+        string[][] rows = [.. BenchmarkText.OperationRows(report, string.Empty)];
+        Assert.Equal(["copy", "2 others, below 0.05 % each"], rows.Select(row => row[0]));
+        Assert.Equal(("6", "0.0 %"), (rows[1][2], rows[1][4]));
+        Assert.Equal(BenchmarkText.OperationHeader.Count, rows[1].Length);
+        Assert.Equal(["zero"], BenchmarkText.OperationRows(report, "zero").Select(row => row[0]));
+        Assert.Equal(["copy"], BenchmarkText.OperationRows(Report(report.Rows[0]), string.Empty).Select(row => row[0]));
+    }
+
+    [Fact]
     public void Scaling_over_the_threads_is_told()
     {
         BenchmarkReport report = Report() with { Speeds = [new ThreadSpeed(1, 1000), new ThreadSpeed(8, 6500)] };
