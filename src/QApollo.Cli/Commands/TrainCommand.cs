@@ -11,6 +11,7 @@ using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Runs;
+using QApollo.Runs.TensorBoard;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -98,7 +99,8 @@ internal static class TrainCommand
         var facts = new RunFacts(
             $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler) { Reading = loading };
+        var observers = new RunObservers(view);
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading };
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
@@ -113,6 +115,14 @@ internal static class TrainCommand
         }
 
         RunFile.Write(values, directory);
+        using TensorBoardLog? events = values.Get(T.TensorBoard)
+            ? new TensorBoardLog(directory, trainer.CompletedSteps, values.Specs.Where(spec => !spec.IsTransient).Select(spec => (spec.Name, values.Shown(spec))), view.OnWarning)
+            : null;
+        if (events is not null)
+        {
+            observers.Add(events);
+        }
+
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));

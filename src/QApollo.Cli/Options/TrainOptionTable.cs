@@ -185,6 +185,8 @@ internal static class TrainOptionTable
     public static OptionSpec<int> HealthEvery { get; } = Spec.Int(
         "--health-every", RunGroup, "Steps between lines of quantization health in metrics.jsonl; 0 for none.", 10, 0);
 
+    public static FlagSpec TensorBoard { get; } = Spec.Flag("--tensorboard", RunGroup, "Write event files for TensorBoard into the run's folder.");
+
     public static FlagSpec KeepBest { get; } = Spec.Flag("--keep-best", RunGroup, "Save after each validation that is the best so far, and keep that checkpoint too.");
 
     public static OptionSpec<int> Patience { get; } = Spec.Int(
@@ -231,7 +233,7 @@ internal static class TrainOptionTable
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, KeepBest,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, DryRun, Config,
     ];

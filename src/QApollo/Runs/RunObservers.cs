@@ -2,12 +2,17 @@ using QApollo.Training;
 
 namespace QApollo.Runs;
 
-/// <summary>Several that see the same run, in this order.</summary>
-public sealed class RunObservers(params IReadOnlyList<IRunObserver> observers) : IRunObserver
+/// <summary>Several that see the same run, in the order in which they were added.</summary>
+public sealed class RunObservers(params IEnumerable<IRunObserver> first) : IRunObserver
 {
+    private readonly List<IRunObserver> _observers = [.. first];
+
+    /// <summary>Sees what the run does from now on.</summary>
+    public void Add(IRunObserver observer) => _observers.Add(observer);
+
     public void OnStep(in StepResult result, double tokensPerSecond)
     {
-        foreach (IRunObserver observer in observers)
+        foreach (IRunObserver observer in _observers)
         {
             observer.OnStep(result, tokensPerSecond);
         }
@@ -25,7 +30,7 @@ public sealed class RunObservers(params IReadOnlyList<IRunObserver> observers) :
 
     private void Each(Action<IRunObserver> tell)
     {
-        foreach (IRunObserver observer in observers)
+        foreach (IRunObserver observer in _observers)
         {
             tell(observer);
         }

@@ -37,7 +37,7 @@ public sealed class ResumeOptionsTests : IDisposable
         ("--rounding", Told, "nearest"), ("--regrid", Told, "always"), ("--grad-dtype", Told, "bf16"), ("--boundaries", Told, "host"), ("--expand-weights", Told, "off"),
         ("--logit-chunk", Told, "8"), ("--vocabulary-slice", Told, "32"), ("--budget", Told, "1GiB"), ("--host-budget", Told, "1GiB"),
         ("--device", Told, "auto"), ("--gemm", Told, "own"), ("--cublaslt", Told, null), ("--gemm-products", Told, null), ("--no-cuda-graphs", Told, null),
-        ("--seed", Same, "1"), ("--output-dir", Same, null), ("--eval-every", Told, "1"), ("--health-every", Told, "1"), ("--save-every", Told, "1"), ("--save-minutes", Told, "1"),
+        ("--seed", Same, "1"), ("--output-dir", Same, null), ("--eval-every", Told, "1"), ("--health-every", Told, "1"), ("--tensorboard", Told, null), ("--save-every", Told, "1"), ("--save-minutes", Told, "1"),
         ("--keep", Told, "1"), ("--keep-best", Told, null), ("--patience", Told, null), ("--on-spike", Told, "skip"), ("--sample-every", Told, "1"), ("--sample-prompt", Told, "Line"),
         ("--sample-tokens", Told, "3"), ("--plain", Transient, null), ("--quiet", Transient, null), ("--resume", Transient, null), ("--dry-run", Transient, null), ("--config", Transient, null),
     ];

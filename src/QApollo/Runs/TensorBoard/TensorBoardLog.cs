@@ -50,7 +50,8 @@ public sealed class TensorBoardLog : IRunObserver, IDisposable
 
     public void Dispose() => _file?.Dispose();
 
-    private static ProtoMessage Scalar(string tag, double value) => new ProtoMessage().Text(TagField, tag).Real(ScalarField, (float)value);
+    /// <summary>Null for what was not measured.</summary>
+    private static ProtoMessage? Scalar(string tag, double value) => double.IsNaN(value) ? null : new ProtoMessage().Text(TagField, tag).Real(ScalarField, (float)value);
 
     /// <summary>A tensor of one string, which the plugin for texts shows.</summary>
     private static ProtoMessage Text(string tag, string value)
@@ -65,7 +66,7 @@ public sealed class TensorBoardLog : IRunObserver, IDisposable
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).ReplaceLineEndings(" ");
 
-    private void Write(int step, params ReadOnlySpan<ProtoMessage> values)
+    private void Write(int step, params ReadOnlySpan<ProtoMessage?> values)
     {
         if (_file is null)
         {
@@ -73,9 +74,9 @@ public sealed class TensorBoardLog : IRunObserver, IDisposable
         }
 
         var summary = new ProtoMessage();
-        foreach (ProtoMessage value in values)
+        foreach (ProtoMessage? value in values)
         {
-            summary.Message(ValueField, value);
+            _ = value is null ? summary : summary.Message(ValueField, value);
         }
 
         Try(() => _file.WriteSummary(step, summary));
