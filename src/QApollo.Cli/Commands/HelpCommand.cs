@@ -41,7 +41,8 @@ internal static class HelpCommand
         }
     }
 
-    private static string Version => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    /// <summary>The program's, with the commit it was built from where that is known.</summary>
+    public static string Version => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private static int Execute(RootCommand root, string[] words)
     {

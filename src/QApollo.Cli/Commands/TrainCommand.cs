@@ -115,6 +115,7 @@ internal static class TrainCommand
         }
 
         RunFile.Write(values, directory);
+        SessionFile.Append(directory, trainer.CompletedSteps, request.Device.Describe(device), ByteSize.Format(layout.Plan.DeviceArenaBytes) + " in one allocation");
         using TensorBoardLog? events = values.Get(T.TensorBoard)
             ? new TensorBoardLog(directory, trainer.CompletedSteps, values.Specs.Where(spec => !spec.IsTransient).Select(spec => (spec.Name, values.Shown(spec))), view.OnWarning)
             : null;
@@ -124,6 +125,7 @@ internal static class TrainCommand
         }
 
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace QApollo.Reports;
 
-/// <summary>Builds one self-contained page: no scripts, nothing fetched, light and dark by the reader's preference.</summary>
+/// <summary>Builds one self-contained page: nothing fetched, light and dark by the reader's preference.</summary>
 internal sealed class HtmlPage
 {
     private const string Style = """
@@ -21,6 +21,9 @@ internal sealed class HtmlPage
         .n{text-align:right;white-space:nowrap}.chip{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:8px}
         svg{display:block;width:100%;height:auto;max-width:1000px}svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
         .chart{min-width:760px}
+        #axis{display:flex;flex-wrap:wrap;gap:6px;align-items:center;margin:16px 0}#axis button{font:inherit;color:var(--ink);background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:3px 12px}
+        #axis button.on{background:var(--c0);color:#fff}.tip{min-height:22px;font-size:13px}.tip>span{margin-right:14px;white-space:nowrap}
+        pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:10px 14px;white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0}td{overflow-wrap:break-word}
         code{font:13px ui-monospace,monospace;background:var(--panel);padding:1px 5px;border-radius:4px}
         """;
 

@@ -73,6 +73,15 @@ public sealed class MetricsFile : IDisposable
         EndLine();
     }
 
+    /// <param name="text">As the model wrote it; what is not valid Unicode is replaced.</param>
+    public void WriteSample(int step, string text)
+    {
+        _json.WriteStartObject();
+        _json.WriteNumber("step", step);
+        _json.WriteString("sample", text);
+        EndLine();
+    }
+
     /// <summary>Arrays with a value for each layer; see <see cref="LayerHealth"/>.</summary>
     public void WriteHealth(int step, ReadOnlySpan<LayerHealth> layers)
     {

@@ -29,6 +29,7 @@ public sealed class TrainingRun
     private readonly string _tokenizerFingerprint;
     private readonly IRunObserver _observer;
     private readonly string _metricsPath;
+    private MetricsFile? _samples;
     private readonly RunSampler? _sampler;
     private readonly int[] _tokens;
     private readonly int[] _labels;
@@ -176,6 +177,8 @@ public sealed class TrainingRun
     {
         using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
         using var metrics = new MetricsFile(_metricsPath, _trainer.CompletedSteps);
+        using MetricsFile? samples = _sampler is null ? null : new MetricsFile(Path.Combine(_options.Directory, "samples.jsonl"), _trainer.CompletedSteps);
+        _samples = samples;
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
         {
@@ -350,6 +353,7 @@ public sealed class TrainingRun
         RunState state = Load(checkpoints);
         _tokensSeen = state.Tokens;
         metrics.GoBack(state.Step);
+        _samples?.GoBack(state.Step);
         _observer.OnRewind(state.Step);
         Recall(state.Step);
         (_validatedStep, _sampledStep) = (-1, -1);
@@ -469,7 +473,9 @@ public sealed class TrainingRun
         if (_sampler is not null && _sampledStep != _trainer.CompletedSteps)
         {
             _sampledStep = _trainer.CompletedSteps;
-            _observer.OnSample(_sampledStep, _sampler.Sample());
+            string text = _sampler.Sample();
+            _samples?.WriteSample(_sampledStep, text);
+            _observer.OnSample(_sampledStep, text);
         }
     }
 
