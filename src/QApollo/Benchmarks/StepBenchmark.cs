@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using QApollo.Devices;
+using QApollo.Memory;
 using QApollo.Reports;
 using QApollo.Training;
 
@@ -47,6 +48,7 @@ public sealed class StepBenchmark(IDevice device, string deviceText, IOperationC
         {
             Model = model,
             Device = deviceText,
+            Card = Cards.TryFindByDeviceName(deviceText),
             Shape = options.Shape,
             Steps = steps,
             IsProcessorTime = IsProcessorTime,
