@@ -472,7 +472,7 @@ private:
     void global(const std::string& line) {
         size_t equals = line.find('=');
         Declaration d = declaration(line.substr(0, equals));
-        module_.globals.push_back({d.name, d.bytes, std::vector<u64>(d.bytes / 8 + 1)});
+        module_.globals.push_back({d.name, d.bytes, std::vector<u64>(d.bytes / 8 + 1 + 256 / 8)});
         Variable& variable = module_.globals.back();
         names_.globals[d.name] = u64(variable.data());
         if (equals == std::string::npos) return;

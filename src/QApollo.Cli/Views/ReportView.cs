@@ -29,7 +29,7 @@ internal static class ReportView
         TextTable.Write(
             $"Peak: {report.Peak.Name} ({report.Peak.Phase})", ["lives then", "for", "bytes"], ReportText.PeakRows(report.Peak), 2);
         TextTable.Write("Further choices", ReportText.AlternativeHeader, report.Alternatives.Select(ReportText.AlternativeRow), 1, 2);
-        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4);
+        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4, 6);
     }
 
     public static void Write(ProfileReport report)
@@ -51,7 +51,7 @@ internal static class ReportView
         TextTable.Write("Where a step's time goes", BenchmarkText.KindHeader, BenchmarkText.KindRows(report), 1, 2);
         TextTable.Write(
             "Operations of a step, against matrix peak and copy bandwidth", BenchmarkText.OperationHeader,
-            BenchmarkText.OperationRows(report, filter), 2, 3, 4, 5, 6);
+            BenchmarkText.OperationRows(report, filter), 2, 3, 4, 5, 6, 7);
     }
 
     public static void Write(DoctorReport report)

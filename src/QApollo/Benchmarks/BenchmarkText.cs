@@ -9,7 +9,7 @@ public static class BenchmarkText
     /// <summary>Shorter operations are mostly the timing itself.</summary>
     private const double ShortestTimings = 4;
 
-    public static IReadOnlyList<string> OperationHeader { get; } = ["operation", "shape", "times", "ms each", "share", "rate", "of limit", ""];
+    public static IReadOnlyList<string> OperationHeader { get; } = ["operation", "shape", "times", "ms each", "predicted", "share", "rate", "of limit", ""];
 
     public static IReadOnlyList<string> KindHeader { get; } = ["kind", "ms per step", "share"];
 
@@ -42,6 +42,7 @@ public static class BenchmarkText
         row.Work.Detail,
         row.CountPerStep.ToString("0.##", CultureInfo.InvariantCulture),
         (row.MedianSeconds * 1e3).ToString("N3", CultureInfo.InvariantCulture),
+        report.PredictedSeconds(row) is { } predicted ? (predicted * 1e3).ToString("N3", CultureInfo.InvariantCulture) : "-",
         Percent(row.Share),
         HasRate(report, row) ? string.Create(CultureInfo.InvariantCulture, $"{row.Rate / 1e9:N1} {(row.IsArithmetic ? "GFLOP/s" : "GB/s")}") : string.Empty,
         HasRate(report, row) ? $"{Percent(report.ShareOfLimit(row))} of {(row.IsArithmetic ? "peak" : "copy")}" : string.Empty,

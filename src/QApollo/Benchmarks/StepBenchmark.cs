@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using QApollo.Devices;
 using QApollo.Files;
+using QApollo.Memory;
 using QApollo.Reports;
 using QApollo.Training;
 
@@ -53,6 +54,7 @@ public sealed class StepBenchmark(IDevice device, string deviceText, IOperationC
         {
             Model = model,
             Device = deviceText,
+            Card = Cards.TryFindByDeviceName(deviceText),
             Shape = options.Shape,
             Steps = steps,
             IsProcessorTime = IsProcessorTime,

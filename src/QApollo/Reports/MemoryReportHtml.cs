@@ -18,7 +18,7 @@ public static class MemoryReportHtml
         page.Heading("Speed of light");
         page.Paragraph(ReportText.SpeedOfLightNote);
         page.Table(
-            ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4);
+            ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4, 6);
         return page.ToString($"Memory of {report.Model}");
     }
 

@@ -109,6 +109,17 @@ public sealed class TrainingLayout
         Statistics.Read(device);
     }
 
+    /// <summary>Shows an observer the operations of one step; nothing is computed.</summary>
+    public void RehearseStep(IOperationObserver observer)
+    {
+        bool callsHooks = Release.CallsHooks;
+        Release.CallsHooks = false;
+        int[] tokens = new int[Options.Shape.TokensPerStep];
+        using var device = new TracingDevice(Plan.Profile, observer);
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Release.CallsHooks = callsHooks;
+    }
+
     /// <summary>Everything that a run does to its tensors.</summary>
     private void Rehearse(IDevice device, PhaseLog phases)
     {

@@ -20,9 +20,21 @@ public class BenchmarkTextTests
     public void More_than_the_limit_is_never_left_unexplained(WorkKind kind, double percent, double seconds, string limit, string note)
     {
         double work = percent / 100 * 1e9 * seconds;
-        BenchmarkReport report = Report(new BenchmarkRow(new OperationWork("operation", "[1, 2]", kind, work, work), 2, seconds, 2 * seconds, 1));
+        BenchmarkReport report = Report(new BenchmarkRow(new OperationWork("operation", "f32", "[1, 2]", kind, work, work), 2, seconds, 2 * seconds, 1));
         string[] row = BenchmarkText.OperationRow(report, report.Rows[0]);
-        Assert.Equal((limit, note), (row[6], row[7]));
+        Assert.Equal((limit, note), (row[7], row[8]));
+    }
+
+    /// <summary>A pass of 360 GB takes a second of the card's memory; the processor's own measure has no prediction.</summary>
+    [Fact]
+    public void A_known_card_has_a_prediction_beside_what_was_measured()
+    {
+        var row = new BenchmarkRow(new OperationWork("unheard of", "f32", "[1, 2]", WorkKind.Pass, 0, 360e9), 1, 2, 2, 1);
+        BenchmarkReport report = Report(row);
+        Assert.Equal("-", BenchmarkText.OperationRow(report, row)[4]);
+        Assert.Equal("1,000.000", BenchmarkText.OperationRow(report with { Card = QApollo.Memory.Cards.TryFind("rtx-3060") }, row)[4]);
+        var transfer = row with { Work = row.Work with { Kind = WorkKind.Transfer } };
+        Assert.Equal("-", BenchmarkText.OperationRow(report with { Card = QApollo.Memory.Cards.TryFind("rtx-3060") }, transfer)[4]);
     }
 
     [Fact]
