@@ -1,90 +1,109 @@
 // What the attention kernels share: tiles of head features in shared memory and fragments of them.
-// Heads are padded to D features (a multiple of 16) with zeros. A tile row takes D + 8 elements, so that the 8 rows that
-// ldmatrix reads at once fall into different banks.
+// Heads are padded to D features (a multiple of 16) with zeros, once: nothing is ever written there again. A tile row takes
+// D + 8 elements, so that the 8 rows that ldmatrix reads at once fall into different banks.
 #pragma once
 #include "tensor_core.h"
 
 template <int D> struct HeadTile {
-    static constexpr int Pitch = D + 8;
+    static constexpr int PitchBytes = (D + 8) * 2;
+    DEVICE_MEMBER static constexpr int bytes(int rows) { return rows * PitchBytes; }
+};
 
-    /// Rows [0, rows) of one head, `valid` of them inside the sequence; `stride` elements between rows in memory. With
-    /// `async` (rows 16-byte aligned, features a multiple of 8) by cp.async, otherwise by plain loads and stores.
-    template <int Rows, int Threads>
-    DEVICE_MEMBER static void load(bf16* tile, const bf16* source, int valid, i64 stride, int features, bool async) {
+/// How a block of `Threads` threads fills tiles from rows of a head, and pads them. A thread always has the same 8 features. Aligned:
+/// heads are a multiple of 8 features long and start at multiples of 16 bytes; they come by cp.async, others through registers.
+template <int D, int Threads, bool Aligned> struct HeadLoader {
+    static constexpr int Lanes = D > 64 ? 16 : D > 32 ? 8 : D / 8; // per row; some idle for D = 48 and 80
+    static constexpr int Rows = Threads / Lanes;                   // at once
+    int row, column, valid, target;
+
+    DEVICE_MEMBER void start(int features) {
+        row = int(threadIdx.x) / Lanes;
+        column = int(threadIdx.x) % Lanes * 8;
+        valid = max(0, min(8, features - column));
+        target = row * HeadTile<D>::PitchBytes + column * 2;
+    }
+
+    /// Zeros where no head has features, in `rows` rows.
+    DEVICE_MEMBER void pad(SharedAddress tiles, int rows) const {
+        if (column >= D || valid > 0) return;
+        for (int i = row; i < rows; i += Rows) store_shared(tiles + i * HeadTile<D>::PitchBytes + column * 2, make_uint4(0, 0, 0, 0));
+    }
+
+    /// `Count` rows from `first` on; those behind `last` repeat it. `source`: row 0; `stride`: bytes from row to row.
+    template <int Count> DEVICE_MEMBER void load(SharedAddress tile, const bf16* source, int first, int last, int stride) const {
+        constexpr int Turns = (Count + Rows - 1) / Rows;
+        if (valid == 0 || (Count % Rows != 0 && row >= Count)) return;
+        const unsigned char* from = reinterpret_cast<const unsigned char*>(source + column);
+        first += row;
+        if (Aligned) {
 #pragma unroll
-        for (int first = 0; first < Rows * D / 8; first += Threads) {
-            int chunk = first + int(threadIdx.x);
-            if (Rows * D / 8 % Threads != 0 && chunk >= Rows * D / 8) break;
-            int row = chunk / (D / 8), column = chunk % (D / 8) * 8;
-            int count = row < valid ? max(0, min(8, features - column)) : 0;
-            bf16* target = tile + row * Pitch + column;
-            const bf16* from = count ? source + row * stride + column : source;
-            if (async) async_copy16(target, from, count * 2);
-            else *reinterpret_cast<uint4*>(target) = load16(from, count * 2);
+            for (int i = 0; i < Turns; i++) async_copy16(tile + target + i * HeadTile<D>::bytes(Rows), from + i64(min(first + i * Rows, last)) * stride);
+        } else {
+#pragma unroll 2
+            for (int i = 0; i < Turns; i++) store_shared(tile + target + i * HeadTile<D>::bytes(Rows), load16(from + i64(min(first + i * Rows, last)) * stride, valid * 2));
         }
-    }
-
-    /// A fragments: 16 rows from `row`, features 16 k ...
-    DEVICE_MEMBER static void rows_as_a(u32 (&fragments)[4], const bf16* tile, int row, int k) {
-        int lane = threadIdx.x & 31;
-        load_fragments(fragments, tile + (row + (lane & 15)) * Pitch + k * 16 + (lane >> 4) * 8);
-    }
-    /// B fragments of the transposed tile: columns = 16 rows from `row`, K = features 16 k ...; (0, 1) first 8 columns.
-    DEVICE_MEMBER static void rows_as_columns(u32 (&fragments)[4], const bf16* tile, int row, int k) {
-        int lane = threadIdx.x & 31;
-        load_fragments(fragments, tile + (row + (lane & 7) + (lane >> 4) * 8) * Pitch + k * 16 + (lane >> 3 & 1) * 8);
-    }
-    /// B fragments of the tile itself: K = 16 rows from `row`, columns = features 16 n ...; (0, 1) first 8 columns.
-    DEVICE_MEMBER static void rows_as_depth(u32 (&fragments)[4], const bf16* tile, int row, int n) {
-        int lane = threadIdx.x & 31;
-        load_fragments_transposed(fragments, tile + (row + (lane & 15)) * Pitch + n * 16 + (lane >> 4) * 8);
     }
 };
 
-/// Accumulators of two neighbouring 16 x 8 tiles become A fragments: the product's layout is the operand's.
-DEVICE void pack_fragments(u32 (&fragments)[4], const float (&left)[4], const float (&right)[4]) {
-    fragments[0] = pack_bf16(left[0], left[1]);
-    fragments[1] = pack_bf16(left[2], left[3]);
-    fragments[2] = pack_bf16(right[0], right[1]);
-    fragments[3] = pack_bf16(right[2], right[3]);
-}
+/// Fragments of tiles: where a lane's rows lie; all else is a constant distance.
+template <int D> struct HeadFragments {
+    int along, across;
+
+    DEVICE_MEMBER void start() {
+        int lane = threadIdx.x & 31;
+        along = kept((lane & 15) * HeadTile<D>::PitchBytes + (lane >> 4) * 16);
+        across = kept(((lane & 7) + (lane >> 4) * 8) * HeadTile<D>::PitchBytes + (lane >> 3 & 1) * 16);
+    }
+    /// A fragments: 16 rows from the tile's first, features 16 k ...
+    DEVICE_MEMBER void rows_as_a(u32 (&fragments)[4], SharedAddress tile, int k) const { load_fragments(fragments, tile + along + k * 32); }
+    /// B fragments of the transposed tile: columns = 16 rows from `row`, K = features 16 k ...; (0, 1) first 8 columns.
+    DEVICE_MEMBER void rows_as_columns(u32 (&fragments)[4], SharedAddress tile, int row, int k) const {
+        load_fragments(fragments, tile + across + row * HeadTile<D>::PitchBytes + k * 32);
+    }
+    /// B fragments of the tile itself: K = 16 rows from `row`, columns = features 16 n ...; (0, 1) first 8 columns.
+    DEVICE_MEMBER void rows_as_depth(u32 (&fragments)[4], SharedAddress tile, int row, int n) const {
+        load_fragments_transposed(fragments, tile + along + row * HeadTile<D>::PitchBytes + n * 32);
+    }
+
+    /// S[16, 8 Count] = the first 16 rows of `a` times all rows of `b`, over D features.
+    template <int Count> DEVICE_MEMBER void multiply_rows(float (&sums)[Count][4], SharedAddress a, SharedAddress b) const {
+#pragma unroll
+        for (int i = 0; i < Count; i++) sums[i][0] = sums[i][1] = sums[i][2] = sums[i][3] = 0.0f;
+#pragma unroll
+        for (int k = 0; k < D / 16; k++) {
+            u32 fragments_a[4], fragments_b[4];
+            rows_as_a(fragments_a, a, k);
+#pragma unroll
+            for (int j = 0; j < Count / 2; j++) {
+                rows_as_columns(fragments_b, b, j * 16, k);
+                multiply_add(sums[2 * j], fragments_a, fragments_b[0], fragments_b[1]);
+                multiply_add(sums[2 * j + 1], fragments_a, fragments_b[2], fragments_b[3]);
+            }
+        }
+    }
+
+    /// sums[16, D] += values[16, 8 Count] times the 8 Count rows of `b`. Accumulators of two neighbouring 16 x 8 tiles become A
+    /// fragments: the product's layout is the operand's.
+    template <int Count> DEVICE_MEMBER void accumulate_rows(float (&sums)[D / 8][4], const float (&values)[Count][4], SharedAddress b) const {
+#pragma unroll
+        for (int j = 0; j < Count / 2; j++) {
+            u32 fragments_a[4] = {
+                pack_bf16(values[2 * j][0], values[2 * j][1]), pack_bf16(values[2 * j][2], values[2 * j][3]),
+                pack_bf16(values[2 * j + 1][0], values[2 * j + 1][1]), pack_bf16(values[2 * j + 1][2], values[2 * j + 1][3])};
+            u32 fragments_b[4];
+#pragma unroll
+            for (int n = 0; n < D / 16; n++) {
+                rows_as_depth(fragments_b, b, j * 16, n);
+                multiply_add(sums[2 * n], fragments_a, fragments_b[0], fragments_b[1]);
+                multiply_add(sums[2 * n + 1], fragments_a, fragments_b[2], fragments_b[3]);
+            }
+        }
+    }
+};
 
 template <int Count> DEVICE void clear(float (&values)[Count][4]) {
 #pragma unroll
     for (int i = 0; i < Count; i++) values[i][0] = values[i][1] = values[i][2] = values[i][3] = 0.0f;
-}
-
-/// S[16, 8 Count] = rows of `a` from `row` times all rows of `b`, over D features.
-template <int D, int Count>
-DEVICE void multiply_rows(float (&sums)[Count][4], const bf16* a, int row, const bf16* b) {
-    clear(sums);
-#pragma unroll
-    for (int k = 0; k < D / 16; k++) {
-        u32 fragments_a[4], fragments_b[4];
-        HeadTile<D>::rows_as_a(fragments_a, a, row, k);
-#pragma unroll
-        for (int j = 0; j < Count / 2; j++) {
-            HeadTile<D>::rows_as_columns(fragments_b, b, j * 16, k);
-            multiply_add(sums[2 * j], fragments_a, fragments_b[0], fragments_b[1]);
-            multiply_add(sums[2 * j + 1], fragments_a, fragments_b[2], fragments_b[3]);
-        }
-    }
-}
-
-/// sums[16, D] += values[16, 8 Count] times the 8 Count rows of `b`.
-template <int D, int Count>
-DEVICE void accumulate_rows(float (&sums)[D / 8][4], const float (&values)[Count][4], const bf16* b) {
-#pragma unroll
-    for (int j = 0; j < Count / 2; j++) {
-        u32 fragments_a[4], fragments_b[4];
-        pack_fragments(fragments_a, values[2 * j], values[2 * j + 1]);
-#pragma unroll
-        for (int n = 0; n < D / 16; n++) {
-            HeadTile<D>::rows_as_depth(fragments_b, b, j * 16, n);
-            multiply_add(sums[2 * n], fragments_a, fragments_b[0], fragments_b[1]);
-            multiply_add(sums[2 * n + 1], fragments_a, fragments_b[2], fragments_b[3]);
-        }
-    }
 }
 
 /// Writes a warp's 16 rows (lane / 4 and lane / 4 + 8) of D features times `scale0`, `scale1`.

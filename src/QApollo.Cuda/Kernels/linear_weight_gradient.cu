@@ -9,11 +9,9 @@ DEVICE void weight_gradient(const bf16* dy, const bf16* x, T* dw, const T* adden
     int row_tile, column_tile;
     tile_of_block((out_features + Tile - 1) / Tile, (in_features + Tile - 1) / Tile, row_tile, column_tile);
     typename Bf16Operand<Aligned, false, Tile>::Type gradient, input;
-    gradient.matrix = {dy, tokens, out_features};
-    gradient.first = row_tile * Tile;
-    input.matrix = {x, tokens, in_features};
-    input.first = column_tile * Tile;
-    multiply_tile<Tile, false, false>(gradient, input, tokens, gradient.first, input.first, Destination<T>{dw, addend, out_features, in_features});
+    gradient.start({dy, tokens, out_features}, row_tile * Tile);
+    input.start({x, tokens, in_features}, column_tile * Tile);
+    multiply_tile<Tile, false, false>(gradient, input, tokens, row_tile * Tile, column_tile * Tile, Destination<T>{dw, addend, out_features, in_features});
 }
 
 #define WEIGHT_GRADIENT(name, Tile, Aligned, T)                                                                               \
