@@ -1,68 +1,96 @@
 // What the attention kernels share: tiles of head features in shared memory and fragments of them.
-// Heads are padded to D features (a multiple of 16) with zeros, once: nothing is ever written there again. A tile row takes
-// D + 8 elements, so that the 8 rows that ldmatrix reads at once fall into different banks.
+// Heads are padded to D features (a multiple of 16) with zeros, once: nothing is ever written there again.
 #pragma once
 #include "tensor_core.h"
 
+/// Rows of D features, so that the 8 rows that ldmatrix reads at once fall into different banks: rows of 64 and 128 features take 16
+/// bytes more, in others the 16-byte chunks change places with the row. All repeats every 8 rows.
 template <int D> struct HeadTile {
-    static constexpr int PitchBytes = (D + 8) * 2;
+    static constexpr bool IsPadded = D % 64 == 0;
+    static constexpr int PitchBytes = (IsPadded ? D + 8 : D) * 2;
     DEVICE_MEMBER static constexpr int bytes(int rows) { return rows * PitchBytes; }
+    DEVICE_MEMBER static int offset(int row, int chunk) {
+        int moved = IsPadded ? 0 : D % 32 == 0 ? row >> 1 & 3 : row >> 2 & 1;
+        return row * PitchBytes + ((chunk ^ moved) << 4);
+    }
 };
 
-/// How a block of `Threads` threads fills tiles from rows of a head, and pads them. A thread always has the same 8 features. Aligned:
-/// heads are a multiple of 8 features long and start at multiples of 16 bytes; they come by cp.async, others through registers.
+/// How a block of `Threads` threads fills tiles from rows of a head, and pads them. A thread always has the same features. Aligned: heads
+/// are a multiple of 8 features long and start at multiples of 16 bytes, a thread copies 8 at once; otherwise 2: heads are even.
 template <int D, int Threads, bool Aligned> struct HeadLoader {
-    static constexpr int Lanes = D > 64 ? 16 : D > 32 ? 8 : D / 8; // per row; some idle for D = 48 and 80
-    static constexpr int Rows = Threads / Lanes;                   // at once
-    int row, column, valid, target;
+    static constexpr int Width = Aligned ? 8 : 2, PerRow = D / Width;
+    static constexpr int Lanes = Aligned ? PerRow : D == 16 ? 8 : D == 32 ? 16 : 32; // per row
+    static constexpr int Copies = (PerRow + Lanes - 1) / Lanes;                      // of a lane, in a row
+    static constexpr int Rows = Threads / Lanes < 8 ? Threads / Lanes : Threads / Lanes / 8 * 8; // at once
+    int features, row, column;
+    int target[Copies];
 
-    DEVICE_MEMBER void start(int features) {
+    DEVICE_MEMBER void start(int head_features) {
+        features = head_features;
         row = int(threadIdx.x) / Lanes;
-        column = int(threadIdx.x) % Lanes * 8;
-        valid = max(0, min(8, features - column));
-        target = row * HeadTile<D>::PitchBytes + column * 2;
+        // Threads beyond the rows have no features.
+        column = row < Rows ? int(threadIdx.x) % Lanes * Width : D;
+#pragma unroll
+        for (int c = 0; c < Copies; c++) {
+            int at = column + c * Lanes * Width;
+            target[c] = HeadTile<D>::offset(row, at / 8) + at % 8 * 2;
+        }
     }
 
-    /// Zeros where no head has features, in `rows` rows.
+    /// Zeros where no head has features, in `rows` rows from the first tile on.
     DEVICE_MEMBER void pad(SharedAddress tiles, int rows) const {
-        if (column >= D || valid > 0) return;
-        for (int i = row; i < rows; i += Rows) store_shared(tiles + i * HeadTile<D>::PitchBytes + column * 2, make_uint4(0, 0, 0, 0));
+        int pairs = (D - features) / 2;
+#pragma unroll 1
+        for (int i = threadIdx.x; i < rows * pairs; i += Threads) {
+            int at = features + i % pairs * 2;
+            store_shared(tiles + HeadTile<D>::offset(i / pairs, at / 8) + at % 8 * 2, 0u);
+        }
     }
 
     /// `Count` rows from `first` on; those behind `last` repeat it. `source`: row 0; `stride`: bytes from row to row.
     template <int Count> DEVICE_MEMBER void load(SharedAddress tile, const bf16* source, int first, int last, int stride) const {
-        constexpr int Turns = (Count + Rows - 1) / Rows;
-        if (valid == 0 || (Count % Rows != 0 && row >= Count)) return;
+        if (column >= features) return;
         const unsigned char* from = reinterpret_cast<const unsigned char*>(source + column);
-        first += row;
-        if (Aligned) {
 #pragma unroll
-            for (int i = 0; i < Turns; i++) async_copy16(tile + target + i * HeadTile<D>::bytes(Rows), from + i64(min(first + i * Rows, last)) * stride);
-        } else {
-#pragma unroll 2
-            for (int i = 0; i < Turns; i++) store_shared(tile + target + i * HeadTile<D>::bytes(Rows), load16(from + i64(min(first + i * Rows, last)) * stride, valid * 2));
+        for (int i = 0; i < (Count + Rows - 1) / Rows; i++) {
+            if (Count % Rows != 0 && row + i * Rows >= Count) break;
+            const unsigned char* row_source = from + i64(min(first + row + i * Rows, last)) * stride;
+            // Four rows on, chunks that move every four rows have moved.
+            int moved = Rows == 4 && !HeadTile<D>::IsPadded && i % 2 ? 16 : 0;
+#pragma unroll
+            for (int c = 0; c < Copies; c++) {
+                if (c > 0 && column + c * Lanes * Width >= features) break;
+                SharedAddress to = tile + (target[c] ^ moved) + i * HeadTile<D>::bytes(Rows);
+                if (Aligned) async_copy16(to, row_source + c * Lanes * Width * 2);
+                else async_copy4(to, row_source + c * Lanes * Width * 2);
+            }
         }
     }
 };
 
 /// Fragments of tiles: where a lane's rows lie; all else is a constant distance.
 template <int D> struct HeadFragments {
-    int along, across;
+    static constexpr int Bases = D == 32 ? 2 : 1; // the next 16 features lie 32 bytes on, but for the swizzle of D = 32
+    int along[Bases], across[Bases];
 
     DEVICE_MEMBER void start() {
         int lane = threadIdx.x & 31;
-        along = kept((lane & 15) * HeadTile<D>::PitchBytes + (lane >> 4) * 16);
-        across = kept(((lane & 7) + (lane >> 4) * 8) * HeadTile<D>::PitchBytes + (lane >> 3 & 1) * 16);
+#pragma unroll
+        for (int b = 0; b < Bases; b++) {
+            along[b] = kept(HeadTile<D>::offset(lane & 15, 2 * b + (lane >> 4)));
+            across[b] = kept(HeadTile<D>::offset((lane & 7) + (lane >> 4) * 8, 2 * b + (lane >> 3 & 1)));
+        }
     }
+    DEVICE_MEMBER static int place(const int (&bases)[Bases], int k) { return Bases == 1 ? bases[0] + k * 32 : bases[k % Bases]; }
     /// A fragments: 16 rows from the tile's first, features 16 k ...
-    DEVICE_MEMBER void rows_as_a(u32 (&fragments)[4], SharedAddress tile, int k) const { load_fragments(fragments, tile + along + k * 32); }
+    DEVICE_MEMBER void rows_as_a(u32 (&fragments)[4], SharedAddress tile, int k) const { load_fragments(fragments, tile + place(along, k)); }
     /// B fragments of the transposed tile: columns = 16 rows from `row`, K = features 16 k ...; (0, 1) first 8 columns.
     DEVICE_MEMBER void rows_as_columns(u32 (&fragments)[4], SharedAddress tile, int row, int k) const {
-        load_fragments(fragments, tile + across + row * HeadTile<D>::PitchBytes + k * 32);
+        load_fragments(fragments, tile + place(across, k) + row * HeadTile<D>::PitchBytes);
     }
     /// B fragments of the tile itself: K = 16 rows from `row`, columns = features 16 n ...; (0, 1) first 8 columns.
     DEVICE_MEMBER void rows_as_depth(u32 (&fragments)[4], SharedAddress tile, int row, int n) const {
-        load_fragments_transposed(fragments, tile + along + row * HeadTile<D>::PitchBytes + n * 32);
+        load_fragments_transposed(fragments, tile + place(along, n) + row * HeadTile<D>::PitchBytes);
     }
 
     /// S[16, 8 Count] = the first 16 rows of `a` times all rows of `b`, over D features.

@@ -11,7 +11,7 @@
 // attention_backward_q: one block of 4 warps per 64 queries of a head, keys 32 at a time in two stages of (K, V); if
 //   masked, from the document of the first query on.
 //   Grid (ceil(length / 64) from the last to the first, heads, batch).
-// Both: (128 + 128) * (D + 8) bf16 and 512 bytes of shared memory, up to 68.5 KiB. Sums in binary32, over rows ascending.
+// Both: 128 + 128 rows of D bf16 and 512 bytes of shared memory, up to 68.5 KiB. Sums in binary32, over rows ascending.
 #pragma once
 #include "attention.h"
 

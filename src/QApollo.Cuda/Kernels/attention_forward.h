@@ -6,7 +6,7 @@
 // One block of 4 warps per 64 queries of a head; a warp has 16 of them. Grid (ceil(queries / 64) from the last tile to the
 //   first: late tiles have most keys; heads; batch). Keys come in tiles of 64 (32 for D = 128); K of the next tile loads
 //   during the softmax and the product with V, V during the product with K.
-// Shared memory: tiles of K and V (Q before that), 2 * 64 * (D + 8) bf16 (half of that for D = 128); up to 22 KiB. Q
+// Shared memory: tiles of K and V (Q before that), 2 * 64 rows of D bf16 (half of that for D = 128); up to 20 KiB. Q
 //   stays in registers.
 // Sums in binary32: over features and keys ascending in steps of 16; row maxima and sums over four lanes by butterfly.
 #pragma once

@@ -56,8 +56,8 @@ template <bool KMajor, int Tile, int Count> struct FragmentPlaces {
 };
 
 /// The product of one block's tile. A and B are operands, already started at the block's rows and columns.
-template <int Tile, bool AKMajor, bool BKMajor, class A, class B, class T>
-DEVICE void multiply_tile(A& a, B& b, int depth, int first_row, int first_column, const Destination<T>& destination) {
+template <int Tile, bool AKMajor, bool BKMajor, class A, class B, class T, bool Aligned, bool InPlace>
+DEVICE void multiply_tile(A& a, B& b, int depth, int first_row, int first_column, const Destination<T, Aligned, InPlace>& destination) {
     constexpr int WarpRows = Tile / 2, RowFragments = WarpRows / 16, OperandBytes = Tile * StepK * 2, StageBytes = 2 * OperandBytes;
     DYNAMIC_SHARED(float, memory);
     SharedAddress stages = shared_address(memory);

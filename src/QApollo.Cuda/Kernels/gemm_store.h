@@ -3,8 +3,9 @@
 #pragma once
 #include "device.h"
 
-/// C = products (+ addend, which may be C). T is bf16 or float, row-major without padding.
-template <class T> struct Destination {
+/// C = products (+ addend, which may be C). T is bf16 or float, row-major without padding. Aligned: every row of both is known to start at a
+/// multiple of 16 bytes. InPlace: the addend is C itself, or null.
+template <class T, bool Aligned, bool InPlace> struct Destination {
     T* data;
     const T* addend; // null for none
     int rows, columns;
@@ -34,7 +35,7 @@ template <class T> struct Destination {
             }
             __syncthreads();
             int row = first_row + part * HalfRows;
-            if (has_vectors()) store_vectors<Tile, Pitch>(memory, row, first_column);
+            if (Aligned || has_vectors()) store_vectors<Tile, Pitch>(memory, row, first_column);
             else store_pairs<Tile, Pitch>(memory, row, first_column);
         }
     }
@@ -93,7 +94,7 @@ private:
             i64 at = i64(first_row + row) * columns + first_column;
             const float* source = memory + row * Pitch;
             int odd = int(reinterpret_cast<u64>(data + at) / sizeof(T)) & 1;
-            bool pairs = !addend || !((reinterpret_cast<u64>(addend + at) / sizeof(T) ^ odd) & 1);
+            bool pairs = InPlace || !((reinterpret_cast<u64>(addend + at) / sizeof(T) ^ odd) & 1);
 #pragma unroll 1
             for (int column = lane * 2 - odd; column < width; column += 64) {
                 bool has_first = column >= 0, has_second = column + 1 < width;

@@ -12,7 +12,7 @@ DEVICE void forward(const bf16* x, const View& view, bf16* y, const bf16* addend
     Weight weight;
     input.start({x, tokens, in_features}, row_tile * Tile);
     weight.start(view, column_tile * Tile);
-    multiply_tile<Tile, true, true>(input, weight, in_features, row_tile * Tile, column_tile * Tile, Destination<bf16>{y, addend, tokens, out_features});
+    multiply_tile<Tile, true, true>(input, weight, in_features, row_tile * Tile, column_tile * Tile, Destination<bf16, false, false>{y, addend, tokens, out_features});
 }
 
 #define FORWARD_CODES(name, Tile, Aligned)                                                                                   \

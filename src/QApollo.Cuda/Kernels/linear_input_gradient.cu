@@ -1,7 +1,7 @@
 // dx = dy W (+ dx): dy [N, O] bf16, W [O, C] as INT8 group codes, bf16 or float, dx [N, C] bf16.
 // dy is k-major (K = O), W is not: its tile is transposed by ldmatrix. Tiles, stages, summation order: gemm.h.
-// Grid: ceil(N / Tile) * ceil(C / Tile) blocks of 2 Tile threads. "any": rows of dy and W of any alignment; without it they are
-// 16-byte aligned. `addend` is dx, or null.
+// Grid: ceil(N / Tile) * ceil(C / Tile) blocks of 2 Tile threads. "any": rows of dy, W and dx of any alignment; without it they
+// are 16-byte aligned. `addend` is dx, or null.
 #include "gemm.h"
 
 template <int Tile, bool Aligned, class Weight, class View>
@@ -12,7 +12,7 @@ DEVICE void input_gradient(const bf16* dy, const View& view, bf16* dx, const bf1
     Weight weight;
     gradient.start({dy, tokens, out_features}, row_tile * Tile);
     weight.start(view, column_tile * Tile);
-    multiply_tile<Tile, true, false>(gradient, weight, out_features, row_tile * Tile, column_tile * Tile, Destination<bf16>{dx, addend, tokens, in_features});
+    multiply_tile<Tile, true, false>(gradient, weight, out_features, row_tile * Tile, column_tile * Tile, Destination<bf16, Aligned, true>{dx, addend, tokens, in_features});
 }
 
 #define INPUT_GRADIENT_CODES(name, Tile, Aligned)                                                                              \

@@ -12,13 +12,17 @@ DEVICE SharedAddress shared_address(const void* pointer) {
     return u32(address);
 }
 
-/// 16 bytes to shared memory.
+/// To shared memory; both addresses are multiples of the size.
 DEVICE void async_copy16(SharedAddress target, const void* source) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(source) : "memory");
+}
+DEVICE void async_copy4(SharedAddress target, const void* source) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(target), "l"(source) : "memory");
 }
 DEVICE void async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int Pending> DEVICE void async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory"); }
 
+DEVICE void store_shared(SharedAddress target, u32 value) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(target), "r"(value) : "memory"); }
 DEVICE void store_shared(SharedAddress target, uint4 value) {
     asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(target), "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w) : "memory");
 }
@@ -46,8 +50,10 @@ typedef unsigned char* SharedAddress;
 
 DEVICE SharedAddress shared_address(const void* pointer) { return static_cast<unsigned char*>(const_cast<void*>(pointer)); }
 DEVICE void async_copy16(SharedAddress target, const void* source) { simt::async_copy(target, source, 16, 16); }
+DEVICE void async_copy4(SharedAddress target, const void* source) { simt::async_copy(target, source, 4, 4); }
 DEVICE void async_commit() { simt::async_commit(); }
 template <int Pending> DEVICE void async_wait() { simt::async_wait(Pending); }
+DEVICE void store_shared(SharedAddress target, u32 value) { *reinterpret_cast<u32*>(target) = value; }
 DEVICE void store_shared(SharedAddress target, uint4 value) { *reinterpret_cast<uint4*>(target) = value; }
 DEVICE void load_fragments(u32 (&fragments)[4], SharedAddress row) { simt::load_matrix(fragments, row, false); }
 DEVICE void load_fragments_transposed(u32 (&fragments)[4], SharedAddress row) { simt::load_matrix(fragments, row, true); }

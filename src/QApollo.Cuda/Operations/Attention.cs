@@ -25,7 +25,7 @@ public sealed unsafe partial class CudaDevice
         int size = HeadSizeIndex(shape);
         int padded = HeadSizes[size];
         int keysInTile = padded > 80 ? 32 : 64;
-        int sharedBytes = 2 * keysInTile * (padded + 8) * sizeof(ushort);
+        int sharedBytes = 2 * keysInTile * RowElements(padded) * sizeof(ushort);
         var grid = (Ceiling(shape.QueryLength, AttentionTile), shape.Heads, shape.Batch);
         LaunchAttention(
             ForwardAttention.Choose(size, CanCopyHeads(shape, query, key, value), documentStarts), grid, sharedBytes, documentStarts, query, key, value,
@@ -39,7 +39,7 @@ public sealed unsafe partial class CudaDevice
         Tensor delta, Tensor queryGradient, Tensor keyGradient, Tensor valueGradient, Tensor documentStarts = default)
     {
         int size = HeadSizeIndex(shape);
-        int sharedBytes = (2 * AttentionTile + 4 * 32) * (HeadSizes[size] + 8) * sizeof(ushort) + 4 * 32 * sizeof(float);
+        int sharedBytes = (2 * AttentionTile + 4 * 32) * RowElements(HeadSizes[size]) * sizeof(ushort) + 4 * 32 * sizeof(float);
         long tiles = Ceiling(shape.QueryLength, AttentionTile);
         bool canCopy = CanCopyHeads(shape, query, key, value) && IsAligned(outputGradient.Address);
         Launch(
@@ -63,6 +63,9 @@ public sealed unsafe partial class CudaDevice
         all[^1] = documentStarts;
         Launch(kernel, grid, sharedBytes, all[..kernel.Parameters]);
     }
+
+    /// <summary>Elements that a row of a tile takes in shared memory.</summary>
+    private static int RowElements(int headSize) => headSize % 64 == 0 ? headSize + 8 : headSize;
 
     /// <summary>Whether every row of every head starts at a multiple of 16 bytes.</summary>
     private static bool CanCopyHeads(in AttentionShape shape, Tensor query, Tensor key, Tensor value) =>

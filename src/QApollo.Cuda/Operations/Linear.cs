@@ -54,7 +54,7 @@ public sealed unsafe partial class CudaDevice
         }
         else
         {
-            bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(weight.Values);
+            bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(weight.Values, inputGradient);
             Multiply(
                 weight.Values.DType == DType.F32 ? InputGradientF32 : InputGradientBF16.Choose(inputGradient, aligned, Card.Processors), inputGradient,
                 outputGradient, weight.Values, inputGradient, addend, outputGradient.Rows, weight.OutFeatures, weight.InFeatures);
@@ -70,7 +70,7 @@ public sealed unsafe partial class CudaDevice
             return;
         }
 
-        bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(input);
+        bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(input, weightGradient);
         ProductKernels kernels = weightGradient.DType == DType.F32 ? WeightGradientF32 : WeightGradientBF16;
         Multiply(
             kernels.Choose(weightGradient, aligned, Card.Processors), weightGradient, outputGradient, input, weightGradient,
@@ -98,7 +98,7 @@ public sealed unsafe partial class CudaDevice
 
     private void MultiplyCodes(ProductKernels kernels, Tensor operand, in WeightMatrix weight, Tensor output, Tensor addend)
     {
-        bool aligned = HaveVectorRows(operand) && weight.InFeatures % VectorBytes == 0 && IsAligned(weight.Values.Address);
+        bool aligned = HaveVectorRows(operand) && weight.InFeatures % VectorBytes == 0 && AreAligned(weight.Values, output);
         Multiply(
             kernels.Choose(output, aligned, Card.Processors), output, operand, weight.Values, weight.Scales, weight.ZeroPoints, output, addend,
             operand.Rows, weight.OutFeatures, weight.InFeatures, GroupsPerRow(weight), GroupShift(weight));
