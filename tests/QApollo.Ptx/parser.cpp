@@ -374,8 +374,9 @@ private:
             i.offset = i64(literal(parts[0]));
         } else if (name == "cp.async.wait_all") {
             fault("cp.async.wait_all");
-        } else if (name == "cp.async.cg.shared.global" && (parts.size() == 3 || parts.size() == 4)) {
+        } else if ((name == "cp.async.cg.shared.global" || name == "cp.async.ca.shared.global") && (parts.size() == 3 || parts.size() == 4)) {
             i.kind = AsyncCopy;
+            i.variant = name == "cp.async.ca.shared.global";
             i.run = async_copy;
             add_address(i, parts[0]);
             i64 target_offset = i.offset;
