@@ -135,6 +135,19 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
         ApolloScaling.Scale(
             _context, projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
 
+    public void WeightedSquares(Tensor gradient, ChannelAxis axis, Tensor weights, Tensor sums) =>
+        Normalization.WeightedSquares(_context, gradient, axis, weights, sums);
+
+    public void ChannelFactors(Tensor values, Tensor divisor, in FactorScalars scalars, Tensor factors) =>
+        Normalization.ChannelFactors(values, divisor, scalars, factors);
+
+    public void ScaleRows(Tensor gradient, Tensor factors) => Normalization.ScaleRows(_context, gradient, factors);
+
+    public void LimitGrowth(Tensor squares, Tensor divisors, bool storeOnly, Tensor limiterNorm, Tensor limit, Tensor limited) =>
+        Normalization.LimitGrowth(squares, divisors, storeOnly, limiterNorm, limit, limited);
+
+    public void Momentum(Tensor gradient, Tensor moment, float beta) => Operations.Momentum.Update(_context, gradient, moment, beta);
+
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares) =>
         Adam.Direction(_context, gradient, moment1, moment2, scalars, gradientSquares);
 

@@ -264,6 +264,45 @@ public interface IDevice : IDisposable
         Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited);
 
     /// <summary>
+    /// The weighted sum of squares of each row (axis Rows: sums_i = sum over j of w_j G_ij²) or column (Columns: sums_j = sum
+    /// over i of w_i G_ij²) of a gradient G [m, n], F32 or BF16.
+    /// </summary>
+    /// <param name="weights">w, F32, [1, n] for rows, [1, m] for columns, at least 0; absent for ones.</param>
+    /// <param name="sums">F32, [1, m] for rows, [1, n] for columns.</param>
+    void WeightedSquares(Tensor gradient, ChannelAxis axis, Tensor weights, Tensor sums);
+
+    /// <summary>
+    /// Element by element f = scale * max(x, floor)^power / d; with a decay b the factors move towards it: factors = b factors +
+    /// (1 - b) f. Where x or f is not finite the factor becomes 0, with a decay it stays.
+    /// </summary>
+    /// <param name="values">x, F32, at least 0.</param>
+    /// <param name="divisor">d, F32 [1, 1]; absent for 1.</param>
+    /// <param name="factors">F32, as many as the values.</param>
+    void ChannelFactors(Tensor values, Tensor divisor, in FactorScalars scalars, Tensor factors);
+
+    /// <summary>G_ij *= factor_i in place.</summary>
+    /// <param name="gradient">G [m, n], F32 or BF16.</param>
+    /// <param name="factors">[1, m] F32.</param>
+    void ScaleRows(Tensor gradient, Tensor factors);
+
+    /// <summary>
+    /// The norm-growth limiter (Fira, arXiv 2410.01623) on an update whose squared norm is the sum of squares_j / divisors_j: limit =
+    /// max(norm / (stored + 1e-8), 1.01) / 1.01, stored = norm / limit; infinity, and nothing stored, where the norm is not finite.
+    /// </summary>
+    /// <param name="squares">F32.</param>
+    /// <param name="divisors">F32, as many, above 0.</param>
+    /// <param name="storeOnly">The limit is 1: the first update. It is 1 too where the stored norm is 0.</param>
+    /// <param name="limiterNorm">[1, 1] F32: the stored norm.</param>
+    /// <param name="limit">[1, 1] F32: what the update is to be divided by, at least 1.</param>
+    /// <param name="limited">[1, 1] I64: 1 is added where the limit is above 1.</param>
+    void LimitGrowth(Tensor squares, Tensor divisors, bool storeOnly, Tensor limiterNorm, Tensor limit, Tensor limited);
+
+    /// <summary>M = b M + (1 - b) G, and G becomes M. Elements of G that are not finite leave M alone and become 0.</summary>
+    /// <param name="gradient">G, F32 or BF16.</param>
+    /// <param name="moment">M, F32, shape of the gradient.</param>
+    void Momentum(Tensor gradient, Tensor moment, float beta);
+
+    /// <summary>
     /// Adam in place: the gradient becomes the direction D of <see cref="AdamScalars.BiasCorrection"/>. gradientSquares +=
     /// sum of G². Elements whose gradient is not finite leave the moments alone and give direction 0.
     /// </summary>

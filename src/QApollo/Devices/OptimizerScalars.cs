@@ -46,6 +46,21 @@ public readonly record struct ApolloScalars(
     public const float NormEpsilon = 1e-8f;
 }
 
+/// <summary>To what power <see cref="IDevice.ChannelFactors"/> raises a value.</summary>
+public enum FactorPower
+{
+    One = 0,
+    Root = 1,
+    Reciprocal = 2,
+    ReciprocalRoot = 3,
+}
+
+/// <summary>Scalars of <see cref="IDevice.ChannelFactors"/>.</summary>
+/// <param name="Scale">Multiplies the power.</param>
+/// <param name="Floor">Smaller values count as this.</param>
+/// <param name="Decay">Of the factors that are there, 0 to 1; 0 to overwrite them.</param>
+public readonly record struct FactorScalars(float Scale, FactorPower Power, float Floor = 0, float Decay = 0);
+
 /// <summary>Along which axis of a gradient [m, n] an update coefficient varies.</summary>
 public enum ChannelAxis
 {

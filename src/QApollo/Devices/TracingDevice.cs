@@ -317,6 +317,62 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
             projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
     }
 
+    public void WeightedSquares(Tensor gradient, ChannelAxis axis, Tensor weights, Tensor sums)
+    {
+        Require.That(axis != ChannelAxis.None, "weighted squares", "the axis is neither rows nor columns");
+        Require.Gradient("weighted squares", gradient, gradient.Rows, gradient.Columns);
+        bool rows = axis == ChannelAxis.Rows;
+        Require.Vector("weighted squares", sums, DType.F32, rows ? gradient.Rows : gradient.Columns);
+        if (!weights.IsAbsent)
+        {
+            Require.Vector("weighted squares", weights, DType.F32, rows ? gradient.Columns : gradient.Rows);
+        }
+
+        Observe("weighted squares", Read(gradient), Read(weights), Write(sums));
+        inner?.WeightedSquares(gradient, axis, weights, sums);
+    }
+
+    public void ChannelFactors(Tensor values, Tensor divisor, in FactorScalars scalars, Tensor factors)
+    {
+        Require.Vector("channel factors", values, DType.F32, (int)factors.Elements);
+        Require.Vector("channel factors", factors, DType.F32, (int)values.Elements);
+        if (!divisor.IsAbsent)
+        {
+            Require.Vector("channel factors", divisor, DType.F32, 1);
+        }
+
+        Observe("channel factors", Read(values), Read(divisor), Write(factors, accumulate: scalars.Decay != 0));
+        inner?.ChannelFactors(values, divisor, scalars, factors);
+    }
+
+    public void ScaleRows(Tensor gradient, Tensor factors)
+    {
+        Require.Gradient("scale rows", gradient, gradient.Rows, gradient.Columns);
+        Require.Vector("scale rows", factors, DType.F32, gradient.Rows);
+        Observe("scale rows", Read(factors), ReadWrite(gradient));
+        inner?.ScaleRows(gradient, factors);
+    }
+
+    public void LimitGrowth(Tensor squares, Tensor divisors, bool storeOnly, Tensor limiterNorm, Tensor limit, Tensor limited)
+    {
+        Require.Vector("limit growth", squares, DType.F32, (int)divisors.Elements);
+        Require.Vector("limit growth", divisors, DType.F32, (int)squares.Elements);
+        Require.Vector("limit growth", limiterNorm, DType.F32, 1);
+        Require.Vector("limit growth", limit, DType.F32, 1);
+        Require.Vector("limit growth", limited, DType.I64, 1);
+        Observe("limit growth", Read(squares), Read(divisors), ReadWrite(limiterNorm), Write(limit), ReadWrite(limited));
+        inner?.LimitGrowth(squares, divisors, storeOnly, limiterNorm, limit, limited);
+    }
+
+    public void Momentum(Tensor gradient, Tensor moment, float beta)
+    {
+        Require.Gradient("momentum", gradient, gradient.Rows, gradient.Columns);
+        Require.Shape("momentum", moment, gradient.Rows, gradient.Columns);
+        Require.DType("momentum", moment, DType.F32);
+        Observe("momentum", ReadWrite(gradient), ReadWrite(moment));
+        inner?.Momentum(gradient, moment, beta);
+    }
+
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares)
     {
         Require.Shape("adam", moment1, gradient.Rows, gradient.Columns);

@@ -22,7 +22,7 @@ public static class OptimizerFactory
         TensorTable table, Weight weight, OptimizerOptions options, OptimizerScratch scratch, IProjectionSource projections)
     {
         OptimizerKind kind = weight.Parameter.IsMatrix ? options.Kind : options.EmbeddingAndHeadKind;
-        if (weight.Parameter.IsVector && kind == OptimizerKind.AdamW8Bit)
+        if (weight.Parameter.IsVector && kind is (OptimizerKind.AdamW8Bit or OptimizerKind.Scale))
         {
             kind = OptimizerKind.AdamW;
         }
@@ -32,6 +32,9 @@ public static class OptimizerFactory
             OptimizerKind.ApolloMini or OptimizerKind.Apollo => new ApolloOptimizer(table, weight, options, scratch, projections),
             OptimizerKind.AdamW => new AdamWOptimizer(table, weight, options, scratch),
             OptimizerKind.AdamW8Bit => new AdamW8BitOptimizer(table, weight, options, scratch),
+            OptimizerKind.Scale => new ScaleOptimizer(table, weight, options, scratch),
+            OptimizerKind.SinkGd => new SinkGdOptimizer(weight, options, scratch),
+            OptimizerKind.Racs => new RacsOptimizer(table, weight, options, scratch),
             OptimizerKind.Sgd => new SgdOptimizer(weight, options, scratch),
             _ => throw new ArgumentOutOfRangeException(nameof(options), kind, "unknown optimizer"),
         };

@@ -19,6 +19,15 @@ public enum OptimizerKind
 
     /// <summary>W -= lr * G.</summary>
     Sgd,
+
+    /// <summary>SCALE (arXiv 2506.16659): gradients normalized per channel, momentum for the head alone.</summary>
+    Scale,
+
+    /// <summary>SinkGD (arXiv 2502.06742): rows and columns normalized in turn; no state.</summary>
+    SinkGd,
+
+    /// <summary>RACS (arXiv 2502.07752): a vector for the rows and one for the columns.</summary>
+    Racs,
 }
 
 /// <summary>Update rules and their constants.</summary>
@@ -28,12 +37,12 @@ public sealed record OptimizerOptions
     public OptimizerKind Kind { get; init; } = OptimizerKind.ApolloMini;
 
     /// <summary>
-    /// Update rule of embedding and head: AdamW, AdamW8Bit or Sgd. By default that of the matrices, and AdamW
-    /// beside the APOLLO family. Norms and biases follow it too, with F32 moments.
+    /// Update rule of embedding and head: AdamW, AdamW8Bit, Sgd or Scale. By default that of the matrices, and AdamW
+    /// beside the APOLLO family, SinkGD and RACS. Norms and biases follow it too, with F32 moments.
     /// </summary>
     public OptimizerKind? EmbeddingAndHead { get; init; }
 
-    /// <summary>Decay of the first moment.</summary>
+    /// <summary>Decay of the first moment, of SCALE's momentum and of RACS's vectors.</summary>
     public double Beta1 { get; init; } = 0.9;
 
     /// <summary>Decay of the second moment.</summary>
@@ -52,7 +61,10 @@ public sealed record OptimizerOptions
     /// <summary>Rank of APOLLO's projection; APOLLO-Mini's is 1. A matrix whose smaller side is less uses that.</summary>
     public int Rank { get; init; } = 256;
 
-    /// <summary>APOLLO's scale; its square root multiplies the update. By default 128 for APOLLO-Mini, 1 for APOLLO.</summary>
+    /// <summary>
+    /// APOLLO's scale: its square root multiplies the update; by default 128 for APOLLO-Mini, 1 for APOLLO. That of SinkGD and RACS multiplies
+    /// the update itself; by default 0.05, as published.
+    /// </summary>
     public float? Scale { get; init; }
 
     /// <summary>Multiply by sqrt(scale) before the norm-growth limiter instead of after it.</summary>
@@ -76,5 +88,5 @@ public sealed record OptimizerOptions
     public static double Beta2Of(long halfLife, long tokensPerUpdate) => Math.Pow(0.5, tokensPerUpdate / (double)halfLife);
 
     public OptimizerKind EmbeddingAndHeadKind =>
-        EmbeddingAndHead ?? (Kind is OptimizerKind.ApolloMini or OptimizerKind.Apollo ? OptimizerKind.AdamW : Kind);
+        EmbeddingAndHead ?? (Kind is OptimizerKind.ApolloMini or OptimizerKind.Apollo or OptimizerKind.SinkGd or OptimizerKind.Racs ? OptimizerKind.AdamW : Kind);
 }

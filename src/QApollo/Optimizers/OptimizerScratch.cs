@@ -15,10 +15,22 @@ internal sealed record ApolloScratch(
 internal sealed class OptimizerScratch(TensorTable table)
 {
     private readonly Dictionary<(int Rows, int Columns), ApolloScratch> _apollo = [];
+    private readonly Dictionary<(string Name, int Count), PlannedTensor> _channels = [];
     private PlannedTensor? _coefficient;
 
     /// <summary>[1, 1] F32: the coefficient of updates that have just one.</summary>
     public PlannedTensor Coefficient => _coefficient ??= Declare("coefficient", 1, 1);
+
+    /// <summary>[1, count] F32: a figure for each row or column, shared by all parameters that have as many.</summary>
+    public PlannedTensor Channels(string name, int count)
+    {
+        if (!_channels.TryGetValue((name, count), out PlannedTensor? tensor))
+        {
+            _channels.Add((name, count), tensor = Declare($"{name}.{count}", 1, count));
+        }
+
+        return tensor;
+    }
 
     public ApolloScratch Apollo(int rows, int columns, int rank, bool tensorWise)
     {
