@@ -52,7 +52,9 @@ public sealed class RacsOptimizer : ParameterOptimizer
             device.DivideBySquares(rows, columns);
         }
 
-        (float decay, float oneMinusDecay) = ((float)Options.Beta1, (float)(1 - Options.Beta1));
+        // From the first gradient's vectors, not from zero: there is no bias to correct.
+        double beta = context.Step == 1 ? 0 : Options.Beta1;
+        (float decay, float oneMinusDecay) = ((float)beta, (float)(1 - beta));
         device.Average(columns, decay, oneMinusDecay, _columnAverage);
         device.Average(rows, decay, oneMinusDecay, _rowAverage);
 
