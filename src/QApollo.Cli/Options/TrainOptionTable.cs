@@ -60,10 +60,10 @@ internal static class TrainOptionTable
 
     public static OptionSpec<OptimizerKind> HeadOptimizer { get; } = Spec.Choice(
         "--head-optimizer", OptimizerGroup, "Update rule of embedding and head.", (OptimizerKind)(-1),
-        "adamw beside the APOLLO family, else that of --optimizer", OptimizerWords[2..]);
+        "adamw beside apollo-mini, apollo, sinkgd and racs, else that of --optimizer", OptimizerWords[4..]);
 
     public static OptionSpec<double> LearningRate { get; } = Spec.Real(
-        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.0003 for weights that are trained on (adamw: 0.00005)");
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.001 with scale; 0.0003 for weights that are trained on (adamw, scale: 0.00005)");
 
     public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
         "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,
@@ -78,7 +78,7 @@ internal static class TrainOptionTable
 
     public static OptionSpec<double> WeightDecay { get; } = Spec.Real("--weight-decay", OptimizerGroup, "Decoupled weight decay.", 0, 0, 100);
 
-    public static OptionSpec<double> Beta1 { get; } = Spec.Real("--beta1", OptimizerGroup, "Decay of the first moment.", 0.9, 0, 0.999999);
+    public static OptionSpec<double> Beta1 { get; } = Spec.Real("--beta1", OptimizerGroup, "Decay of the first moment; of the averages of scale and racs.", 0.9, 0, 0.999999);
 
     public static OptionSpec<double> Beta2 { get; } = Spec.Real("--beta2", OptimizerGroup, "Decay of the second moment.", 0.999, 0, 0.999999);
 
@@ -90,7 +90,8 @@ internal static class TrainOptionTable
     public static OptionSpec<int> Rank { get; } = Spec.Int("--rank", OptimizerGroup, "Rank of apollo's projection; apollo-mini's is 1.", 256, 1);
 
     public static OptionSpec<double> Scale { get; } = Spec.Real(
-        "--scale", OptimizerGroup, "APOLLO's scale; its square root multiplies the update.", double.NaN, 0, 1e6, "128 for apollo-mini, 1 for apollo");
+        "--scale", OptimizerGroup, "APOLLO's scale; its square root multiplies the update. A factor of the update of scale, sinkgd and racs.", double.NaN, 0, 1e6,
+        "128 for apollo-mini, 1 for apollo and scale, 0.05 for sinkgd and racs");
 
     public static FlagSpec ScaleFront { get; } = Spec.Flag("--scale-front", OptimizerGroup, "Scale before the norm-growth limiter instead of after it.");
 
@@ -250,8 +251,8 @@ internal static class TrainOptionTable
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>
     [
-        ("apollo-mini", OptimizerKind.ApolloMini), ("apollo", OptimizerKind.Apollo), ("adamw", OptimizerKind.AdamW),
-        ("adamw8bit", OptimizerKind.AdamW8Bit), ("sgd", OptimizerKind.Sgd),
+        ("apollo-mini", OptimizerKind.ApolloMini), ("apollo", OptimizerKind.Apollo), ("sinkgd", OptimizerKind.SinkGd), ("racs", OptimizerKind.Racs),
+        ("adamw", OptimizerKind.AdamW), ("adamw8bit", OptimizerKind.AdamW8Bit), ("scale", OptimizerKind.Scale), ("sgd", OptimizerKind.Sgd),
     ];
 
     private static (string Word, WeightFormat Value)[] FormatWords =>

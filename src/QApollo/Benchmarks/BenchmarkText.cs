@@ -31,7 +31,7 @@ public static class BenchmarkText
             ? rows
             : rows.Append(
             [
-                ReportText.Others(others.Length), string.Empty, others.Sum(row => row.CountPerStep).ToString("0.##", CultureInfo.InvariantCulture), string.Empty,
+                ReportText.Others(others.Length), string.Empty, others.Sum(row => row.CountPerStep).ToString("0.##", CultureInfo.InvariantCulture), string.Empty, string.Empty,
                 Percent(others.Sum(row => row.Share)), string.Empty, string.Empty, string.Empty,
             ]);
     }

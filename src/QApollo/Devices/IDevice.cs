@@ -264,6 +264,52 @@ public interface IDevice : IDisposable
         Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited);
 
     /// <summary>
+    /// Rows: sums[i] = sum over j of weights[j] values[i, j]²; Columns: sums[j] = sum over i of weights[i] values[i, j]². NaN and
+    /// infinity show in the sums.
+    /// </summary>
+    /// <param name="values">[m, n] F32 or BF16.</param>
+    /// <param name="axis">Rows or Columns: what there is one sum of.</param>
+    /// <param name="weights">F32 [1, n] for rows, [1, m] for columns, at least 0; absent: all are 1.</param>
+    /// <param name="sums">F32 [1, m] for rows, [1, n] for columns.</param>
+    void SumSquares(Tensor values, ChannelAxis axis, Tensor weights, Tensor sums);
+
+    /// <summary>values[i, j] *= factors[i], in place.</summary>
+    /// <param name="values">[m, n] F32 or BF16.</param>
+    /// <param name="factors">[1, m] F32.</param>
+    void ScaleRows(Tensor values, Tensor factors);
+
+    /// <summary>output = scale / values, or scale / sqrt(values); 0 where the value is not above 0 and finite.</summary>
+    /// <param name="values">[1, n] F32.</param>
+    /// <param name="output">[1, n] F32; may be <paramref name="values"/>.</param>
+    void Reciprocal(Tensor values, bool root, float scale, Tensor output);
+
+    /// <summary>values /= sum of squares of the divisors, in place.</summary>
+    /// <param name="values">[1, n] F32.</param>
+    /// <param name="divisors">[1, m] F32.</param>
+    void DivideBySquares(Tensor values, Tensor divisors);
+
+    /// <summary>average = decay average + oneMinusDecay values, in place; elements whose value is not finite stay.</summary>
+    /// <param name="values">F32 or BF16.</param>
+    /// <param name="oneMinusDecay">1 - decay, formed in binary64.</param>
+    /// <param name="average">F32, shape of the values.</param>
+    void Average(Tensor values, float decay, float oneMinusDecay, Tensor average);
+
+    /// <summary>
+    /// The norm-growth limiter of <see cref="ApolloScale"/> for an update of norm c = sqrt(sum of squares * weights): L =
+    /// max(c / (stored + 1e-8), 1.01) / 1.01, or 1 where there is nothing stored; stored = c / L; coefficients /= L. A norm that is
+    /// not finite changes nothing but the coefficients, which become 0.
+    /// </summary>
+    /// <param name="squares">[1, m] F32.</param>
+    /// <param name="weights">[1, m] F32.</param>
+    /// <param name="useLimiter">Else L is 1 and nothing is stored.</param>
+    /// <param name="storeOnly">L is 1: the first update of the parameter.</param>
+    /// <param name="limiterNorm">[1, 1] F32: the stored norm; 0 counts as none.</param>
+    /// <param name="coefficients">[1, n] F32.</param>
+    /// <param name="limited">[1, 1] I64: 1 is added where L &gt; 1.</param>
+    void LimitGrowth(
+        Tensor squares, Tensor weights, bool useLimiter, bool storeOnly, Tensor limiterNorm, Tensor coefficients, Tensor limited);
+
+    /// <summary>
     /// Adam in place: the gradient becomes the direction D of <see cref="AdamScalars.BiasCorrection"/>. gradientSquares +=
     /// sum of G². Elements whose gradient is not finite leave the moments alone and give direction 0.
     /// </summary>

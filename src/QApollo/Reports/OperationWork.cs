@@ -43,7 +43,8 @@ public readonly record struct OperationWork(string Operation, string Form, strin
             operation, Word(accesses[4].Tensor), Shape(accesses[0].Tensor), WorkKind.Pass, 0, accesses[0].Tensor.Bytes + ScatteredBytes(accesses)),
         "expand weight" => new(
             operation, Word(accesses[0].Tensor), $"{Shape(accesses[0].Tensor)} {Word(accesses[0].Tensor)}", WorkKind.Pass, 0, TouchedBytes(accesses)),
-        "apollo project" or "apollo scale" or "adam" or "adam 8-bit" or "apply update" =>
+        "apollo project" or "apollo scale" or "adam" or "adam 8-bit" or "apply update" or "sum squares" or "scale rows" or "reciprocal" or "divide by squares" or "average"
+            or "limit growth" =>
             new(operation, Words(accesses) + ResidualBits(operation, accesses), Elements(accesses), WorkKind.Update, 0, TouchedBytes(accesses)),
         _ => new(operation, Words(accesses), Elements(accesses) + (operation == "rmsnorm backward" ? Added(accesses) : ""), WorkKind.Pass, 0, TouchedBytes(accesses)),
     };

@@ -13,7 +13,7 @@ public static class ReportText
     private const double MostTold = 1_000_000;
 
     /// <summary>Smaller shares of a predicted step are not told.</summary>
-    private const double LeastShare = 0.1;
+    private const double LeastCause = 0.1;
 
     private const double FewestDays = 0.01;
 
@@ -63,7 +63,7 @@ public static class ReportText
         bound.DaysPerBillionTokens < FewestDays ? string.Create(CultureInfo.InvariantCulture, $"under {FewestDays}") : bound.DaysPerBillionTokens.ToString(bound.DaysPerBillionTokens < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture),
         bound.IsBandwidthBound ? "memory bandwidth" : "arithmetic",
         bound.Prediction is { } prediction ? TokensPerSecond(prediction.TokensPerSecond) : "-",
-        bound.Prediction is null ? "-" : string.Join(", ", bound.Prediction.Shares.Where(share => share.Share >= LeastShare).Select(share => string.Create(CultureInfo.InvariantCulture, $"{NameOf(share.Bottleneck)} {share.Share * 100:F0} %"))),
+        bound.Prediction is null ? "-" : string.Join(", ", bound.Prediction.Shares.Where(share => share.Share >= LeastCause).Select(share => string.Create(CultureInfo.InvariantCulture, $"{NameOf(share.Bottleneck)} {share.Share * 100:F0} %"))),
     ];
 
     /// <summary>What people read for it.</summary>

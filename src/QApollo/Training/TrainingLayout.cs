@@ -151,8 +151,9 @@ public sealed class TrainingLayout
             return vocabulary;
         }
 
-        int multiple = Math.Max(Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
-        if (multiple == 0)
+        (int embedding, int head) = (Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
+        int multiple = Math.Max(embedding, head);
+        if (embedding == 0 || head == 0)
         {
             throw new UsageException("--vocabulary-slice needs adamw, adamw8bit or sgd for embedding and head");
         }

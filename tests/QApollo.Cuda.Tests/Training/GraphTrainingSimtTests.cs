@@ -21,6 +21,9 @@ public sealed class GraphTrainingSimtTests
     [InlineData(OptimizerKind.AdamW, 2, MemorySpace.Device)]
     [InlineData(OptimizerKind.AdamW8Bit, 1, MemorySpace.Device)]
     [InlineData(OptimizerKind.Sgd, 2, MemorySpace.PinnedHost)]
+    [InlineData(OptimizerKind.Scale, 2, MemorySpace.Device)]
+    [InlineData(OptimizerKind.SinkGd, 1, MemorySpace.Device)]
+    [InlineData(OptimizerKind.Racs, 1, MemorySpace.PinnedHost)]
     public void Bytes_are_those_of_launches_one_by_one(OptimizerKind optimizer, int gradAccum, MemorySpace boundaries)
     {
         TrainingOptions options = TinyTraining.Options(optimizer, gradAccum, boundaries);

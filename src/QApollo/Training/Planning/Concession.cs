@@ -52,7 +52,7 @@ public static class ConcessionLadder
         int vocabulary = options.Model.VocabSize;
         bool isWhole = options.Memory.VocabularySlice <= 0 || options.Memory.VocabularySlice >= vocabulary;
         bool canSlice = !options.Model.TieWordEmbeddings && vocabulary > VocabularySlices
-            && options.Optimizer.EmbeddingAndHeadKind is not (OptimizerKind.Apollo or OptimizerKind.ApolloMini);
+            && options.Optimizer.EmbeddingAndHeadKind is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Sgd;
         int rows = Math.Min(LargestVocabularySlice, (vocabulary + VocabularySlices - 1) / VocabularySlices);
         return isWhole && canSlice ? options with { Memory = options.Memory with { VocabularySlice = rows } } : null;
     }
