@@ -29,7 +29,7 @@ public sealed class TrainingLayout
         var attention = new AttentionShape(
             shape.BatchSize, shape.SequenceLength, shape.SequenceLength, model.NumAttentionHeads, model.NumKeyValueHeads, model.HeadDim);
 
-        Weights = new ModelWeights(table, model, options.Memory.Weights);
+        Weights = new ModelWeights(table, model, options.Memory.Weights, options.Memory.Layers);
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
