@@ -59,6 +59,9 @@ public sealed record MemoryReport
 
     public required IReadOnlyList<SpeedBound> SpeedBounds { get; init; }
 
+    /// <summary>None where nothing goes over the link.</summary>
+    public required IReadOnlyList<LinkUse> Link { get; init; }
+
     public MemoryBudget Budget { get; init; } = MemoryBudget.None;
 
     /// <param name="alternatives">As <see cref="MemoryPlanner.Alternatives"/> gives them; none to leave them out.</param>
@@ -93,6 +96,7 @@ public sealed record MemoryReport
             GivenUp = run.GivenUp,
             Alternatives = alternatives,
             SpeedBounds = SpeedOfLight.Bounds(run.Layout),
+            Link = LinkUse.Of(run.Layout),
             Budget = budget,
         };
     }

@@ -20,6 +20,12 @@ public static class ReportText
 
     public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "gives", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by"];
 
+    public const string LinkNote =
+        "What goes over a card's link in one update, on cards that the plan fits, with link, arithmetic and memory at their peaks: the copies run beside the computation, which waits where it is the shorter. "
+        + "Where it waits for little else, more tokens per update hide the copies of the layers wholly.";
+
+    public static IReadOnlyList<string> LinkHeader { get; } = ["card", "link", "over it", "copies, s", "computation, s", "waits, s", "hides from tokens"];
+
     public static IReadOnlyList<string> AlternativeHeader { get; } = ["choice", "device", "host", "costs", ""];
 
     /// <summary>"6,738,415,616 parameters; 1 x 1024 tokens x 1 micro-batch; device cuda".</summary>
@@ -58,6 +64,22 @@ public static class ReportText
         bound.IsBandwidthBound ? "memory bandwidth" : "arithmetic",
     ];
 
+    public static string[] LinkRow(LinkUse use) =>
+    [
+        use.Card.Title,
+        use.Card.Link.ToString(),
+        ByteSize.Format(use.Bytes),
+        Seconds(use.LinkSeconds),
+        Seconds(use.ComputeSeconds),
+        Seconds(use.WaitSeconds),
+        use.HidesFromTokens switch
+        {
+            null => "never",
+            0 => "-",
+            { } tokens => tokens.ToString("N0", CultureInfo.InvariantCulture),
+        },
+    ];
+
     /// <summary>Name, category and bytes of what lives at the peak; alike tensors (boundary.0, boundary.1, ...) in one row.</summary>
     public static IReadOnlyList<string[]> PeakRows(PeakMoment peak)
     {
@@ -77,6 +99,8 @@ public static class ReportText
 
         return rows;
     }
+
+    private static string Seconds(double seconds) => seconds.ToString(seconds < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture);
 
     private static string Change(long bytes) => bytes switch
     {

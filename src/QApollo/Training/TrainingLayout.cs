@@ -105,6 +105,17 @@ public sealed class TrainingLayout
         Statistics.Read(device);
     }
 
+    /// <summary>Lets an observer see the operations of one step, of which nothing is computed. Not beside a step.</summary>
+    public void Trace(IOperationObserver observer)
+    {
+        bool callsHooks = Release.CallsHooks;
+        Release.CallsHooks = false;
+        using var device = new TracingDevice(Plan.Profile, observer);
+        var tokens = new int[Options.Shape.TokensPerStep];
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Release.CallsHooks = callsHooks;
+    }
+
     /// <summary>Everything that a run does to its tensors.</summary>
     private void Rehearse(IDevice device, PhaseLog phases)
     {
