@@ -62,6 +62,11 @@ public sealed record BenchmarkReport
     /// <summary>The sum over all operations, each with its median.</summary>
     public double OperationSeconds => Rows.Sum(row => row.SecondsPerStep);
 
+    /// <summary>Seconds of a step in which operations waited for transfers; null where there are none.</summary>
+    public double? TransferWaitSeconds => Rows.Any(row => OperationWork.IsTransferWait(row.Work.Operation))
+        ? Rows.Where(row => OperationWork.IsTransferWait(row.Work.Operation)).Sum(row => row.SecondsPerStep)
+        : null;
+
     /// <summary>The row's rate over the peak or the bandwidth.</summary>
     public double ShareOfLimit(BenchmarkRow row) => row.Rate / (row.IsArithmetic ? MatrixPeak : CopyBandwidth);
 }
