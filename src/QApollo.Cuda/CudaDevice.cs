@@ -145,6 +145,13 @@ public sealed unsafe partial class CudaDevice : IDevice
         _transfers.Await(transfer);
     }
 
+    public void WaitForTransfer(Transfer transfer)
+    {
+        _context.MakeCurrent();
+        _commands.Cut();
+        _transfers.Wait(transfer);
+    }
+
     public void Synchronize()
     {
         _context.MakeCurrent();

@@ -25,6 +25,9 @@ public sealed record StreamingCourse(int GradAccum, LayerPlacement Placement, Me
         new(9, new LayerPlacement(MemorySpace.PinnedHost, 4), MemorySpace.Device, ResidualBits: 8),
         new(2, new LayerPlacement(MemorySpace.PinnedHost, 4), MemorySpace.Device, Layers: 1),
         new(2, new LayerPlacement(MemorySpace.PinnedHost, 2), MemorySpace.PinnedHost, IsDense: true),
+        new(1, new LayerPlacement(MemorySpace.Disk, 2), MemorySpace.PinnedHost, ResidualBits: 4),
+        new(5, new LayerPlacement(MemorySpace.Disk, 3), MemorySpace.Device, ResidualBits: 8),
+        new(2, new LayerPlacement(MemorySpace.Disk, 2), MemorySpace.PinnedHost, Layers: 1, IsDense: true),
     ];
 
     public string Name =>
@@ -117,7 +120,7 @@ public sealed record StreamingCourse(int GradAccum, LayerPlacement Placement, Me
             .SelectMany(tensor =>
             {
                 var bytes = new byte[tensor.Bytes];
-                trainer.Device.Download(tensor, bytes);
+                trainer.Layout.Weights.Store.Download(trainer.Device, tensor, bytes);
                 return bytes;
             });
 }

@@ -93,11 +93,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         foreach (Weight weight in weights.All)
         {
             StoredWeight stored = Find(weight.Parameter);
-            bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize;
-            bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.Stored.ResidualBits == stored.ResidualBits;
+            bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.GroupSize == stored.GroupSize;
+            bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.ResidualBits == stored.ResidualBits;
             if (sameGroups && sameResiduals)
             {
-                stored.Copy(device, weight);
+                stored.Copy(device, weights.Store, weight);
             }
             else
             {

@@ -1,17 +1,18 @@
 using System.Runtime.InteropServices;
 using QApollo.Devices;
 using QApollo.Memory;
+using QApollo.Models;
 
 namespace QApollo.Checkpoints;
 
-/// <summary>Moves planned tensors between a device and a safetensors file, piece by piece: never a second copy of the weights.</summary>
+/// <summary>Moves planned tensors between where they live and a safetensors file, piece by piece: never a second copy of the weights.</summary>
 internal static class TensorFile
 {
     private const int PieceBytes = 4 << 20;
 
     /// <exception cref="RunFailedException">A value is not finite, or the disk is full or fails; nothing is left.</exception>
     public static void Write(
-        string path, IDevice device, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+        string path, IDevice device, LayerStore store, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         Dictionary<string, PlannedTensor> byName = tensors.ToDictionary(tensor => tensor.Name);
         using var writer = new SafetensorsWriter(path, tensors.Select(Declare), metadata);
@@ -20,7 +21,7 @@ internal static class TensorFile
             Tensor view = byName[entry.Name];
             writer.Write(entry, (offset, piece) =>
             {
-                device.Download(Part(view, offset, piece.Length), piece);
+                store.Download(device, Part(view, offset, piece.Length), piece);
                 if (!IsFinite(entry.DType, piece))
                 {
                     throw new RunFailedException(
@@ -34,14 +35,14 @@ internal static class TensorFile
 
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
     /// <param name="optional">Those that the file may lack: zeroed then.</param>
-    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional)
+    public static void Read(string path, IDevice device, LayerStore store, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional)
     {
         using var reader = new SafetensorsReader(path);
         var buffer = new byte[PieceBytes];
         var present = optional.ToLookup(tensor => reader.TryFind(tensor.Name) is not null);
         foreach (PlannedTensor tensor in present[false])
         {
-            device.Zero(tensor);
+            store.Zero(device, tensor);
         }
 
         foreach (PlannedTensor tensor in tensors.Concat(present[true]))
@@ -57,7 +58,7 @@ internal static class TensorFile
             {
                 Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteLength - offset));
                 reader.Read(entry, offset, piece);
-                device.Upload(piece, Part(tensor, offset, piece.Length));
+                store.Upload(device, piece, Part(tensor, offset, piece.Length));
             }
         }
     }

@@ -52,6 +52,9 @@ public interface IDevice : IDisposable
     /// <summary>Orders all later operations after the transfer. The host does not wait.</summary>
     void AwaitTransfer(Transfer transfer);
 
+    /// <summary>As <see cref="AwaitTransfer"/>, in place of it; and the host waits too, so that it may touch the memory.</summary>
+    void WaitForTransfer(Transfer transfer);
+
     /// <summary>Waits for all operations.</summary>
     void Synchronize();
 

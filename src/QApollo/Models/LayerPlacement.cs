@@ -3,7 +3,7 @@ using QApollo.Devices;
 namespace QApollo.Models;
 
 /// <summary>Where the matrices of the decoder layers live between their uses.</summary>
-/// <param name="Space">With <see cref="MemorySpace.PinnedHost"/> the device has a ring of slots that layers pass through.</param>
+/// <param name="Space">With <see cref="MemorySpace.PinnedHost"/> or <see cref="MemorySpace.Disk"/> the device has a ring of slots that layers pass through.</param>
 /// <param name="Slots">Layers that the ring holds: 2 to 4. More of them even out layers that take longer to come.</param>
 public sealed record LayerPlacement(MemorySpace Space = MemorySpace.Device, int Slots = LayerPlacement.FewestSlots)
 {

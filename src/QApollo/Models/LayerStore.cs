@@ -1,4 +1,5 @@
 using QApollo.Devices;
+using QApollo.Files;
 
 namespace QApollo.Models;
 
@@ -26,6 +27,18 @@ public abstract class LayerStore
 
     /// <summary>The pass is over: all that it changed is where it lives, for operations that follow.</summary>
     public abstract void End(IDevice device);
+
+    /// <summary>Copies host memory to part of a weight's tensor where it lives, between passes.</summary>
+    public virtual void Upload(IDevice device, ReadOnlySpan<byte> source, Tensor destination) => device.Upload(source, destination);
+
+    /// <summary>Copies part of a weight's tensor from where it lives, between passes.</summary>
+    public virtual void Download(IDevice device, Tensor source, Span<byte> destination) => device.Download(source, destination);
+
+    /// <summary>Clears a weight's tensor where it lives, between passes.</summary>
+    public virtual void Zero(IDevice device, Tensor tensor) => device.Zero(tensor);
+
+    /// <summary>Says where layers that live on disk do so; once, before anything else.</summary>
+    internal virtual void Attach(ScratchFile file) => throw new InvalidOperationException("these layers are in memory");
 
     /// <summary>Brings one weight to the device, between passes.</summary>
     public abstract void Fetch(IDevice device, Weight weight);

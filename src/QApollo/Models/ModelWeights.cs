@@ -117,7 +117,12 @@ public sealed class ModelWeights
         ];
         FinalNorm = All.Single(weight => weight.Parameter.Role == ParameterRole.FinalNorm);
         Head = config.TieWordEmbeddings ? Embedding : All[^1];
-        Store = layers.Space == MemorySpace.Device ? new DeviceLayers() : new HostLayers(table, Layers, layers.Slots);
+        Store = layers.Space switch
+        {
+            MemorySpace.Device => new DeviceLayers(),
+            MemorySpace.PinnedHost => new HostLayers(table, Layers, layers.Slots),
+            _ => new DiskLayers(table, Layers, layers.Slots),
+        };
     }
 
     /// <summary>In the order of the parameter table.</summary>

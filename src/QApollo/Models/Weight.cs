@@ -64,6 +64,12 @@ public sealed class Weight
     /// <summary>Null for a dense weight, and for one without residual bits.</summary>
     public PlannedTensor? Residuals => Home.Residuals;
 
+    /// <summary>Values per INT8 group; 0 for a dense weight.</summary>
+    public int GroupSize => _groupSize;
+
+    /// <summary>0, 4 or 8.</summary>
+    public int ResidualBits => Residuals is null ? 0 : Residuals.View.Columns == Values.View.Columns ? 8 : 4;
+
     /// <summary>Scratch that the layer's pass expands the weight into; null where the device multiplies from the stored form.</summary>
     public PlannedTensor? ForwardExpansion { get; internal set; }
 

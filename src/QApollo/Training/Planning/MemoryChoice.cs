@@ -50,7 +50,7 @@ public static class MemoryChoices
     private static ChosenOption[] Layers(LayerPlacement layers) => layers.Space == MemorySpace.Device
         ? [new(MemoryChoice.Layers, "--layers", "layers", "device")]
         : [
-            new(MemoryChoice.Layers, "--layers", "layers", "host"),
+            new(MemoryChoice.Layers, "--layers", "layers", layers.Space == MemorySpace.Disk ? "disk" : "host"),
             new(MemoryChoice.Layers, "--layer-slots", "layerSlots", Text(layers.Slots)),
         ];
 
