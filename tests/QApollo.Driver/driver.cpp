@@ -44,6 +44,7 @@ struct Counts { int launches, graph_launches, graph_updates; } counts;
 // Virtual time: a kernel and a fill take a millisecond, whatever they do; so does a copy, unless a test gives copies a speed. Streams run
 // beside each other, from when the host gives them work; the host's own work takes no time.
 double host_ms, copy_bytes_per_ms;
+size_t locked_limit = SIZE_MAX; // bytes of one page-locked allocation
 thread_local bool has_context;
 thread_local machine::Order launch_order = machine::Order::Ascending;
 std::string message;
@@ -251,6 +252,7 @@ API cuMemFree_v2(uint64_t address) {
 API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
     Guard guard(api_lock);
     REFUSE_WHILE_CAPTURING;
+    if (bytes > locked_limit) return OutOfMemory;
     *address = map_guarded(bytes, 0xff);
     return *address ? Success : OutOfMemory;
 }
@@ -420,6 +422,7 @@ API simt_claim(int driver_version, int device_count, int capability_major, int c
 }
 /// The virtual speed of copies; 0 for a millisecond each.
 API simt_set_copy_speed(double bytes_per_ms) { Guard guard(api_lock); copy_bytes_per_ms = bytes_per_ms; return Success; }
+API simt_set_locked_limit(size_t bytes) { Guard guard(api_lock); locked_limit = bytes; return Success; }
 API simt_live_objects() { Guard guard(api_lock); return live_objects + int(allocations.size()); }
 /// Kernels launched one by one, graphs launched, and kernels changed in graphs, since the library was loaded.
 API simt_counts(int* launches, int* graph_launches, int* graph_updates) {

@@ -53,6 +53,7 @@ internal static class TrainCommand
         using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder);
         using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
+        HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
         using var interrupt = new InterruptSignal("stopping at the end of this step");
         using TrainingData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
         var batchOptions = new BatchOptions(

@@ -30,6 +30,7 @@ public sealed class ScratchFile : IDisposable
         try
         {
             _handle = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose, bytes);
+            RandomAccess.SetLength(_handle, bytes);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

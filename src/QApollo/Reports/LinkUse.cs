@@ -49,6 +49,6 @@ public sealed record LinkUse(Card Card, long Bytes, double LinkSeconds, double C
         return forward <= 0 || backward <= 0 ? null : (long)Math.Ceiling(Math.Max(link / forward, 2 * link / backward));
     }
 
-    private static long BytesOf(LayerWeights layer) => layer.Matrices.Sum(weight =>
+    internal static long BytesOf(LayerWeights layer) => layer.Matrices.Sum(weight =>
         weight.Values.Bytes + (weight.Scales?.Bytes ?? 0) + (weight.ZeroPoints?.Bytes ?? 0) + (weight.Residuals?.Bytes ?? 0));
 }

@@ -19,6 +19,11 @@ public static class MemoryReportHtml
         page.Paragraph(ReportText.SpeedOfLightNote);
         page.Table(
             ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4);
+        if (report.Disk is { } disk)
+        {
+            page.Paragraph(HtmlPage.Escape(ReportText.DiskLine(disk)));
+        }
+
         if (report.Link.Count > 0)
         {
             page.Heading("Over the link in one update");

@@ -36,6 +36,14 @@ public static class MemoryReportJson
         WriteTimeline(json, report.Timeline);
         WriteSpeedBounds(json, report.SpeedBounds);
         WriteLink(json, report.Link);
+        if (report.Disk is { } disk)
+        {
+            json.WriteStartObject("disk");
+            json.WriteNumber("totalBytes", disk.FileBytes);
+            json.WriteNumber("bytesReadPerUpdate", disk.BytesRead);
+            json.WriteNumber("bytesWrittenPerUpdate", disk.BytesWritten);
+            json.WriteEndObject();
+        }
     }
 
     private static void WriteBudget(Utf8JsonWriter json, in MemoryBudget budget)

@@ -64,6 +64,12 @@ public static class ReportText
         bound.IsBandwidthBound ? "memory bandwidth" : "arithmetic",
     ];
 
+    /// <summary>"layers on disk: 6.17 GiB in a file; an update reads 12.0 GiB and writes 6.17 GiB, 6.5 s at 3 GB/s".</summary>
+    public static string DiskLine(DiskUse disk) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"layers on disk: {ByteSize.Format(disk.FileBytes)} in a file; an update reads {ByteSize.Format(disk.BytesRead)} and writes {ByteSize.Format(disk.BytesWritten)}: "
+        + $"{Seconds(disk.Seconds)} s at {DiskUse.NominalBytesPerSecond / 1e9:0} GB/s, which it takes where its computation is shorter");
+
     public static string[] LinkRow(LinkUse use) =>
     [
         use.Card.Title,

@@ -62,6 +62,9 @@ internal sealed unsafe class SimtLibrary(string path)
     /// <summary>The virtual speed of copies in bytes per millisecond; 0 for a millisecond each.</summary>
     public void SetCopySpeed(double bytesPerMillisecond) => ((delegate* unmanaged<double, int>)Export("simt_set_copy_speed"))(bytesPerMillisecond);
 
+    /// <summary>Bytes of page-locked memory that the system gives at once.</summary>
+    public void SetLockedLimit(long bytes) => ((delegate* unmanaged<nuint, int>)Export("simt_set_locked_limit"))((nuint)bytes);
+
     /// <summary>Names and block sizes of all kernels.</summary>
     public IReadOnlyDictionary<string, int> Kernels()
     {

@@ -41,6 +41,28 @@ public sealed class StreamingSimtTests
         Assert.InRange(seen, 2 * without, 3 * without);
     }
 
+    [Fact]
+    public void Memory_that_the_system_does_not_lock_is_one_clear_line_before_anything_is_loaded()
+    {
+        TrainingOptions options = StreamingCourse.All[0].Streamed;
+        using CudaDevice device = _simt.Library.Open();
+        int objects = _simt.Library.LiveObjects();
+        _simt.Library.SetLockedLimit(new TrainingLayout(options, device.Profile).Plan.PinnedHostArenaBytes - 1);
+        try
+        {
+            string message = Assert.Throws<InsufficientMemoryException>(() => new Trainer(options, device)).Message;
+            Assert.Contains("did not lock", message, StringComparison.Ordinal);
+            Assert.Contains("ulimit -l", message, StringComparison.Ordinal);
+            Assert.Contains("--layers disk", message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', message);
+            Assert.Equal(objects, _simt.Library.LiveObjects());
+        }
+        finally
+        {
+            _simt.Library.SetLockedLimit(long.MaxValue);
+        }
+    }
+
     /// <summary>Between two marks of the device's clock around the third step.</summary>
     private double StepSeconds(TrainingOptions options, double bytesPerSecond)
     {

@@ -90,6 +90,26 @@ public class LinkUseTests
         Assert.InRange(seen.WaitSeconds, 0.3 * seen.LinkSeconds, seen.LinkSeconds);
     }
 
+    /// <summary>All that goes over the link comes from the file or goes into it, where layer inputs stay on the device.</summary>
+    [Theory]
+    [InlineData(5, 2, 3)]
+    [InlineData(5, 4, 1)]
+    [InlineData(2, 4, 2)]
+    public void What_a_disk_reads_and_writes_is_what_the_step_asks_of_it(int layers, int slots, int gradAccum)
+    {
+        TrainingOptions options = Engine.Options(Engine.TinyModel(layers: layers), new StepShape(1, 8, gradAccum)) with
+        {
+            Memory = new MemoryOptions { Layers = new LayerPlacement(MemorySpace.Disk, slots), Weights = new WeightFormats(ResidualBits: 8, ResidualLayers: 1) },
+        };
+        var layout = new TrainingLayout(options, new CardProfile());
+        var clock = new VirtualClock(Card, sequenceLength: 8);
+        layout.Trace(clock);
+        DiskUse disk = DiskUse.Of(layout)!;
+        Assert.Equal(clock.LinkBytes, disk.BytesRead + disk.BytesWritten);
+        Assert.InRange(disk.FileBytes, disk.BytesWritten, disk.BytesWritten + (layers * 40 * 256));
+        Assert.Null(DiskUse.Of(new TrainingLayout(options with { Memory = new MemoryOptions() }, new CardProfile())));
+    }
+
     [Fact]
     public void Nothing_is_told_where_nothing_goes_over_a_link()
     {

@@ -46,10 +46,12 @@ public class StreamingTests
         Assert.Contains("2 to 4 slots", Assert.Throws<UsageException>(() => new TrainingLayout(options, new CpuProfile(threads: 1))).Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Steps_allocate_nothing_on_the_managed_heap()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void Steps_allocate_nothing_on_the_managed_heap(int course)
     {
-        TrainingOptions options = StreamingCourse.All[1].Streamed;
+        TrainingOptions options = StreamingCourse.All[course].Streamed;
         using CpuDevice device = Engine.Cpu();
         using Trainer trainer = Engine.Trainer(options, device);
         (int[] tokens, int[] labels) = ParityCourse.Batch(options, seed: 1);
