@@ -33,6 +33,28 @@ public class DiskTests
     }
 
     [MountFact]
+    public void A_disk_too_small_for_the_layers_is_refused_before_the_first_step()
+    {
+        using var tiny = new TinyRun();
+        string disk = Path.Combine(tiny.Folder, "disk");
+        Directory.CreateDirectory(disk);
+        Assert.True(Shell("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk));
+        try
+        {
+            ProcessResult result = QApolloProcess.Run(tiny.Train("run", 2, "--device", "cpu", "--layers", "disk", "--layer-file", Path.Combine(disk, "layers.tmp")));
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains("for layers on disk cannot be had there", result.Error, StringComparison.Ordinal);
+            Assert.Single(result.Error.Trim().Split('\n'));
+            Assert.Empty(Directory.EnumerateFiles(disk));
+            Assert.False(Directory.Exists(tiny.RunFolder("run")));
+        }
+        finally
+        {
+            Shell("umount", disk);
+        }
+    }
+
+    [MountFact]
     public void A_full_disk_in_the_middle_of_a_save_leaves_the_last_checkpoint()
     {
         using var tiny = new TinyRun();

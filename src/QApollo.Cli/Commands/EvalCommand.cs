@@ -36,7 +36,7 @@ internal static class EvalCommand
         var commandLine = new CommandLine(
             command,
             [
-                M.Checkpoint, D.OneText, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, M.Weights, T.Device,
+                M.Checkpoint, D.OneText, SeqLen, BatchSize, MaxTokens, T.Packing, M.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, M.Weights, M.LayersIn, T.Device,
                 D.Threads, M.Json,
             ]);
         command.SetAction(parsed => Execute(commandLine, parsed));
@@ -66,7 +66,7 @@ internal static class EvalCommand
         var batches = new ValidationBatches(data.Train, batchOptions, maxTokens);
         Note(ModelSettings.WholeSequences(MaxTokens, values, batches));
         using IDevice device = DeviceChoice.OpenFor(values);
-        using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, batchOptions), device);
+        using var model = new InferenceModel(folder, ModelSettings.Place(values, ToInferenceOptions(values, folder, batchOptions), device), device);
         DataScore score;
         using (var progress = new CountView(Terminal.Error, "scoring", batches.Count, !Console.IsErrorRedirected))
         {

@@ -42,7 +42,7 @@ internal static class GenerateCommand
     {
         var command = new Command("generate", "Continue a text with a trained model.");
         var commandLine = new CommandLine(
-            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, T.Device, D.Threads]);
+            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, M.LayersIn, T.Device, D.Threads]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
     }
@@ -70,7 +70,8 @@ internal static class GenerateCommand
 
         GenerationOptions options = ToOptions(values, room);
         using IDevice device = DeviceChoice.OpenFor(values);
-        using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
+        using var model = new InferenceModel(
+            folder, ModelSettings.Place(values, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device), device);
         var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId);
         return Generate(model, generator, text, prompt, options, isCut: options.MaxTokens < values.Get(MaxTokens));
     }

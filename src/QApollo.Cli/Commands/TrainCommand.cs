@@ -55,6 +55,7 @@ internal static class TrainCommand
         using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading);
         using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
+        HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
         using var interrupt = new InterruptSignal("stopping at the end of this step");
         using TrainingData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
         var batchOptions = new BatchOptions(
@@ -62,7 +63,7 @@ internal static class TrainCommand
         IBatchSource batches = data.CreateBatches(batchOptions);
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
-        using var trainer = new Trainer(layout, device);
+        using var trainer = new Trainer(layout, device, values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp"));
         QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);

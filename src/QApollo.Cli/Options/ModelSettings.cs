@@ -2,8 +2,11 @@ using System.Buffers;
 using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Views;
+using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Data.Tokenizers;
+using QApollo.Devices;
+using QApollo.Inference;
 using QApollo.Models;
 using D = QApollo.Cli.Options.DataOptionTable;
 using M = QApollo.Cli.Options.ModelOptionTable;
@@ -90,6 +93,23 @@ internal static class ModelSettings
     /// <summary>The formats of --weights; those of the files otherwise.</summary>
     public static WeightFormats Formats(OptionValues values, ModelFolder folder) =>
         values.IsGiven(M.Weights) ? folder.Formats with { Matrices = values.Get(M.Weights) } : folder.Formats;
+
+    /// <summary>Options with the layers where --layers says; without it on the device if they fit there, else in host memory.</summary>
+    public static InferenceOptions Place(OptionValues values, InferenceOptions options, IDevice device)
+    {
+        if (values.IsGiven(M.LayersIn))
+        {
+            return options with { Layers = new LayerPlacement(values.Get(M.LayersIn)) };
+        }
+
+        if (device is not CudaDevice card || new InferenceLayout(options, device.Profile).Plan.DeviceArenaBytes <= card.MemoryInfo().Free)
+        {
+            return options;
+        }
+
+        Console.Error.WriteLine("layers: in host memory (the model does not fit the GPU's; slower, as each token waits for all of them)");
+        return options with { Layers = new LayerPlacement(MemorySpace.PinnedHost) };
+    }
 
     private static string ParentOf(string folder) => Path.GetDirectoryName(Path.GetFullPath(folder)) ?? folder;
 

@@ -135,6 +135,16 @@ internal static class TrainOptionTable
         "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
 
+    public static OptionSpec<MemorySpace> LayersIn { get; } = Spec.Choice(
+        "--layers", NumbersGroup, "Where the layers' matrices wait between their uses; disk is for a fast one, and slower than host.", MemorySpace.Device,
+        ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost), ("disk", MemorySpace.Disk));
+
+    public static OptionSpec<string> LayerFile { get; } = Spec.Path(
+        "--layer-file", NumbersGroup, "The file of layers that wait on disk; it is gone after the run.", "a path", null, "layers.tmp in the run's folder");
+
+    public static OptionSpec<int> LayerSlots { get; } = Spec.Int(
+        "--layer-slots", NumbersGroup, "Layers on the device at a time, where they wait elsewhere.", LayerPlacement.FewestSlots, LayerPlacement.FewestSlots, LayerPlacement.MostSlots);
+
     public static OptionSpec<bool> ExpandWeights { get; } = Spec.Switch(
         "--expand-weights", NumbersGroup, "Keep a layer's matrices dequantized for all micro-batches of its pass, where that is faster.", true);
 
@@ -232,7 +242,7 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
+        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
         Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,

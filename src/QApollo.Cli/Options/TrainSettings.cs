@@ -1,4 +1,5 @@
 using QApollo.Data;
+using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -52,6 +53,7 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 Boundaries = values.Get(T.Boundaries),
+                Layers = Placement(values),
                 ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),
                 VocabularySlice = values.Get(T.VocabularySlice),
@@ -82,6 +84,10 @@ internal static class TrainSettings
             OnSpike = values.Get(T.OnSpike),
         };
     }
+
+    private static LayerPlacement Placement(OptionValues values) => values.Get(T.LayersIn) == MemorySpace.Device
+        ? LayerPlacement.OnDevice
+        : new LayerPlacement(values.Get(T.LayersIn), values.Get(T.LayerSlots));
 
     /// <exception cref="UsageException">Residual bits that were asked for, of weights that have no codes.</exception>
     private static WeightFormats Formats(OptionValues values)

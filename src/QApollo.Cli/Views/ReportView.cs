@@ -29,6 +29,17 @@ internal static class ReportView
         TextTable.Write(
             $"Peak: {report.Peak.Name} ({report.Peak.Phase})", ["lives then", "for", "bytes"], ReportText.PeakRows(report.Peak), 2);
         TextTable.Write("Further choices", ReportText.AlternativeHeader, report.Alternatives.Select(ReportText.AlternativeRow), 1, 2);
+        if (report.Disk is { } disk)
+        {
+            Console.WriteLine(ReportText.DiskLine(disk));
+            Console.WriteLine();
+        }
+
+        if (report.Link.Count > 0)
+        {
+            TextTable.Write("Over the link in one update, at the very best", ReportText.LinkHeader, report.Link.Select(ReportText.LinkRow), 2, 3, 4, 5, 6);
+        }
+
         TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4, 6);
     }
 

@@ -69,6 +69,11 @@ public sealed record BenchmarkReport
     public double? PredictedSeconds(BenchmarkRow row) =>
         Card is null || row.Work.Kind == WorkKind.Transfer ? null : StepPrediction.Predict(row.Work, Card).Seconds;
 
+    /// <summary>Seconds of a step in which operations waited for transfers; null where there are none.</summary>
+    public double? TransferWaitSeconds => Rows.Any(row => OperationWork.IsTransferWait(row.Work.Operation))
+        ? Rows.Where(row => OperationWork.IsTransferWait(row.Work.Operation)).Sum(row => row.SecondsPerStep)
+        : null;
+
     /// <summary>The row's rate over the peak or the bandwidth.</summary>
     public double ShareOfLimit(BenchmarkRow row) => row.Rate / (row.IsArithmetic ? MatrixPeak : CopyBandwidth);
 }

@@ -25,6 +25,11 @@ public static class BenchmarkReportJson
             json.WriteNumber("copyBytesPerSecond", report.CopyBandwidth);
             json.WriteNumber("timingSeconds", report.TimingSeconds);
             json.WriteNumber("operationSecondsPerStep", report.OperationSeconds);
+            if (report.TransferWaitSeconds is { } wait)
+            {
+                json.WriteNumber("transferWaitSeconds", wait);
+            }
+
             json.WriteNumber("tokensPerSecond", report.TokensPerSecond);
             if (report.Speeds.Count > 1)
             {

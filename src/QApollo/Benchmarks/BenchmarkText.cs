@@ -82,6 +82,11 @@ public static class BenchmarkText
         yield return ("copy bandwidth", string.Create(CultureInfo.InvariantCulture, $"{report.CopyBandwidth / 1e9:N1} GB/s, read and written"));
         yield return ("timed", $"{report.Steps} steps, {(report.IsProcessorTime ? "processor time" : "elapsed time")}; medians");
         yield return ("operations of a step", string.Create(CultureInfo.InvariantCulture, $"{report.OperationSeconds * 1e3:N1} ms"));
+        if (report.TransferWaitSeconds is { } wait)
+        {
+            yield return ("waits for transfers", string.Create(CultureInfo.InvariantCulture, $"{wait * 1e3:N2} ms, {Percent(wait / report.OperationSeconds)} of a step"));
+        }
+
         foreach (ThreadSpeed speed in report.Speeds)
         {
             string threads = report.Speeds.Count > 1 ? $", {speed.Threads} thread{(speed.Threads == 1 ? string.Empty : "s")}" : string.Empty;

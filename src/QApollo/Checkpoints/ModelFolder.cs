@@ -100,11 +100,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             _progress?.Report(new StageProgress("reading weights", done, Config.ParameterCount));
             done += weight.Parameter.Elements;
             StoredWeight stored = Find(weight.Parameter);
-            bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.Stored.GroupSize == stored.GroupSize;
-            bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.Stored.ResidualBits == stored.ResidualBits;
+            bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.GroupSize == stored.GroupSize;
+            bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.ResidualBits == stored.ResidualBits;
             if (sameGroups && sameResiduals)
             {
-                stored.Copy(device, weight);
+                stored.Copy(device, weights.Store, weight);
             }
             else
             {

@@ -70,18 +70,18 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     }
 
     /// <summary>Copies codes, scales, zero points and residuals as they are; a weight that has none stored starts with zeros.</summary>
-    public void Copy(IDevice device, Weight weight)
+    public void Copy(IDevice device, LayerStore store, Weight weight)
     {
-        Copy(device, weight.Values, groups!.ReadCodes);
-        Copy(device, weight.Scales!, groups.ReadScales);
-        Copy(device, weight.ZeroPoints!, groups.ReadZeroPoints);
+        Copy(device, store, weight.Values, groups!.ReadCodes);
+        Copy(device, store, weight.Scales!, groups.ReadScales);
+        Copy(device, store, weight.ZeroPoints!, groups.ReadZeroPoints);
         if (weight.Residuals is not null && Residuals is not null)
         {
-            CopyResiduals(device, weight.Residuals);
+            CopyResiduals(device, store, weight.Residuals);
         }
         else if (weight.Residuals is not null)
         {
-            device.Zero(weight.Residuals);
+            store.Zero(device, weight.Residuals);
         }
     }
 
@@ -142,13 +142,13 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         }
     }
 
-    private void CopyResiduals(IDevice device, Tensor tensor)
+    private void CopyResiduals(IDevice device, LayerStore store, Tensor tensor)
     {
         for (long first = 0; first < Residuals!.Elements; first += PieceBytes)
         {
             Span<byte> piece = Buffer((int)Math.Min(PieceBytes, Residuals.Elements - first));
             reader.Read(Residuals, first, piece);
-            device.Upload(piece, tensor.ElementRange(first, piece.Length));
+            store.Upload(device, piece, tensor.ElementRange(first, piece.Length));
         }
     }
 
@@ -183,7 +183,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
 
     private delegate void RowReader(int firstRow, Span<byte> rows);
 
-    private void Copy(IDevice device, Tensor tensor, RowReader read)
+    private void Copy(IDevice device, LayerStore store, Tensor tensor, RowReader read)
     {
         int rowBytes = checked(tensor.Columns * tensor.DType.Size());
         int pieceRows = Math.Max(1, PieceBytes / rowBytes);
@@ -192,7 +192,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
             int count = Math.Min(pieceRows, tensor.Rows - row);
             Span<byte> piece = Buffer(count * rowBytes);
             read(row, piece);
-            device.Upload(piece, tensor.RowRange(row, count));
+            store.Upload(device, piece, tensor.RowRange(row, count));
         }
     }
 

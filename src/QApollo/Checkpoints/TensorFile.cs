@@ -2,17 +2,18 @@ using System.Runtime.InteropServices;
 using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
+using QApollo.Models;
 
 namespace QApollo.Checkpoints;
 
-/// <summary>Moves planned tensors between a device and a safetensors file, piece by piece: never a second copy of the weights.</summary>
+/// <summary>Moves planned tensors between where they live and a safetensors file, piece by piece: never a second copy of the weights.</summary>
 internal static class TensorFile
 {
     private const int PieceBytes = 4 << 20;
 
     /// <exception cref="RunFailedException">A value is not finite, or the disk is full or fails; nothing is left.</exception>
     public static void Write(
-        string path, IDevice device, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+        string path, IDevice device, LayerStore store, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         Dictionary<string, PlannedTensor> byName = tensors.ToDictionary(tensor => tensor.Name);
         using var writer = new SafetensorsWriter(path, tensors.Select(Declare), metadata);
@@ -21,7 +22,7 @@ internal static class TensorFile
             Tensor view = byName[entry.Name];
             writer.Write(entry, (offset, piece) =>
             {
-                device.Download(Part(view, offset, piece.Length), piece);
+                store.Download(device, Part(view, offset, piece.Length), piece);
                 if (!IsFinite(entry.DType, piece))
                 {
                     throw new RunFailedException(
@@ -35,7 +36,8 @@ internal static class TensorFile
 
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
     /// <param name="optional">Those that the file may lack: zeroed then.</param>
-    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional, IProgress<StageProgress>? progress = null)
+    public static void Read(
+        string path, IDevice device, LayerStore store, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional, IProgress<StageProgress>? progress = null)
     {
         using var reader = new SafetensorsReader(path);
         var buffer = new byte[PieceBytes];
@@ -45,7 +47,7 @@ internal static class TensorFile
         var present = optional.ToLookup(tensor => reader.TryFind(tensor.Name) is not null);
         foreach (PlannedTensor tensor in present[false])
         {
-            device.Zero(tensor);
+            store.Zero(device, tensor);
         }
 
         foreach (PlannedTensor tensor in tensors.Concat(present[true]))
@@ -61,7 +63,7 @@ internal static class TensorFile
             {
                 Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteLength - offset));
                 reader.Read(entry, offset, piece);
-                device.Upload(piece, Part(tensor, offset, piece.Length));
+                store.Upload(device, piece, Part(tensor, offset, piece.Length));
                 progress?.Report(new StageProgress(stage, done += piece.Length, total));
             }
         }

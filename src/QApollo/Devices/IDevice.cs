@@ -30,25 +30,30 @@ public interface IDevice : IDisposable
     /// <summary>Scratch memory for all later operations: U8, at least <see cref="DeviceProfile.WorkspaceBytes"/>.</summary>
     void UseWorkspace(Tensor workspace);
 
-    /// <summary>Copies host memory to the device; the source may be reused when the call returns.</summary>
+    /// <summary>Copies host memory to memory of either space; the source may be reused when the call returns.</summary>
     void Upload(ReadOnlySpan<byte> source, Tensor destination);
 
-    /// <summary>Copies to host memory; waits for all earlier operations.</summary>
+    /// <summary>Copies memory of either space to host memory; waits for all earlier operations and transfers.</summary>
     void Download(Tensor source, Span<byte> destination);
 
     /// <summary>Copies between equal shapes, converting between F32 and BF16 where the dtypes differ. Same space.</summary>
     void Copy(Tensor source, Tensor destination);
 
+    /// <summary>Clears memory of either space.</summary>
     void Zero(Tensor tensor);
 
     /// <summary>
     /// Starts a copy between memory spaces, ordered after all operations so far, beside those that follow.
-    /// Same dtype and shape. Neither side may be touched until <see cref="AwaitTransfer"/>.
+    /// Same dtype and shape. Transfers run one after the other, in the order of the calls: one may take what the one before
+    /// brings. No operation may touch either side until <see cref="AwaitTransfer"/>.
     /// </summary>
     Transfer BeginTransfer(Tensor source, Tensor destination);
 
     /// <summary>Orders all later operations after the transfer. The host does not wait.</summary>
     void AwaitTransfer(Transfer transfer);
+
+    /// <summary>As <see cref="AwaitTransfer"/>, in place of it; and the host waits too, so that it may touch the memory.</summary>
+    void WaitForTransfer(Transfer transfer);
 
     /// <summary>Waits for all operations.</summary>
     void Synchronize();

@@ -19,6 +19,18 @@ public static class MemoryReportHtml
         page.Paragraph(ReportText.SpeedOfLightNote);
         page.Table(
             ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4, 6);
+        if (report.Disk is { } disk)
+        {
+            page.Paragraph(HtmlPage.Escape(ReportText.DiskLine(disk)));
+        }
+
+        if (report.Link.Count > 0)
+        {
+            page.Heading("Over the link in one update");
+            page.Paragraph(ReportText.LinkNote);
+            page.Table(ReportText.LinkHeader, report.Link.Select(use => ReportText.LinkRow(use).Select(HtmlPage.Escape).ToArray()), 2, 3, 4, 5, 6);
+        }
+
         return page.ToString($"Memory of {report.Model}");
     }
 

@@ -35,6 +35,15 @@ public static class MemoryReportJson
         WritePeak(json, report.Peak);
         WriteTimeline(json, report.Timeline);
         WriteSpeedBounds(json, report.SpeedBounds);
+        WriteLink(json, report.Link);
+        if (report.Disk is { } disk)
+        {
+            json.WriteStartObject("disk");
+            json.WriteNumber("totalBytes", disk.FileBytes);
+            json.WriteNumber("bytesReadPerUpdate", disk.BytesRead);
+            json.WriteNumber("bytesWrittenPerUpdate", disk.BytesWritten);
+            json.WriteEndObject();
+        }
     }
 
     private static void WriteBudget(Utf8JsonWriter json, in MemoryBudget budget)
@@ -151,6 +160,29 @@ public static class MemoryReportJson
 
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    private static void WriteLink(Utf8JsonWriter json, IReadOnlyList<LinkUse> uses)
+    {
+        json.WriteStartArray("link");
+        foreach (LinkUse use in uses)
+        {
+            json.WriteStartObject();
+            json.WriteString("card", use.Card.Name);
+            json.WriteString("link", use.Card.Link.ToString());
+            json.WriteNumber("bytesPerUpdate", use.Bytes);
+            json.WriteNumber("linkSeconds", Math.Round(use.LinkSeconds, 4));
+            json.WriteNumber("computeSeconds", Math.Round(use.ComputeSeconds, 4));
+            json.WriteNumber("waitSeconds", Math.Round(use.WaitSeconds, 4));
+            if (use.HidesFromTokens is { } tokens)
+            {
+                json.WriteNumber("hidesFromTokens", tokens);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteSpeedBounds(Utf8JsonWriter json, IReadOnlyList<SpeedBound> bounds)

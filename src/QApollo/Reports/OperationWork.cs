@@ -27,6 +27,12 @@ public enum WorkKind
 /// <param name="Bytes">Read and written when every element is touched once; 0 for transfers.</param>
 public readonly record struct OperationWork(string Operation, string Form, string Detail, WorkKind Kind, double Flops, double Bytes)
 {
+    /// <summary>
+    /// Whether its time is that of waiting for copies between host and device: what a transfer takes of the operations' own
+    /// stream. (The CPU device copies within the call that begins a transfer.)
+    /// </summary>
+    public static bool IsTransferWait(string operation) => operation is "transfer" or "await transfer";
+
     /// <param name="accesses">The operation's buffers, as a <see cref="TracingDevice"/> shows them.</param>
     /// <param name="sequenceLength">Tokens of each sequence of the step.</param>
     public static OperationWork Of(string operation, ReadOnlySpan<Access> accesses, int sequenceLength) => operation switch

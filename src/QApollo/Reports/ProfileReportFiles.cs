@@ -62,6 +62,11 @@ public static class ProfileReportFiles
             json.WriteNumber("matmulPeakFlops", report.MatmulPeak);
             json.WriteNumber("flopsPerToken", report.FlopsPerToken);
             json.WriteNumber("shareOfPeak", report.ShareOfPeak);
+            if (report.TransferWaitSeconds is { } wait)
+            {
+                json.WriteNumber("transferWaitSeconds", wait);
+            }
+
             json.WriteNumber("managedBytesPerStep", report.ManagedBytesPerStep);
             json.WriteNumber("processBytes", report.Process.Bytes);
             json.WriteNumber("processPeakBytes", report.Process.PeakBytes);

@@ -62,6 +62,12 @@ public static class ProfileReportText
         yield return ("matmul peak", string.Create(CultureInfo.InvariantCulture, $"{report.MatmulPeak / 1e9:N0} GFLOP/s"));
         yield return ("necessary work per token", string.Create(CultureInfo.InvariantCulture, $"{report.FlopsPerToken / 1e6:N1} MFLOP"));
         yield return ("managed allocations per step", string.Create(CultureInfo.InvariantCulture, $"{report.ManagedBytesPerStep:N0} bytes"));
+        if (report.TransferWaitSeconds is { } wait)
+        {
+            double share = wait / report.Operations.Sum(operation => operation.Seconds);
+            yield return ("waits for transfers", string.Create(CultureInfo.InvariantCulture, $"{wait * 1e3:N2} ms, {100 * share:0.0} % of a step"));
+        }
+
         yield return ("process memory", ByteSize.Format(report.Process.Bytes));
         yield return ("process memory, highest", ByteSize.Format(report.Process.PeakBytes));
         if (report.Driver is { } driver)

@@ -26,6 +26,12 @@ public static class ReportText
 
     public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "gives", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by", "predicted tokens/s", "held up by"];
 
+    public const string LinkNote =
+        "What goes over a card's link in one update, on cards that the plan fits, with link, arithmetic and memory at their peaks: the copies run beside the computation, which waits where it is the shorter. "
+        + "Where it waits for little else, more tokens per update hide the copies of the layers wholly.";
+
+    public static IReadOnlyList<string> LinkHeader { get; } = ["card", "link", "over it", "copies, s", "computation, s", "waits, s", "hides from tokens"];
+
     public static IReadOnlyList<string> AlternativeHeader { get; } = ["choice", "device", "host", "costs", ""];
 
     /// <summary>"6,738,415,616 parameters; 1 x 1024 tokens x 1 micro-batch; device cuda".</summary>
@@ -79,6 +85,28 @@ public static class ReportText
     private static string TokensPerSecond(double value) =>
         value > MostTold ? string.Create(CultureInfo.InvariantCulture, $"over {MostTold:N0}") : value.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>"layers on disk: 6.17 GiB in a file; an update reads 12.0 GiB and writes 6.17 GiB, 6.5 s at 3 GB/s".</summary>
+    public static string DiskLine(DiskUse disk) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"layers on disk: {ByteSize.Format(disk.FileBytes)} in a file; an update reads {ByteSize.Format(disk.BytesRead)} and writes {ByteSize.Format(disk.BytesWritten)}: "
+        + $"{Seconds(disk.Seconds)} s at {DiskUse.NominalBytesPerSecond / 1e9:0} GB/s, which it takes where its computation is shorter");
+
+    public static string[] LinkRow(LinkUse use) =>
+    [
+        use.Card.Title,
+        use.Card.Link.ToString(),
+        ByteSize.Format(use.Bytes),
+        Seconds(use.LinkSeconds),
+        Seconds(use.ComputeSeconds),
+        Seconds(use.WaitSeconds),
+        use.HidesFromTokens switch
+        {
+            null => "never",
+            0 => "-",
+            { } tokens => tokens.ToString("N0", CultureInfo.InvariantCulture),
+        },
+    ];
+
     /// <summary>Name, category and bytes of what lives at the peak; alike tensors (boundary.0, boundary.1, ...) in one row.</summary>
     public static IReadOnlyList<string[]> PeakRows(PeakMoment peak)
     {
@@ -101,6 +129,8 @@ public static class ReportText
 
     /// <summary>The name of a row of all that is below <see cref="LeastShare"/>.</summary>
     internal static string Others(int count) => $"{count} other{(count == 1 ? string.Empty : "s")}, below 0.05 % each";
+
+    private static string Seconds(double seconds) => seconds.ToString(seconds < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture);
 
     private static string Change(long bytes) => bytes switch
     {

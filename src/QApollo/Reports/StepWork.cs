@@ -15,7 +15,7 @@ public sealed class StepWork : IOperationObserver
     public static IReadOnlyDictionary<OperationWork, int> Of(TrainingLayout layout)
     {
         var work = new StepWork(layout.Options.Shape.SequenceLength);
-        layout.RehearseStep(work);
+        layout.Trace(work);
         return work._counts;
     }
 

@@ -21,8 +21,8 @@ public static class Checkpoint
             ["format"] = "pt",
             ["qapollo.group_size"] = trainer.Layout.Options.Memory.Weights.GroupSize.ToString(CultureInfo.InvariantCulture),
         };
-        TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, [.. WeightTensors(trainer.Layout), .. ResidualTensors(trainer.Layout)], metadata);
-        TensorFile.Write(Path.Combine(folder, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), metadata);
+        TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, trainer.Layout.Weights.Store, [.. WeightTensors(trainer.Layout), .. ResidualTensors(trainer.Layout)], metadata);
+        TensorFile.Write(Path.Combine(folder, CheckpointFolder.OptimizerFile), trainer.Device, trainer.Layout.Weights.Store, OptimizerTensors(trainer.Layout), metadata);
         PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), LlamaConfigJson.ToUtf8(model, StoredDType(trainer.Layout.Options.Memory.Weights)));
         PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
     });
@@ -39,8 +39,8 @@ public static class Checkpoint
         try
         {
             TensorFile.Read(
-                Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, WeightTensors(trainer.Layout), ResidualTensors(trainer.Layout), progress);
-            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, OptimizerTensors(trainer.Layout), [], progress);
+                Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, trainer.Layout.Weights.Store, WeightTensors(trainer.Layout), ResidualTensors(trainer.Layout), progress);
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, trainer.Layout.Weights.Store, OptimizerTensors(trainer.Layout), [], progress);
         }
         catch (InvalidFileException exception)
         {

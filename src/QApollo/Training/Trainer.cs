@@ -1,4 +1,5 @@
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -12,6 +13,7 @@ public sealed class Trainer : IDisposable
 {
     private readonly IDevice _device;
     private readonly Arena _arena;
+    private readonly ScratchFile? _layerFile;
     private readonly long _matrixElements;
 
     /// <summary>Plans, allocates, and initializes the weights from the seed.</summary>
@@ -27,11 +29,27 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>As the other constructor, with a layout that was made before.</summary>
-    public Trainer(TrainingLayout layout, IDevice device)
+    /// <param name="layerFile">The file of layers that wait on disk; by default one in the system's folder for temporary files.</param>
+    /// <exception cref="RunFailedException">The disk has not the space for the layers, or another process has the file.</exception>
+    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null)
     {
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
+        if (layout.Plan.DiskBytes > 0)
+        {
+            try
+            {
+                _layerFile = new ScratchFile(layerFile ?? Path.Combine(Path.GetTempPath(), $"qapollo-layers-{Guid.NewGuid():N}"), layout.Plan.DiskBytes);
+                layout.Weights.Store.Attach(_layerFile);
+            }
+            catch (RunFailedException)
+            {
+                _arena.Dispose();
+                throw;
+            }
+        }
+
         if (layout.Workspace is not null)
         {
             device.UseWorkspace(layout.Workspace);
@@ -99,7 +117,11 @@ public sealed class Trainer : IDisposable
         return (Layout.Statistics.LossSumValue, Layout.Inputs.CountedLabels);
     }
 
-    public void Dispose() => _arena.Dispose();
+    public void Dispose()
+    {
+        _layerFile?.Dispose();
+        _arena.Dispose();
+    }
 
     private double CheckFinite(int step)
     {

@@ -29,7 +29,7 @@ public sealed class TrainingLayout
         var attention = new AttentionShape(
             shape.BatchSize, shape.SequenceLength, shape.SequenceLength, model.NumAttentionHeads, model.NumKeyValueHeads, model.HeadDim);
 
-        Weights = new ModelWeights(table, model, options.Memory.Weights);
+        Weights = new ModelWeights(table, model, options.Memory.Weights, options.Memory.Layers);
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
@@ -109,13 +109,13 @@ public sealed class TrainingLayout
         Statistics.Read(device);
     }
 
-    /// <summary>Shows an observer the operations of one step; nothing is computed.</summary>
-    public void RehearseStep(IOperationObserver observer)
+    /// <summary>Lets an observer see the operations of one step, of which nothing is computed. Not beside a step.</summary>
+    public void Trace(IOperationObserver observer)
     {
         bool callsHooks = Release.CallsHooks;
         Release.CallsHooks = false;
-        int[] tokens = new int[Options.Shape.TokensPerStep];
         using var device = new TracingDevice(Plan.Profile, observer);
+        var tokens = new int[Options.Shape.TokensPerStep];
         RunStep(device, tokens, tokens, update: 1, learningRate: 0);
         Release.CallsHooks = callsHooks;
     }

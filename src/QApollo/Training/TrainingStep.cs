@@ -63,6 +63,7 @@ public sealed class TrainingStep
         Phases?.Begin("embedding forward");
         _statistics.Zero(device);
         _boundaries.Begin(device);
+        _weights.Store.Begin(device);
         ForwardEmbedding(device, _shape.GradAccum);
         device.BeginSegment(ForwardSegment);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
@@ -78,6 +79,7 @@ public sealed class TrainingStep
         device.EndSegment();
         if (skips is not null && skips(ReadLoss(device)))
         {
+            _weights.Store.End(device);
             return false;
         }
 
@@ -94,7 +96,9 @@ public sealed class TrainingStep
         }
 
         Phases?.Begin("embedding backward");
+        _weights.Store.Advance(device, part: 0, parts: 1);
         BackwardEmbedding(device);
+        _weights.Store.End(device);
         return true;
     }
 
@@ -103,12 +107,14 @@ public sealed class TrainingStep
     {
         _statistics.Zero(device);
         _boundaries.Begin(device);
+        _weights.Store.Begin(device);
         ForwardEmbedding(device, microBatches: 1);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
         {
             ForwardLayer(device, layer, layer % 2, (layer + 1) % 2, microBatches: 1);
         }
 
+        _weights.Store.End(device);
         Tensor hidden = _boundaries.Read(device, _weights.Layers.Length % 2, 0);
         _head.Loss(device, hidden, _inputs.Labels(0), _logSumExp.View.ElementRange(0, _shape.TokensPerMicroBatch), _statistics.LossSum);
     }
@@ -125,9 +131,11 @@ public sealed class TrainingStep
     private void ForwardLayer(IDevice device, int layer, int inputBoundary, int outputBoundary, int microBatches)
     {
         LayerWeights weights = _weights.Layers[layer];
+        _weights.Store.Use(device, layer, direction: 1);
         _expansions.ExpandForForward(device, weights);
         for (int microBatch = 0; microBatch < microBatches; microBatch++)
         {
+            _weights.Store.Advance(device, microBatch, microBatches);
             Tensor input = _boundaries.Read(device, inputBoundary, microBatch);
             if (microBatch + 1 < microBatches)
             {
@@ -199,9 +207,11 @@ public sealed class TrainingStep
     private void BackwardLayer(IDevice device, int layer)
     {
         LayerWeights weights = _weights.Layers[layer];
+        _weights.Store.Use(device, layer, direction: -1);
         _expansions.ExpandForBackward(device, weights);
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
         {
+            _weights.Store.Advance(device, microBatch, _shape.GradAccum);
             Tensor input = _boundaries.Read(device, layer, microBatch);
             Tensor gradient = _boundaries.Read(device, _gradientBoundary, microBatch);
             _boundaries.Prefetch(device, layer, microBatch + 1);
@@ -210,6 +220,8 @@ public sealed class TrainingStep
             _layer.Backward(device, weights, input, gradient, _layerGradients, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
+
+        _weights.Store.Changed(layer);
     }
 
     private void BackwardEmbedding(IDevice device)

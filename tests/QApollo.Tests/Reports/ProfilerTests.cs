@@ -1,5 +1,7 @@
 using System.Text.Json;
 using QApollo.Cpu;
+using QApollo.Devices;
+using QApollo.Models;
 using QApollo.Reports;
 using QApollo.Tests.Training;
 using QApollo.Training;
@@ -62,6 +64,26 @@ public class ProfilerTests
         Assert.DoesNotContain("codes changed", ProfileReportFiles.ToHtml(dense), StringComparison.Ordinal);
         Assert.DoesNotContain("codes changed", ProfileReportFiles.ToMarkdown(dense), StringComparison.Ordinal);
         Assert.Contains("codes changed", ProfileReportFiles.ToMarkdown(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Waits_for_transfers_are_told_where_layers_stream()
+    {
+        using CpuDevice device = Engine.Cpu();
+        ProfileReport Profile(TrainingOptions options)
+        {
+            var planner = new MemoryPlanner(device.Profile, MemoryBudget.None, new HashSet<MemoryChoice>());
+            return new Profiler(device).Run(options, MemoryReport.Of("tiny", planner.Plan(options, "tiny"), MemoryBudget.None, []), steps: 1);
+        }
+
+        TrainingOptions resident = Engine.Options(Engine.TinyModel(layers: 4), new StepShape(1, 16, 2));
+        Assert.Null(Profile(resident).TransferWaitSeconds);
+        ProfileReport report = Profile(resident with { Memory = new MemoryOptions { Layers = new LayerPlacement(MemorySpace.PinnedHost) } });
+        Assert.InRange(report.TransferWaitSeconds!.Value, 1e-9, report.Operations.Sum(operation => operation.Seconds));
+        Assert.Single(ProfileReportText.Figures(report), figure => figure.Label == "waits for transfers");
+        using var json = JsonDocument.Parse(ProfileReportFiles.ToJson(report));
+        Assert.Equal(report.TransferWaitSeconds, json.RootElement.GetProperty("transferWaitSeconds").GetDouble());
+        Assert.All(report.PinnedHost, category => Assert.Equal(category.Planned, category.Measured));
     }
 
     private static void RequireFiles(ProfileReport report)
