@@ -1,5 +1,6 @@
 using QApollo.Devices;
 using QApollo.Memory;
+using QApollo.Quantization;
 
 namespace QApollo.Models;
 
@@ -10,6 +11,7 @@ public sealed class Weight
     public const string ResidualSuffix = "_residual";
 
     private readonly int _groupSize;
+    private readonly ZeroPointRule _zeroPointRule;
 
     /// <summary>Declares the weight's tensors in the table.</summary>
     public Weight(TensorTable table, Parameter parameter, WeightFormats formats)
@@ -23,6 +25,7 @@ public sealed class Weight
         if (format == WeightFormat.Int8)
         {
             _groupSize = formats.GroupSize;
+            _zeroPointRule = formats.ZeroPoints;
             int groups = WeightMatrix.GroupsPerRow(parameter.Columns, formats.GroupSize);
             TensorCategory scales = parameter.IsMatrix ? TensorCategory.Scales : category;
             Scales = table.Persistent(parameter.Name + "_scale", DType.BF16, parameter.Rows, groups, scales);
@@ -34,8 +37,8 @@ public sealed class Weight
     }
 
     private Weight(Weight other) =>
-        (Parameter, Values, Scales, ZeroPoints, Residuals, _groupSize) =
-        (other.Parameter, other.Values, other.Scales, other.ZeroPoints, other.Residuals, other._groupSize);
+        (Parameter, Values, Scales, ZeroPoints, Residuals, _groupSize, _zeroPointRule) =
+        (other.Parameter, other.Values, other.Scales, other.ZeroPoints, other.Residuals, other._groupSize, other._zeroPointRule);
 
     public Parameter Parameter { get; }
 
@@ -62,7 +65,7 @@ public sealed class Weight
     /// <summary>The weight as it is stored.</summary>
     public WeightMatrix Stored => Scales is null
         ? new WeightMatrix(Values)
-        : new WeightMatrix(Values, Scales, ZeroPoints!, _groupSize) { Residuals = Residuals?.View ?? default };
+        : new WeightMatrix(Values, Scales, ZeroPoints!, _groupSize) { Residuals = Residuals?.View ?? default, ZeroPointRule = _zeroPointRule };
 
     /// <summary>The weight with its expansions, for products within a layer's pass.</summary>
     public WeightMatrix Matrix => Stored with
