@@ -72,9 +72,7 @@ internal static class ExportCommand
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         TokenizerExport source = TokenizerExport.Load(ModelSettings.TokenizerName(values, folder));
 
-        // Models of this program saw documents one behind the other; those from elsewhere begin as their tokenizer says.
-        int? begin = tokenizer.BeginOfDocument ?? (folder.State is null ? null : tokenizer.EndOfDocument);
-        var tokens = new DocumentTokens(begin, tokenizer.EndOfDocument, folder.Config.MaxPositionEmbeddings);
+        DocumentTokens tokens = ModelSettings.DocumentTokens(tokenizer, folder.Config, isTrainedHere: folder.State is not null);
         using var interrupt = new InterruptSignal("stopping");
         using ExportScore? score = values.Get(Data).Length > 0
             ? new ExportScore(values, values.Get(Data), values.Get(MaxTokens), folder, tokenizer, interrupt.Token)
@@ -120,7 +118,7 @@ internal static class ExportCommand
             DType = values.Get(DType),
             Name = NameOf(folder),
             TokenizerFiles = source.HuggingFaceFiles(tokens),
-            BeginToken = tokens.Begin,
+            BeginToken = source.BeginToken(tokens),
             EndToken = tokens.End,
             MaxShardBytes = shardBytes,
             Replace = values.Get(Force),

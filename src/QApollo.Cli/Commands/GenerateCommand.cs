@@ -70,7 +70,7 @@ internal static class GenerateCommand
         GenerationOptions options = ToOptions(values, room);
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
-        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId);
+        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenIds);
         return Generate(model, generator, text, prompt, options, isCut: options.MaxTokens < values.Get(MaxTokens));
     }
 
