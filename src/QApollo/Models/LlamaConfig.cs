@@ -80,12 +80,14 @@ public sealed record LlamaConfig
     public TokenIds OtherEosTokenIds { get; init; } = TokenIds.None;
 
     /// <summary>All tokens that end a text.</summary>
-    public IEnumerable<int> EosTokenIds => EosTokenId is int first ? OtherEosTokenIds.Prepend(first) : OtherEosTokenIds;
+    public TokenIds EosTokenIds => EosTokenId is int first ? new TokenIds([first, .. OtherEosTokenIds]) : OtherEosTokenIds;
 
-    /// <summary>
-    /// The same model, whose documents end with a token; what else ended a text still does.
-    /// </summary>
-    public LlamaConfig WithEndToken(int end) => this with { EosTokenId = end, OtherEosTokenIds = new TokenIds([.. EosTokenIds.Where(id => id != end && OtherEosTokenIds.Count > 0)]) };
+    /// <summary>The same model, whose documents end with a token. Where several ended a text, the others still do.</summary>
+    public LlamaConfig WithEndToken(int end) => this with
+    {
+        EosTokenId = end,
+        OtherEosTokenIds = OtherEosTokenIds.Count == 0 ? TokenIds.None : new TokenIds([.. EosTokenIds.Where(id => id != end)]),
+    };
 
     /// <summary>Output features of the query projection.</summary>
     public int QuerySize => NumAttentionHeads * HeadDim;
