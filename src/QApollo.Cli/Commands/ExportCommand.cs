@@ -146,10 +146,13 @@ internal static class ExportCommand
             Console.WriteLine($"note: the model has {folder.Config.VocabSize} rows for the tokenizer's {tokenizer.VocabularySize} ids, as usual for padded vocabularies");
         }
 
-        if (report.Q8Blocks > 0 && report.LosslessQ8Blocks > 0)
+        if (report.Int8Q8Blocks > 0)
         {
+            string others = report.LosslessQ8Blocks == report.Int8Q8Blocks ? string.Empty : "; the others are rounded anew";
+            string dense = report.Q8Blocks == report.Int8Q8Blocks ? string.Empty : "; what is stored in other types is rounded to Q8_0";
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{(double)report.LosslessQ8Blocks / report.Q8Blocks:P1} of the Q8_0 blocks hold the INT8 codes without loss; the others are rounded anew"));
+                CultureInfo.InvariantCulture,
+                $"{(double)report.LosslessQ8Blocks / report.Int8Q8Blocks:P1} of the Q8_0 blocks of INT8 weights hold their codes without loss{others}{dense}"));
         }
 
         foreach (string note in report.Notes)

@@ -135,7 +135,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             string? difference = Difference(stored, weight);
             if (difference is not null)
             {
-                throw new UsageException($"{stored.Path}: {difference}: resume with the weight formats of the run that was saved");
+                throw new UsageException($"{stored.Path}: {difference}: resume with the weight formats and optimizers of the run that was saved");
             }
 
             if (stored.IsQuantized)

@@ -94,12 +94,18 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
 
     /// <summary>Fills <paramref name="destination"/> with whole rows from <paramref name="firstRow"/> on, as binary32.</summary>
     /// <exception cref="InvalidFileException">A value is not finite.</exception>
-    public void ReadRows(int firstRow, Span<byte> destination)
+    public void ReadRows(int firstRow, Span<byte> destination) => ReadRows(firstRow, destination, withResiduals: true);
+
+    /// <summary>As <see cref="ReadRows(int, Span{byte})"/>, without the residual bits: what products read.</summary>
+    /// <inheritdoc cref="ReadRows(int, Span{byte})" path="/exception"/>
+    public void ReadProductRows(int firstRow, Span<byte> destination) => ReadRows(firstRow, destination, withResiduals: false);
+
+    private void ReadRows(int firstRow, Span<byte> destination, bool withResiduals)
     {
         Span<float> rows = MemoryMarshal.Cast<byte, float>(destination);
         if (groups is not null)
         {
-            Dequantize(firstRow, rows);
+            Dequantize(firstRow, rows, withResiduals);
         }
         else
         {
@@ -137,7 +143,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     }
 
     /// <summary>w = (q - z + r / 2^bits) * s.</summary>
-    private void Dequantize(int firstRow, Span<float> rows)
+    private void Dequantize(int firstRow, Span<float> rows, bool withResiduals)
     {
         int columns = parameter.Columns;
         int perRow = WeightMatrix.GroupsPerRow(columns, GroupSize);
@@ -148,7 +154,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         var zeros = new byte[count * perRow];
         groups.ReadScales(firstRow, scales);
         groups.ReadZeroPoints(firstRow, zeros);
-        sbyte[] residuals = ReadResiduals((long)firstRow * columns, rows.Length);
+        sbyte[] residuals = withResiduals ? ReadResiduals((long)firstRow * columns, rows.Length) : new sbyte[rows.Length];
         float unit = 1f / (1 << ResidualBits);
         ReadOnlySpan<ushort> scaleBits = MemoryMarshal.Cast<byte, ushort>(scales);
         for (int i = 0; i < rows.Length; i++)

@@ -47,6 +47,7 @@ public static class GgufExport
         return new ExportReport(writer.FileBytes, [options.Output], [.. options.Vocabulary.Notes, .. Notes(model.Config, options.DType, tensors)])
         {
             Q8Blocks = tensors.Sum(item => item.Source.Blocks),
+            Int8Q8Blocks = tensors.Sum(item => item.Source.Int8Blocks),
             LosslessQ8Blocks = tensors.Sum(item => item.Source.LosslessBlocks),
         };
     }
