@@ -72,7 +72,7 @@ internal static class GenerateCommand
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(
             folder, ModelSettings.Place(values, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device), device);
-        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId);
+        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenIds);
         return Generate(model, generator, text, prompt, options, isCut: options.MaxTokens < values.Get(MaxTokens));
     }
 

@@ -65,7 +65,11 @@ internal static class TrainCommand
 
         using var trainer = new Trainer(layout, device, values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp"));
         QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with
+        {
+            EvaluateFirst = initial is not null,
+            ModelFiles = request.ModelFiles,
+        };
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";

@@ -128,6 +128,10 @@ internal static class TrainOptionTable
         "--regrid", NumbersGroup, "When a group's scale is set anew.", RegridMode.WhenNeeded,
         ("when-needed", RegridMode.WhenNeeded), ("always", RegridMode.Always));
 
+    public static OptionSpec<ZeroPointRule> ZeroPoints { get; } = Spec.Choice(
+        "--zero-points", NumbersGroup, "Grids of INT8 groups; symmetric ones, zero at code 128, are exported to Q8_0 without loss.", ZeroPointRule.Asymmetric,
+        ("asymmetric", ZeroPointRule.Asymmetric), ("symmetric", ZeroPointRule.Symmetric));
+
     public static OptionSpec<DType> GradDType { get; } = Spec.Choice(
         "--grad-dtype", NumbersGroup, "Element type of the gradient scratch.", DType.F32, ("f32", DType.F32), ("bf16", DType.BF16));
 
@@ -242,7 +246,8 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights, LogitChunk, VocabularySlice, Budget,
+        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights,
+        LogitChunk, VocabularySlice, Budget,
         HostBudget,
         Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
@@ -251,7 +256,7 @@ internal static class TrainOptionTable
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>
     public static IReadOnlyList<OptionSpec> FixedOnResume { get; } =
-        [FromScratch, .. Shape, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+        [FromScratch, .. Shape, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize, ZeroPoints];
 
     /// <summary>What changes the shape of a preset.</summary>
     public static IReadOnlyList<OptionSpec<int>> Shape => [Layers, Heads, KeyValueHeads, HiddenSize, IntermediateSize];

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using QApollo.Checkpoints.Interchange;
 using QApollo.Files;
 
 namespace QApollo.Checkpoints;
@@ -23,10 +24,16 @@ public static class CheckpointFolder
     /// <summary>Beside a partial folder, held by the process that fills or removes it.</summary>
     private const string LockSuffix = ".lock";
 
-    /// <summary>The files of a checkpoint: all of them, and no other, are in its record.</summary>
     private const int PieceBytes = 1 << 20;
 
+    /// <summary>Of the record; version 1 named only <see cref="Files"/>.</summary>
+    private const int FormatVersion = 2;
+
+    /// <summary>The files that every checkpoint has, and its record names.</summary>
     private static readonly string[] Files = [ConfigFile, ModelFile, OptimizerFile, StateFile];
+
+    /// <summary>What may lie beside them, and is in the record then: residual bits, and what makes the folder a model for others.</summary>
+    private static readonly string[] OptionalFiles = [TrainedWeightsFile.ResidualFile, .. ExportFolders.ModelFiles];
 
     public static string NameOf(int step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D6}");
 
@@ -114,7 +121,7 @@ public static class CheckpointFolder
     {
         string record = Path.Combine(checkpoint, CompletionFile);
         Dictionary<string, (long Bytes, string Sha256)> files = ReadCompletion(record);
-        foreach (string name in Files)
+        foreach (string name in Files.Union(files.Keys))
         {
             if (!files.TryGetValue(name, out (long Bytes, string Sha256) recorded))
             {
@@ -193,7 +200,7 @@ public static class CheckpointFolder
     private static Dictionary<string, (long Bytes, string Sha256)> ReadCompletion(string path)
     {
         using JsonDocument document = JsonFile.Read(path);
-        JsonFile.RequireVersion(path, document.RootElement, RunState.FormatVersion);
+        JsonFile.RequireVersion(path, document.RootElement, FormatVersion);
         return JsonFile.Fields(path, () =>
         {
             var files = new Dictionary<string, (long, string)>(StringComparer.Ordinal);
@@ -201,9 +208,9 @@ public static class CheckpointFolder
             {
                 long bytes = JsonFile.Require(path, file.Value, "bytes").GetInt64();
                 string sha256 = JsonFile.Require(path, file.Value, "sha256").GetString() ?? string.Empty;
-                if (!Files.Contains(file.Name) || !files.TryAdd(file.Name, (bytes, sha256)))
+                if (!(Files.Contains(file.Name) || OptionalFiles.Contains(file.Name)) || !files.TryAdd(file.Name, (bytes, sha256)))
                 {
-                    throw new InvalidFileException(path, $"names other files than {string.Join(", ", Files)}, once each: it is damaged");
+                    throw new InvalidFileException(path, $"names other files than those of a checkpoint, once each: it is damaged");
                 }
             }
 
@@ -217,7 +224,7 @@ public static class CheckpointFolder
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
         {
             writer.WriteStartObject();
-            writer.WriteNumber("formatVersion", RunState.FormatVersion);
+            writer.WriteNumber("formatVersion", FormatVersion);
             writer.WriteStartObject("files");
             foreach (string path in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
             {

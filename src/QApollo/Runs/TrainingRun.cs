@@ -501,7 +501,7 @@ public sealed class TrainingRun
             DataFingerprint = _batches.DataFingerprint,
             NextLearningRate = _trainer.Layout.Options.Schedule.At(_trainer.CompletedSteps),
         };
-        string path = Checkpoint.Save(_trainer, state, _options.Directory);
+        string path = Checkpoint.Save(_trainer, state, _options.Directory, _options.ModelFiles);
         CheckpointFolder.Prune(_options.Directory, _options.Keep, _options.KeepBest ? Best.Step : null);
         _savedStep = state.Step;
         _lastSave = Stopwatch.GetTimestamp();

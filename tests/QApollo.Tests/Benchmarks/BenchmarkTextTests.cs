@@ -40,7 +40,7 @@ public class BenchmarkTextTests
     [Fact]
     public void Rows_that_say_nothing_are_one_unless_asked_for()
     {
-        BenchmarkRow Row(string name, double count, double share) => new(new OperationWork(name, "[1]", WorkKind.Pass, 0, 1e6), count, 1e-3, count * 1e-3, share);
+        BenchmarkRow Row(string name, double count, double share) => new(new OperationWork(name, "f32", "[1]", WorkKind.Pass, 0, 1e6), count, 1e-3, count * 1e-3, share);
         BenchmarkReport report = Report(Row("copy", 1, 0.999), Row("zero", 4, 0.0004), Row("sum", 2, 0));
         string[][] rows = [.. BenchmarkText.OperationRows(report, string.Empty)];
         Assert.Equal(["copy", "2 others, below 0.05 % each"], rows.Select(row => row[0]));
