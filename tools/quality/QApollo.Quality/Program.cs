@@ -12,6 +12,7 @@ internal static class Program
         root.Subcommands.Add(ReplayCommand.Create());
         root.Subcommands.Add(StudyCommand.Create());
         root.Subcommands.Add(TablesCommand.Create());
+        root.Subcommands.Add(PaperCommand.Create());
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {

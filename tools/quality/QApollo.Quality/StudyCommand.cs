@@ -15,6 +15,7 @@ internal static class StudyCommand
     private static readonly Option<int> FirstSeed = new("--first-seed") { Description = "The seeds count from here.", DefaultValueFactory = _ => 1 };
     private static readonly Option<string> Only = new("--only") { Description = "Settings whose name contains it." };
     private static readonly Option<bool> Tune = new("--tune") { Description = "Learning rates of the optimizers instead; give seeds that no setting is reported with." };
+    private static readonly Option<int> TuningSeed = new("--tuning-seed") { Description = "Seeds from here on were used for tuning.", DefaultValueFactory = _ => 101 };
     private static readonly Option<string> Results = new("--results") { Description = "A line for each finished run.", DefaultValueFactory = _ => "tools/quality/results/study.jsonl" };
     private static readonly Option<long> ValidTokens = new("--valid-tokens") { Description = "Held-out tokens of each validation.", DefaultValueFactory = _ => 65_536 };
     private static readonly Option<int> Threads = new("--threads") { Description = "Of the CPU device.", DefaultValueFactory = _ => 1 };
@@ -23,7 +24,7 @@ internal static class StudyCommand
     {
         var command = new Command("study", "Train every setting over many seeds; goes on where it was stopped.")
         {
-            Data, Model, Steps, Seeds, FirstSeed, Only, Tune, Results, ValidTokens, Threads,
+            Data, Model, Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, ValidTokens, Threads,
         };
         command.SetAction(parsed =>
         {
@@ -53,6 +54,14 @@ internal static class StudyCommand
         using var data = StudyData.Open(parsed.GetValue(Data) ?? []);
         List<StudyResult> done = StudyResult.ReadAll(path);
         int first = parsed.GetValue(FirstSeed);
+
+        StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
+        foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
+        {
+            Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
+        }
+
+        settings = [.. settings.Select(setting => setting.WithTunedRate(tuning)).OfType<Setting>()];
 
         // Seed by seed: whatever time allows is a table of equal numbers of runs.
         for (int seed = first; seed < first + parsed.GetValue(Seeds); seed++)

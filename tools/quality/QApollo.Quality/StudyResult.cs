@@ -17,7 +17,9 @@ internal sealed record StudyResult(string Model, int Steps, string Data, string 
 
     /// <summary>Whether another run is the same again.</summary>
     public bool IsRunOf(StudyOptions study, string data, Setting setting, int seed) =>
-        Model == study.ModelName && Steps == study.Steps && Data == data && Setting == setting.Name && LearningRate == setting.LearningRate && Seed == seed;
+        IsOf(study, data) && Setting == setting.Name && LearningRate == setting.LearningRate && Seed == seed;
+
+    public bool IsOf(StudyOptions study, string data) => Model == study.ModelName && Steps == study.Steps && Data == data;
 
     /// <summary>All runs of a file; none where there is no file. A last line that a kill cut short does not count.</summary>
     public static List<StudyResult> ReadAll(string path)
