@@ -240,7 +240,7 @@ public class TrainCommandTests
         ProcessResult with = QApolloProcess.Run([.. resume, "3", "--residual-bits", "4"]);
         Assert.True(with.ExitCode == 0, with.Error);
         Assert.Contains("note: 14 matrices have no residual bits in the checkpoint: theirs start from zero", with.Output, StringComparison.Ordinal);
-        using (var reader = new SafetensorsReader(Path.Combine(tiny.RunFolder("run"), "step-000003", "model.safetensors")))
+        using (var reader = new SafetensorsReader(Path.Combine(tiny.RunFolder("run"), "step-000003", "residuals.safetensors")))
         {
             Assert.Equal([32, 24], reader.Find("model.layers.1.mlp.down_proj.weight_residual").Shape);
         }
@@ -248,7 +248,7 @@ public class TrainCommandTests
         ProcessResult other = QApolloProcess.Run([.. resume, "4", "--residual-bits", "8"]);
         Assert.Equal(2, other.ExitCode);
         Assert.Contains("weight_residual", other.Error, StringComparison.Ordinal);
-        Assert.Contains("but this run needs U8[32, 32]", other.Error, StringComparison.Ordinal);
+        Assert.Contains("has 4 bits, but this run needs 8", other.Error, StringComparison.Ordinal);
         Assert.Single(other.Error.TrimEnd().Split('\n'));
         ProcessResult without = QApolloProcess.Run([.. resume, "4", "--residual-bits", "0"]);
         Assert.True(without.ExitCode == 0, without.Error);

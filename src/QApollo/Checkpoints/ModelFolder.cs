@@ -244,7 +244,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     {
         if (_packed is not null && _files.TryFind(StoredGroups.PackedName(parameter.Name)) is (SafetensorsReader packedReader, SafetensorsEntry packed))
         {
-            return new StoredWeight(parameter, packedReader, packed, new StoredGroups(parameter, _files, (packedReader, packed), _packed.GroupSize))
+            return new StoredWeight(parameter, packedReader, packed, new StoredGroups(parameter, _files, (packedReader, packed), _packed.GroupSize, _packed.IsSymmetric))
             {
                 Residuals = FindResiduals(parameter, packedReader),
             };

@@ -23,8 +23,9 @@ internal sealed class StoredGroups
     private readonly int _groups;
 
     /// <param name="groupSize">32, 64, 128 or 256.</param>
+    /// <param name="isSymmetric">Zero points may be missing: all are 128 then.</param>
     /// <exception cref="InvalidFileException">Scales or zero points are missing.</exception>
-    public StoredGroups(Parameter parameter, SafetensorsSet files, (SafetensorsReader Reader, SafetensorsEntry Entry) codes, int groupSize)
+    public StoredGroups(Parameter parameter, SafetensorsSet files, (SafetensorsReader Reader, SafetensorsEntry Entry) codes, int groupSize, bool isSymmetric = false)
     {
         _parameter = parameter;
         _codes = codes;
@@ -33,7 +34,8 @@ internal sealed class StoredGroups
         _groups = WeightMatrix.GroupsPerRow(parameter.Columns, groupSize);
         _scales = files.Find(ScaleName(parameter.Name));
         ZeroPointRule = TrainedWeightsFile.RuleOf(codes.Reader);
-        _zeroPoints = _isPacked ? files.TryFind(PackedZeroPointName(parameter.Name)) : files.Find(ZeroPointName(parameter.Name));
+        string zeroPoints = _isPacked ? PackedZeroPointName(parameter.Name) : ZeroPointName(parameter.Name);
+        _zeroPoints = isSymmetric ? files.TryFind(zeroPoints) : files.Find(zeroPoints);
     }
 
     /// <summary>Values that share a scale and a zero point.</summary>

@@ -92,6 +92,23 @@ public class EarlierCheckpointTests
         Assert.All(map, entry => Assert.Equal("model.safetensors", entry.Value!.GetValue<string>()));
     }
 
+    /// <summary>They are 128 only where config.json says so: a file that lost them is no symmetric one.</summary>
+    [Fact]
+    public void Zero_points_that_are_missing_are_named()
+    {
+        using var temp = new TempFolder();
+        using CpuDevice device = Engine.Cpu();
+        using Trainer trainer = NewTrainer(device, new WeightFormats(GroupSize: 32, ZeroPoints: ZeroPointRule.Symmetric));
+        string checkpoint = Checkpoint.Save(trainer, new RunState(1, 11, new DataPosition(0, 1), 1, "t"), temp.Path);
+        string alone = Directory.CreateDirectory(temp.File("alone")).FullName;
+        File.Copy(Path.Combine(checkpoint, "model.safetensors"), Path.Combine(alone, "model.safetensors"));
+        string config = File.ReadAllText(Path.Combine(checkpoint, "config.json"));
+        File.WriteAllText(Path.Combine(alone, "config.json"), config);
+        new ModelFolder(alone).Dispose();
+        File.WriteAllText(Path.Combine(alone, "config.json"), config.Replace("\"symmetric\": true", "\"symmetric\": false", StringComparison.Ordinal));
+        Assert.Contains("has no tensor 'model.layers.0.self_attn.q_proj.weight_zero_point'", Assert.Throws<InvalidFileException>(() => new ModelFolder(alone)).Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Rows that are no whole groups, and an embedding in INT8: others have no form for them.</summary>
     [Theory]
     [InlineData(128, WeightFormat.BF16)]
