@@ -50,12 +50,14 @@ DEVICE void direction8(T* g, u8* moment1, u8* moment2, float* scale1, float* sca
     SHARED(float, partial, 32);
     SHARED(float, maps, 512);
     SHARED(float, trees, 512);
-    for (int i = threadIdx.x; i < 512; i += blockDim.x) {
-        maps[i] = eight_bit_maps[i];
-        int node = i % 256, entry = node == 0 ? 0 : i - node + midpoint_of_node(node); // a tree has no node 0
-        trees[i] = (eight_bit_maps[entry] + eight_bit_maps[entry + 1]) * 0.5f;
-    }
+    for (int i = threadIdx.x; i < 512; i += blockDim.x) maps[i] = eight_bit_maps[i];
     // The maps are complete.
+    __syncthreads();
+    for (int i = threadIdx.x; i < 512; i += blockDim.x) {
+        int node = i % 256, entry = node == 0 ? 0 : i - node + midpoint_of_node(node); // a tree has no node 0
+        trees[i] = (maps[entry] + maps[entry + 1]) * 0.5f;
+    }
+    // The trees are complete.
     __syncthreads();
     int lane = threadIdx.x & 31;
     i64 blocks = (n + 255) / 256;

@@ -15,6 +15,7 @@ template <class T> DEVICE void project_rows(const T* g, const float* p, float* r
     int row = int(blockIdx.x) * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
     if (row >= m) return;
     float product = 0, square = 0, values[8], weights[8];
+#pragma unroll 1
     for (int column = lane * 8; column < n; column += 256) {
         int count = vector ? 8 : n - column; // rows of vectors have no others
         load8(g + i64(row) * n + column, count, vector, values);

@@ -11,7 +11,7 @@
 /// Features from a column on that a thread takes: rows of vectors have no others.
 DEVICE int features_from(int column, int hidden, int vector) { return vector ? 8 : hidden - column; }
 
-KERNEL(rmsnorm_forward, 256, 4)(const bf16* x, const float* w, bf16* y, float* inverse_rms, int hidden, float epsilon, int vector) {
+KERNEL(rmsnorm_forward, 256, 8)(const bf16* x, const float* w, bf16* y, float* inverse_rms, int hidden, float epsilon, int vector) {
     SHARED(float, partial, 32);
     const bf16* row = x + i64(blockIdx.x) * hidden;
     float values[8], sum = 0;
