@@ -35,7 +35,7 @@ public sealed class ScratchFile : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException(
-                $"{path}: {Memory.ByteSize.Format(bytes)} for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file", exception);
+                FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file"), exception);
         }
 
         _thread = new Thread(Work) { IsBackground = true, Name = "layers on disk" };
