@@ -50,7 +50,7 @@ public sealed class QualityStudyTests : IDisposable
         Assert.StartsWith("text\n<!-- tables -->\n", text, StringComparison.Ordinal);
         Assert.DoesNotContain("old", text, StringComparison.Ordinal);
         Assert.Contains("| F32, APOLLO-Mini | 0.01 | 2 | 2.1000 | - | - |", text, StringComparison.Ordinal);
-        Assert.Contains("| INT8 | 0.01 | 3 | 2.1900 | +0.0300 ± 0.0100 | +3.05 % |", text, StringComparison.Ordinal);
+        Assert.Contains("| INT8 | 0.01 | 3 | 2.1900 | +0.0300 ± 0.0100 | +3.05 ± 1.03 % |", text, StringComparison.Ordinal);
         Assert.Contains("## Tuning: demo, 10 steps, seeds from 101", text, StringComparison.Ordinal);
         Assert.Contains("INT8 (3)", File.ReadAllText(_folder.File("quality-demo-10.svg")), StringComparison.Ordinal);
     }

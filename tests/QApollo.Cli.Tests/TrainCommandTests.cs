@@ -188,6 +188,27 @@ public class TrainCommandTests
         }
     }
 
+    /// <summary>Each trains INT8 matrices with residual bits, and goes on from its checkpoint as if it had not been stopped.</summary>
+    [Theory]
+    [InlineData("scale", "learning rate: 0.001 (the default of scale)")]
+    [InlineData("sinkgd", "learning rate: 0.01 (the default from scratch)")]
+    [InlineData("racs", "learning rate: 0.01 (the default from scratch)")]
+    public void Optimizers_almost_without_state_train_and_go_on(string optimizer, string rate)
+    {
+        using var tiny = new TinyRun();
+        string[] options = ["--optimizer", optimizer, "--residual-bits", "8", "--schedule", "constant", "--warmup-steps", "0", "--grad-accum", "2"];
+        ProcessResult whole = QApolloProcess.Run(tiny.Train("whole", 3, options));
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        Assert.Contains(rate, whole.Output, StringComparison.Ordinal);
+        Assert.Equal(0, QApolloProcess.Run(tiny.Train("parts", 2, options)).ExitCode);
+        Assert.Equal(0, QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("parts"), "--max-steps", "3").ExitCode);
+        foreach (string file in (string[])["model.safetensors", "optimizer.safetensors"])
+        {
+            string[] paths = [.. ((string[])["whole", "parts"]).Select(run => Path.Combine(tiny.RunFolder(run), "step-000003", file))];
+            Assert.True(File.ReadAllBytes(paths[0]).AsSpan().SequenceEqual(File.ReadAllBytes(paths[1])), file);
+        }
+    }
+
     [Fact]
     public void A_run_begins_with_the_options_that_differ_from_the_defaults()
     {

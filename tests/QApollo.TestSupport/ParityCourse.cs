@@ -29,7 +29,7 @@ public sealed record ParityCourse(
         new(OptimizerKind.AdamW, 2, MemorySpace.Device, DType.F32),
         new(OptimizerKind.AdamW8Bit, 2, MemorySpace.Device, DType.F32),
         new(OptimizerKind.Scale, 2, MemorySpace.Device, DType.BF16),
-        new(OptimizerKind.SinkGd, 1, MemorySpace.Device, DType.F32, ResidualBits: 4),
+        new(OptimizerKind.SinkGd, 1, MemorySpace.Device, DType.F32, ResidualBits: 8),
         new(OptimizerKind.Racs, 3, MemorySpace.PinnedHost, DType.F32),
         new(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32, IsWide: true),
         new(OptimizerKind.ApolloMini, 2, MemorySpace.PinnedHost, DType.BF16, IsWide: true),

@@ -38,14 +38,24 @@ internal static class StudyTables
         text.Append("| setting | learning rate | seeds | held-out loss | minus F32 APOLLO-Mini, nats | perplexity |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
         foreach (SettingSummary setting in settings)
         {
-            string difference = setting.Difference is { } nats
-                ? string.Create(CultureInfo.InvariantCulture, $"{nats:+0.0000;-0.0000}{(setting.Error is { } error ? $" ± {error.ToString("F4", CultureInfo.InvariantCulture)}" : "")} | {(Math.Exp(nats) - 1) * 100:+0.00;-0.00} %")
-                : "- | -";
+            string difference = setting.Difference is { } nats ? Difference(nats, setting.Error) : "- | -";
             text.Append(CultureInfo.InvariantCulture, $"| {setting.Setting} | {setting.LearningRate} | {setting.Seeds} | {setting.Loss:F4} | {difference} |\n");
         }
 
         return text.ToString();
     }
+
+    /// <summary>In nats and in per cent of perplexity, each with its standard error; one seed has none.</summary>
+    private static string Difference(double nats, double? error)
+    {
+        double percent = (Math.Exp(nats) - 1) * 100;
+        return error is { } nat
+            ? string.Create(CultureInfo.InvariantCulture, $"{nats:+0.0000;-0.0000} ± {nat:F4} | {percent:+0.00;-0.00} ± {Math.Exp(nats) * nat * 100:F2} %")
+            : string.Create(CultureInfo.InvariantCulture, $"{nats:+0.0000;-0.0000}, one seed | {percent:+0.00;-0.00} %, one seed");
+    }
+
+    /// <summary>Whether there is anything to draw.</summary>
+    public static bool HasErrors(IReadOnlyList<SettingSummary> settings) => settings.Any(setting => setting.Error is not null);
 
     /// <summary>A row for each setting with a difference: its mean, and two standard errors to either side.</summary>
     public static string Svg(IReadOnlyList<SettingSummary> settings)

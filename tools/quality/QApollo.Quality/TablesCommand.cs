@@ -40,9 +40,7 @@ internal static class TablesCommand
             if (reported.Length > 0)
             {
                 IReadOnlyList<SettingSummary> settings = SettingSummary.Of(reported);
-                string drawing = $"quality-{study.Key.Model}-{study.Key.Steps}.svg";
-                File.WriteAllText(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(document))!, drawing), StudyTables.Svg(settings));
-                tables += $"\n## {study.Key.Model}, {study.Key.Steps} steps, text {study.Key.Data}\n\n![Differences to F32 APOLLO-Mini]({drawing})\n\n{StudyTables.Markdown(settings)}";
+                tables += $"\n## {study.Key.Model}, {study.Key.Steps} steps, text {study.Key.Data}\n\n{Draw(settings, document, $"quality-{study.Key.Model}-{study.Key.Steps}.svg")}{StudyTables.Markdown(settings)}";
             }
 
             if (tuned.Length > 0)
@@ -52,5 +50,17 @@ internal static class TablesCommand
         }
 
         File.WriteAllText(document, text[..(begin + Begin.Length)] + tables);
+    }
+
+    /// <summary>A drawing beside the document; what shows it there.</summary>
+    private static string Draw(IReadOnlyList<SettingSummary> settings, string document, string name)
+    {
+        if (!StudyTables.HasErrors(settings))
+        {
+            return "";
+        }
+
+        File.WriteAllText(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(document))!, name), StudyTables.Svg(settings));
+        return $"![Differences to F32 APOLLO-Mini]({name})\n\n";
     }
 }
