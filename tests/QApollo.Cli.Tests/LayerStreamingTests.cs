@@ -95,8 +95,10 @@ public class LayerStreamingTests
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add($"ulimit -v {AddressKibibytes}; exec dotnet '{Path.Combine(AppContext.BaseDirectory, "qapollo.dll")}' {arguments}");
 
-        // The runtime reserves 256 GiB of addresses for its heap otherwise.
+        // The runtime reserves 256 GiB of addresses for its heap otherwise, and much for each thread; a busy machine makes it start more of them.
         start.Environment["DOTNET_GCRegionRange"] = "0x8000000";
+        start.Environment["DOTNET_DefaultStackSize"] = "0x100000";
+        start.Environment["MALLOC_ARENA_MAX"] = "1";
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
