@@ -57,6 +57,10 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
     {
     }
 
+    public void WaitForTransfer(Transfer transfer)
+    {
+    }
+
     public void Synchronize()
     {
     }

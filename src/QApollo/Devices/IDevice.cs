@@ -30,25 +30,30 @@ public interface IDevice : IDisposable
     /// <summary>Scratch memory for all later operations: U8, at least <see cref="DeviceProfile.WorkspaceBytes"/>.</summary>
     void UseWorkspace(Tensor workspace);
 
-    /// <summary>Copies host memory to the device; the source may be reused when the call returns.</summary>
+    /// <summary>Copies host memory to memory of either space; the source may be reused when the call returns.</summary>
     void Upload(ReadOnlySpan<byte> source, Tensor destination);
 
-    /// <summary>Copies to host memory; waits for all earlier operations.</summary>
+    /// <summary>Copies memory of either space to host memory; waits for all earlier operations and transfers.</summary>
     void Download(Tensor source, Span<byte> destination);
 
     /// <summary>Copies between equal shapes, converting between F32 and BF16 where the dtypes differ. Same space.</summary>
     void Copy(Tensor source, Tensor destination);
 
+    /// <summary>Clears memory of either space.</summary>
     void Zero(Tensor tensor);
 
     /// <summary>
     /// Starts a copy between memory spaces, ordered after all operations so far, beside those that follow.
-    /// Same dtype and shape. Neither side may be touched until <see cref="AwaitTransfer"/>.
+    /// Same dtype and shape. Transfers run one after the other, in the order of the calls: one may take what the one before
+    /// brings. No operation may touch either side until <see cref="AwaitTransfer"/>.
     /// </summary>
     Transfer BeginTransfer(Tensor source, Tensor destination);
 
     /// <summary>Orders all later operations after the transfer. The host does not wait.</summary>
     void AwaitTransfer(Transfer transfer);
+
+    /// <summary>As <see cref="AwaitTransfer"/>, in place of it; and the host waits too, so that it may touch the memory.</summary>
+    void WaitForTransfer(Transfer transfer);
 
     /// <summary>Waits for all operations.</summary>
     void Synchronize();
@@ -334,10 +339,10 @@ public interface IDevice : IDisposable
     /// Rewrites a weight in place: W' = (W - c G) * decay, or W * decay - c G with DecayFirst. Dense values are computed
     /// in F32 and stored in their dtype (BF16: rounded as Rounding says, on the BF16 grid: low 16 bits + (u >> 16) carry).
     /// An INT8 group is updated in the code domain, in F32: v = q - zero + r / 2^bits (r, bits: the residual; 0 without
-    /// residuals); v' = fma(-c G, 1 / scale, v) * decay; x = v' + zero; the grid is kept if every x is in [0, 255] and, unless Regrid is Always, max(x, zero) - min(x, zero)
-    /// is at least MinFill * 254 codes or the group's values did not change; else GroupGrid.FromRange over
-    /// w = (v * scale - c G) * decay, and x = w / scale + zero on the new grid. Then f = round(x * 2^bits), limited to
-    /// 0..255 * 2^bits; q' is the code nearest to f / 2^bits (half up), r' = f - q' * 2^bits. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
+    /// residuals); v' = fma(-c G, 1 / scale, v) * decay; x = v' + zero; the grid is kept if every x is in [lowest, 255], lowest = GroupGrid.LowestCode of the weight's rule, and,
+    /// unless Regrid is Always, GroupGrid.Fill of min(x, zero) and max(x, zero) is at least MinFill * 254 codes or the group's values
+    /// did not change; else GroupGrid.FromRange of the rule over w = (v * scale - c G) * decay, and x = w / scale + zero on the new
+    /// grid. Then f = round(x * 2^bits), limited to lowest..255 * 2^bits; q' is the code nearest to f / 2^bits (half up), r' = f - q' * 2^bits. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
     /// of 0 is a zero update whatever G and the decay are, NaN included. A group that would get a scale that is not finite
     /// stays as it was.
     /// </summary>
@@ -348,8 +353,8 @@ public interface IDevice : IDisposable
         in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor counts);
 
     /// <summary>
-    /// Builds the groups of an INT8 matrix from F32 values, to nearest (half to even) on the grid of codes, or on that of
-    /// residuals where it has them; a dense one is converted.
+    /// Builds the groups of an INT8 matrix from F32 values, with grids of its ZeroPointRule, to nearest (half to even) on the grid of
+    /// codes, or on that of residuals where it has them; a dense one is converted.
     /// </summary>
     /// <param name="source">[O, C] F32.</param>
     void Quantize(Tensor source, in WeightMatrix destination);

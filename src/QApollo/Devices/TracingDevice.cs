@@ -71,6 +71,13 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         inner?.AwaitTransfer(innerTransfer);
     }
 
+    public void WaitForTransfer(Transfer transfer)
+    {
+        var (source, destination, innerTransfer) = _transfers[transfer.Id];
+        Observe("await transfer", Read(source), ReadWrite(destination));
+        inner?.WaitForTransfer(innerTransfer);
+    }
+
     public void Synchronize() => inner?.Synchronize();
 
     public void ChooseProducts(IReadOnlyList<ProductShape> products, int productsPerExpansion, Tensor memory) =>

@@ -75,6 +75,32 @@ public sealed class GraphTrainingSimtTests
         Compare.BitEqual<byte>(actual.Bytes.ToArray(), expected.Bytes.ToArray(), "gradients");
     }
 
+    /// <summary>The host reads the loss between two graphs, and leaves those behind it out.</summary>
+    [Theory]
+    [InlineData(1, MemorySpace.Device)]
+    [InlineData(3, MemorySpace.PinnedHost)]
+    public void A_skipped_step_changes_no_byte_and_the_graphs_go_on(int gradAccum, MemorySpace boundaries)
+    {
+        TrainingOptions options = TinyTraining.Options(OptimizerKind.ApolloMini, gradAccum, boundaries);
+        byte[][] states = [.. ((bool[])[false, true]).Select(useGraphs =>
+        {
+            using CudaDevice device = _simt.Library.Open(new CudaOptions { UseGraphs = useGraphs });
+            using var trainer = new Trainer(options, device);
+            for (int step = 0; step < Steps; step++)
+            {
+                bool skips = step is 1 or 3;
+                byte[] before = TinyTraining.State(trainer);
+                (int[] tokens, int[] labels) = ParityCourse.Batch(options, step);
+                StepResult result = trainer.Step(tokens, labels, loss => double.IsFinite(loss) && skips);
+                Assert.Equal((skips, step + 1), (result.IsSkipped, trainer.CompletedSteps));
+                Assert.Equal(skips, before.AsSpan().SequenceEqual(TinyTraining.State(trainer)));
+            }
+
+            return TinyTraining.State(trainer);
+        })];
+        Compare.BitEqual<byte>(states[1], states[0], "with graphs");
+    }
+
     [Fact]
     public void A_hook_that_works_now_and_then_gets_what_it_asks_for()
     {

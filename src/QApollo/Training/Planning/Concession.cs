@@ -15,7 +15,8 @@ public sealed record Concession(
 /// <summary>
 /// The concessions in the order in which they cost quality and speed the least: first those that only move or repeat
 /// work, then those that round more: the head's moments; residual bits, a layer at a time, the last layer
-/// first (docs/residual-bits.md); gradients; the head itself.
+/// first (docs/residual-bits.md); gradients; the head itself. The last is the one that asks most of the rest of the machine:
+/// all layers in host memory.
 /// </summary>
 public static class ConcessionLadder
 {
@@ -40,6 +41,9 @@ public static class ConcessionLadder
             MemoryChoice.ResidualLayers, "residual bits in fewer layers", "updates of a layer's matrices rounded to whole codes", DropResiduals),
         new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights in BF16 instead of F32, with 8 instead of 24 bits of mantissa", UseBFloatGradients),
         new(MemoryChoice.HeadWeights, "INT8 embedding and head", "embedding and head rounded to 8-bit groups", QuantizeHead),
+        new(
+            MemoryChoice.Layers, "layers in pinned host memory", "copies beside the computation, which hide behind many tokens per update only, and host memory",
+            MoveLayers),
     ];
 
     private static TrainingOptions? DropExpansions(TrainingOptions options, DeviceProfile profile)
@@ -108,6 +112,11 @@ public static class ConcessionLadder
 
     private static TrainingOptions? UseBFloatGradients(TrainingOptions options, DeviceProfile profile) =>
         options.Memory.GradientDType == DType.F32 ? options with { Memory = options.Memory with { GradientDType = DType.BF16 } } : null;
+
+    private static TrainingOptions? MoveLayers(TrainingOptions options, DeviceProfile profile) =>
+        options.Memory.Layers.Space == MemorySpace.Device && !profile.ComputesInHostMemory
+            ? options with { Memory = options.Memory with { Layers = new LayerPlacement(MemorySpace.PinnedHost) } }
+            : null;
 
     private static TrainingOptions? QuantizeHead(TrainingOptions options, DeviceProfile profile) =>
         options.Memory.Weights.EmbeddingAndHead != WeightFormat.Int8

@@ -12,7 +12,7 @@ internal sealed class RandomShapes(int seed, int largest)
     private static readonly int[] HeadSizes = [6, 16, 24, 32, 48, 64, 80, 96, 112, 128];
 
     /// <summary>Products and look-ups read codes alone, and 4 residual bits need even columns: both have contracts of their own.</summary>
-    private static readonly WeightForm[] Forms = [.. Enum.GetValues<WeightForm>().Where(form => form.ResidualBits() == 0)];
+    private static readonly WeightForm[] Forms = [.. WeightFormExtensions.OfProducts];
 
     private static readonly Dictionary<string, Func<RandomShapes, object?[]>> Draws = new()
     {
