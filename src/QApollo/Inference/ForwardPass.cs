@@ -40,7 +40,7 @@ public sealed class ForwardPass
     {
         device.Upload(MemoryMarshal.AsBytes(tokens), _tokens);
         device.EmbeddingForward(_weights.Embedding.Stored, _tokens, _hidden[0]);
-        _weights.Store.Begin(device);
+        _weights.Store.BeginPass(device);
         for (int layer = 0; layer < _layers.Length; layer++)
         {
             _weights.Store.Use(device, layer, direction: 1);
@@ -57,7 +57,7 @@ public sealed class ForwardPass
             }
         }
 
-        _weights.Store.End(device);
+        _weights.Store.EndPass(device);
         return _hidden[_layers.Length % 2];
     }
 }

@@ -5,7 +5,7 @@ namespace QApollo.Models;
 /// <summary>Layers that stay in device memory.</summary>
 public sealed class DeviceLayers : LayerStore
 {
-    public override void Begin(IDevice device)
+    public override void BeginPass(IDevice device)
     {
     }
 
@@ -21,7 +21,7 @@ public sealed class DeviceLayers : LayerStore
     {
     }
 
-    public override void End(IDevice device)
+    public override void EndPass(IDevice device)
     {
     }
 

@@ -44,9 +44,9 @@ public sealed class DiskLayers : StreamedLayers
         base.Advance(device, part, parts);
     }
 
-    public override void End(IDevice device)
+    public override void EndPass(IDevice device)
     {
-        base.End(device);
+        base.EndPass(device);
         WriteReturned(device);
         _file?.Wait(_lastWrite);
     }

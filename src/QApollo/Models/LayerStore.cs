@@ -10,7 +10,7 @@ namespace QApollo.Models;
 public abstract class LayerStore
 {
     /// <summary>A pass begins. Forgets what is on the device: weights may have been loaded since.</summary>
-    public abstract void Begin(IDevice device);
+    public abstract void BeginPass(IDevice device);
 
     /// <summary>The layer's matrices are on the device for the operations that follow; those of the next layers are to come.</summary>
     /// <param name="direction">1 when the pass goes on with the layer after it, -1 with the one before.</param>
@@ -26,7 +26,7 @@ public abstract class LayerStore
     public abstract void Changed(int layer);
 
     /// <summary>The pass is over: all that it changed is where it lives, for operations that follow.</summary>
-    public abstract void End(IDevice device);
+    public abstract void EndPass(IDevice device);
 
     /// <summary>Copies host memory to part of a weight's tensor where it lives, between passes.</summary>
     public virtual void Upload(IDevice device, ReadOnlySpan<byte> source, Tensor destination) => device.Upload(source, destination);

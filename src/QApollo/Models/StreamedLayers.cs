@@ -31,9 +31,9 @@ public abstract class StreamedLayers : LayerStore
         _slots = [.. Enumerable.Range(0, Math.Min(slots, layers.Length)).Select(slot => new Slot(table, layers, slot))];
     }
 
-    public override void Begin(IDevice device)
+    public override void BeginPass(IDevice device)
     {
-        End(device);
+        EndPass(device);
         foreach (Slot slot in _slots)
         {
             Vacate(slot);
@@ -75,7 +75,7 @@ public abstract class StreamedLayers : LayerStore
         }
     }
 
-    public override void End(IDevice device)
+    public override void EndPass(IDevice device)
     {
         StartDue(device, _due.Count);
         foreach (Slot slot in _slots)
@@ -99,7 +99,7 @@ public abstract class StreamedLayers : LayerStore
     {
         if (weight.Parameter.IsMatrix)
         {
-            Begin(device);
+            BeginPass(device);
             _alone = weight;
             weight.MoveTo(_slots[0].Matrices[MatrixOf(weight)]);
         }
@@ -144,7 +144,7 @@ public abstract class StreamedLayers : LayerStore
         if (weight.Parameter.IsMatrix)
         {
             Start(device, new Copy(_slots[0], weight.Parameter.Layer, MatrixOf(weight), toDevice));
-            End(device);
+            EndPass(device);
         }
     }
 

@@ -63,7 +63,7 @@ public sealed class TrainingStep
         Phases?.Begin("embedding forward");
         _statistics.Zero(device);
         _boundaries.Begin(device);
-        _weights.Store.Begin(device);
+        _weights.Store.BeginPass(device);
         ForwardEmbedding(device, _shape.GradAccum);
         device.BeginSegment(ForwardSegment);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
@@ -98,8 +98,12 @@ public sealed class TrainingStep
         Phases?.Begin("embedding backward");
         _weights.Store.Advance(device, part: 0, parts: 1);
         BackwardEmbedding(device);
+<<<<<<< HEAD
         _weights.Store.End(device);
         return true;
+=======
+        _weights.Store.EndPass(device);
+>>>>>>> streaming
     }
 
     /// <summary>Forward and loss of the first micro-batch that is loaded; two boundaries serve all layers in turn.</summary>
@@ -107,14 +111,14 @@ public sealed class TrainingStep
     {
         _statistics.Zero(device);
         _boundaries.Begin(device);
-        _weights.Store.Begin(device);
+        _weights.Store.BeginPass(device);
         ForwardEmbedding(device, microBatches: 1);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
         {
             ForwardLayer(device, layer, layer % 2, (layer + 1) % 2, microBatches: 1);
         }
 
-        _weights.Store.End(device);
+        _weights.Store.EndPass(device);
         Tensor hidden = _boundaries.Read(device, _weights.Layers.Length % 2, 0);
         _head.Loss(device, hidden, _inputs.Labels(0), _logSumExp.View.ElementRange(0, _shape.TokensPerMicroBatch), _statistics.LossSum);
     }

@@ -166,7 +166,9 @@ public static class RunReportHtml
     private static string Number(double value) => double.IsFinite(value) ? value.ToString("0.####", CultureInfo.InvariantCulture) : "-";
 
     /// <summary>Of a run among several: the first categories' that are told apart best.</summary>
-    private static string Color(int run) => HtmlPage.Color(new[] { 0, 5, 2, 4, 6, 10, 13, 8 }[run % 8]);
+    private static string Color(int run) => HtmlPage.Color(s_colors[run % s_colors.Length]);
+
+    private static readonly int[] s_colors = [0, 5, 2, 4, 6, 10, 13, 8];
 
     private const string Script = """
         const H=240,L=56,R=12,T=10,B=28;let axis=0;
