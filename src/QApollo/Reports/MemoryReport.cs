@@ -86,7 +86,7 @@ public sealed record MemoryReport
                     : [.. Categories(plan.PinnedHostUsage).Where(category => category.Bytes > 0), new CategoryBytes("packing", "packing", plan.PinnedHostUsage.PackingBytes)]),
             Host = new SpaceBytes(
                 host.TotalBytes,
-                [new CategoryBytes("inputs", "inputs of a step", host.Inputs), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),
+                [new CategoryBytes("inputs", "inputs of a step", host.Inputs), .. Communication(host), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),
             Peak = PeakOf(plan),
             Timeline = StepTimeline.Of(plan),
             Choices = MemoryChoices.Of(run.Options, plan.Profile),
@@ -125,4 +125,7 @@ public sealed record MemoryReport
                     .Select(tensor => new LivingTensor(tensor.Name, LabelOf(tensor.Category), tensor.Bytes)),
             ]);
     }
+
+    private static IEnumerable<CategoryBytes> Communication(HostMemory host) =>
+        host.Communication > 0 ? [new CategoryBytes("communication", "gradients between ranks", host.Communication)] : [];
 }

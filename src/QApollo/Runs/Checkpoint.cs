@@ -77,6 +77,10 @@ public static class Checkpoint
         };
     }
 
+    /// <summary>Everything that a step changes, and that replicas must have in common.</summary>
+    internal static IEnumerable<PlannedTensor> StateTensors(TrainingLayout layout) =>
+        [.. WeightTensors(layout), .. ResidualTensors(layout), .. OptimizerTensors(layout)];
+
     /// <summary>Hugging Face's name of the type that holds every weight exactly; INT8 groups are scaled by BF16.</summary>
     private static string StoredDType(WeightFormats formats) =>
         formats.Matrices == WeightFormat.F32 || formats.EmbeddingAndHead == WeightFormat.F32 ? "float32" : "bfloat16";

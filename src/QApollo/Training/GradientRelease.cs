@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -5,7 +6,7 @@ using QApollo.Quantization;
 
 namespace QApollo.Training;
 
-/// <summary>A gradient that is complete over all micro-batches of the step.</summary>
+/// <summary>A gradient that is complete over all micro-batches of the step, on all ranks.</summary>
 /// <param name="Gradient">[rows, columns] F32 or BF16, on the device; a hook may change it in place.</param>
 /// <param name="FirstRow">The parameter's row of the gradient's row 0: embedding and head may come in slices.</param>
 /// <param name="Step">The update that it is for, 1, 2, ...</param>
@@ -29,7 +30,7 @@ public interface IReleaseHook
     }
 }
 
-/// <summary>Passes released gradients through the hooks to their optimizers.</summary>
+/// <summary>Sums released gradients over the ranks, and passes them through the hooks to their optimizers.</summary>
 public sealed class GradientRelease(
     ParameterOptimizer[] optimizers, StepStatistics statistics, QuantizationOptions quantization, ulong seed, IReadOnlyList<IReleaseHook> hooks)
 {
@@ -39,11 +40,15 @@ public sealed class GradientRelease(
     /// <summary>Off while the step is rehearsed: there is nothing to see yet.</summary>
     internal bool CallsHooks { get; set; }
 
+    /// <summary>Null for one rank: gradients are complete as they are.</summary>
+    internal GradientSum? OverRanks { get; set; }
+
     /// <summary>Says which update the following releases belong to.</summary>
     public void BeginStep(uint step, float learningRate) => (_step, _learningRate) = (step, learningRate);
 
     public void Release(IDevice device, Weight weight, Tensor gradient, int firstRow = 0)
     {
+        OverRanks?.Sum(device, gradient, weight.Parameter.IsVector);
         var released = new ReleasedGradient(weight, gradient, firstRow, _step);
         for (int i = 0; CallsHooks && i < hooks.Count; i++)
         {

@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Models;
@@ -18,17 +19,27 @@ public sealed class Trainer : IDisposable
     /// <param name="device">Stays the caller's; must outlive the trainer.</param>
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
+    /// <param name="ranks">With whom to train; stays the caller's. Null for nobody.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
     /// <exception cref="OutOfMemoryException">The device has less memory than the plan needs.</exception>
     public Trainer(
-        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
-        : this(new TrainingLayout(options, device.Profile, projections, hooks), device)
+        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null,
+        ICommunicator? ranks = null)
+        : this(new TrainingLayout(options with { Ranks = ranks?.Size ?? 1 }, device.Profile, projections, hooks), device, ranks)
     {
     }
 
     /// <summary>As the other constructor, with a layout that was made before.</summary>
-    public Trainer(TrainingLayout layout, IDevice device)
+    /// <exception cref="ArgumentException">The layout is planned for another number of ranks.</exception>
+    public Trainer(TrainingLayout layout, IDevice device, ICommunicator? ranks = null)
     {
+        Ranks = ranks ?? Alone.Instance;
+        if (layout.Options.Ranks != Ranks.Size)
+        {
+            throw new ArgumentException($"planned for {layout.Options.Ranks} ranks, and there are {Ranks.Size}", nameof(ranks));
+        }
+
+        layout.JoinRanks(Ranks);
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
@@ -51,6 +62,9 @@ public sealed class Trainer : IDisposable
 
     public IDevice Device => _device;
 
+    /// <summary>With whom the gradients are summed.</summary>
+    public ICommunicator Ranks { get; }
+
     /// <summary>Bytes of the device allocation that was made.</summary>
     public long AllocatedBytes => _arena.DeviceBytes.Bytes;
 
@@ -64,7 +78,7 @@ public sealed class Trainer : IDisposable
     public IReadOnlyList<Parameter>? UnmovedParameters { get; private set; }
 
     /// <summary>Forward, backward and update for one step's tokens.</summary>
-    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength].</param>
+    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength], of this rank.</param>
     /// <param name="labels">The target of each position; negative ones are ignored.</param>
     /// <exception cref="RunFailedException">Loss or a gradient is not finite; the message names step and tensor.</exception>
     public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
@@ -72,11 +86,13 @@ public sealed class Trainer : IDisposable
         int step = CompletedSteps + 1;
         float learningRate = Layout.Options.Schedule.At(CompletedSteps);
         Layout.RunStep(_device, tokens, labels, step, learningRate);
-        double gradientNorm = CheckFinite(step);
+        Span<double> lossSum = [Layout.Statistics.LossSumValue];
+        Ranks.SumInOrder(lossSum);
+        double gradientNorm = CheckFinite(step, lossSum[0]);
         CompletedSteps = step;
         int counted = Math.Max(1, Layout.Inputs.CountedLabels);
         return new StepResult(
-            step, Layout.Statistics.LossSumValue / (double)counted, learningRate, Layout.Inputs.CountedLabels, gradientNorm,
+            step, lossSum[0] / counted, learningRate, Layout.Inputs.CountedLabels, gradientNorm,
             ChangedShare(learningRate));
     }
 
@@ -84,7 +100,7 @@ public sealed class Trainer : IDisposable
     /// <param name="layer">0, 1, ...</param>
     public LayerHealth Health(int layer) => LayerHealth.Of(Layout.Weights.Layers[layer], Layout.Statistics);
 
-    /// <summary>Sum of the losses of one micro-batch, without a gradient.</summary>
+    /// <summary>Sum of the losses of one micro-batch of this rank, without a gradient.</summary>
     /// <param name="tokens">[BatchSize * SequenceLength].</param>
     /// <returns>Sum over the counted labels in nats, and their number.</returns>
     public (double LossSum, int Counted) Evaluate(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
@@ -95,11 +111,12 @@ public sealed class Trainer : IDisposable
 
     public void Dispose() => _arena.Dispose();
 
-    private double CheckFinite(int step)
+    /// <summary>Loss and gradients are sums over the ranks: what one of them spoilt, all of them see.</summary>
+    private double CheckFinite(int step, double lossSum)
     {
-        if (!float.IsFinite(Layout.Statistics.LossSumValue))
+        if (!double.IsFinite(lossSum))
         {
-            throw new RunFailedException($"step {step}: the loss is {Layout.Statistics.LossSumValue}; a lower --lr or more --warmup-steps may help");
+            throw new RunFailedException($"step {step}: the loss is {lossSum}; a lower --lr or more --warmup-steps may help");
         }
 
         double squares = 0;

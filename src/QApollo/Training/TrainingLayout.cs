@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
@@ -55,6 +56,9 @@ public sealed class TrainingLayout
 
     public TrainingOptions Options { get; }
 
+    /// <summary>With whom the gradients are summed.</summary>
+    public ICommunicator Ranks { get; private set; } = Alone.Instance;
+
     public ModelWeights Weights { get; }
 
     /// <summary>One per weight, in their order.</summary>
@@ -80,6 +84,17 @@ public sealed class TrainingLayout
 
     public MemoryPlan Plan { get; }
 
+    /// <summary>Says with whom the run trains.</summary>
+    internal void JoinRanks(ICommunicator ranks)
+    {
+        Ranks = ranks;
+        if (ranks.Size > 1)
+        {
+            Step.SegmentsReleases = false;
+            Release.OverRanks = new GradientSum(ranks, Options.Memory.WireDType, Options.Memory.GradientDType);
+        }
+    }
+
     /// <summary>Brings initial weights and tables to the device.</summary>
     public void Initialize(IDevice device)
     {
@@ -92,6 +107,7 @@ public sealed class TrainingLayout
     public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
     {
         Inputs.Load(device, tokens, labels);
+        Inputs.CountOver(Ranks);
         Release.BeginStep((uint)update, learningRate);
         Step.Run(device);
         Statistics.Read(device);

@@ -48,6 +48,9 @@ public sealed class TrainingStep
             : new HostBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType);
     }
 
+    /// <summary>Whether the parts in which gradients are released are segments: not where the host carries these to other ranks.</summary>
+    internal bool SegmentsReleases { get; set; } = true;
+
     /// <summary>Told where the parts of the step begin, while it is rehearsed.</summary>
     internal PhaseLog? Phases { get; set; }
 
@@ -67,16 +70,16 @@ public sealed class TrainingStep
 
         device.EndSegment();
         Phases?.Begin("loss and head");
-        device.BeginSegment(LossSegment);
+        BeginReleases(device, LossSegment);
         Loss(device);
-        device.EndSegment();
+        EndReleases(device);
         for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
         {
             // One for each layer: the device computes the one before while the host goes through the next.
             Phases?.Begin("backward", layer);
-            device.BeginSegment(BackwardSegment + layer);
+            BeginReleases(device, BackwardSegment + layer);
             BackwardLayer(device, layer);
-            device.EndSegment();
+            EndReleases(device);
         }
 
         Phases?.Begin("embedding backward");
@@ -96,6 +99,22 @@ public sealed class TrainingStep
 
         Tensor hidden = _boundaries.Read(device, _weights.Layers.Length % 2, 0);
         _head.Loss(device, hidden, _inputs.Labels(0), _logSumExp.View.ElementRange(0, _shape.TokensPerMicroBatch), _statistics.LossSum);
+    }
+
+    private void BeginReleases(IDevice device, int segment)
+    {
+        if (SegmentsReleases)
+        {
+            device.BeginSegment(segment);
+        }
+    }
+
+    private void EndReleases(IDevice device)
+    {
+        if (SegmentsReleases)
+        {
+            device.EndSegment();
+        }
     }
 
     private void ForwardEmbedding(IDevice device, int microBatches)
