@@ -19,13 +19,14 @@ internal sealed class DeviceChoice
 
     /// <param name="text">As --device takes it; null for what --device has.</param>
     /// <param name="isPlan">Nothing will be computed: the answer depends on the options alone, not on a cuBLASLt that happens to be here.</param>
+    /// <param name="coreSharers">Processes of the run on the same cores.</param>
     /// <exception cref="UsageException">There is no such device.</exception>
-    public DeviceChoice(OptionValues values, string? text = null, bool isPlan = false)
+    public DeviceChoice(OptionValues values, string? text = null, bool isPlan = false, int coreSharers = 1)
     {
         text ??= values.Get(T.Device);
         int threads = values.Get(DataOptionTable.Threads);
         _cuda = ToCudaOptions(values);
-        _threads = threads == 0 ? Environment.ProcessorCount : threads;
+        _threads = threads == 0 ? Math.Max(1, Environment.ProcessorCount / coreSharers) : threads;
         if (_cuda.CublasLtPath is { } library && !File.Exists(library))
         {
             throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");

@@ -167,6 +167,7 @@ public sealed class TrainingRun
     {
         using FolderLock? own = Writes && _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
         using MetricsFile? metrics = Writes ? new MetricsFile(_metricsPath, _trainer.CompletedSteps) : null;
+        ReplicaCheck.Require(_trainer);
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !IsAsked(stop))
         {
@@ -307,7 +308,7 @@ public sealed class TrainingRun
         switch (_options.OnSpike)
         {
             case SpikeAction.Stop:
-                throw new RunFailedException($"{fault}; earlier checkpoints stand; {Advice}");
+                throw new RunFailedException($"{fault}; earlier checkpoints stand; {Advice}") { OnAllRanks = true };
             case SpikeAction.Rewind:
                 Rewind(metrics, fault);
                 return false;
@@ -330,7 +331,7 @@ public sealed class TrainingRun
         if (checkpoints.Count == 0 || ++_rewinds > MostRewinds)
         {
             string why = checkpoints.Count == 0 ? "there is no checkpoint to go back to" : $"the run went back to {checkpoints[^1].Path} {MostRewinds} times already";
-            throw new RunFailedException($"{fault}; {why}; {Advice}");
+            throw new RunFailedException($"{fault}; {why}; {Advice}") { OnAllRanks = true };
         }
 
         RunState state = Load(checkpoints);
@@ -408,7 +409,7 @@ public sealed class TrainingRun
         if (!double.IsFinite(ValidationLoss))
         {
             throw new RunFailedException(
-                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help");
+                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
         }
 
         _validatedStep = _trainer.CompletedSteps;

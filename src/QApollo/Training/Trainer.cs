@@ -116,7 +116,7 @@ public sealed class Trainer : IDisposable
     {
         if (!double.IsFinite(lossSum))
         {
-            throw new RunFailedException($"step {step}: the loss is {lossSum}; a lower --lr or more --warmup-steps may help");
+            throw new RunFailedException($"step {step}: the loss is {lossSum}; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
         }
 
         double squares = 0;
@@ -126,7 +126,7 @@ public sealed class Trainer : IDisposable
             if (!float.IsFinite(perParameter[i]))
             {
                 throw new RunFailedException(
-                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help");
+                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
             }
 
             squares += perParameter[i];
