@@ -66,9 +66,10 @@ internal static class TrainCommand
         using FolderLock? held = ranks.Together(() => isFirst ? Claim(request, directory, resume) : null);
         using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder));
         using IDevice device = ranks.Together(request.Device.Open);
+        TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
+        using ICommunicator? cards = RankDevice.JoinCards(values, ranks, device, notes);
         TrainingLayout layout = planned.Layout;
         using var interrupt = new InterruptSignal("stopping at the end of this step");
-        TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
         using TrainingData data = ranks.FirstOnRankZero(() => PrepareData(values, tokenizer, options.Seed, isFirst, notes, interrupt.Token));
         var batchOptions = new BatchOptions(
             options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
@@ -76,7 +77,7 @@ internal static class TrainCommand
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         RankFacts.RequireSame(ranks, values, options, request.Device.Describe(device), tokenizer, batches);
-        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, ranks));
+        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, cards ?? ranks));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
         RunSampler? sampler = layout.Sampling is null || !isFirst ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
@@ -93,7 +94,7 @@ internal static class TrainCommand
 
         WriteLines(notes, rate.Length > 0 ? [rate] : []);
         notes.WriteLine($"device: {request.Device.Describe(device)}");
-        WriteLines(notes, RankFacts.Describe(group, options));
+        WriteLines(notes, RankFacts.Describe(group, cards ?? ranks, options));
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");

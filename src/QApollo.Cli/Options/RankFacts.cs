@@ -42,13 +42,13 @@ internal static class RankFacts
     }
 
     /// <summary>A line for several ranks; none for one.</summary>
-    public static IEnumerable<string> Describe(RankGroup group, TrainingOptions options)
+    public static IEnumerable<string> Describe(RankGroup group, ICommunicator carrier, TrainingOptions options)
     {
         if (group.Ranks.Size > 1)
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"ranks: {group.Ranks.Size} on {group.Hosts} machine{(group.Hosts == 1 ? string.Empty : "s")} by {group.Ranks.Description}; {(long)group.Ranks.Size * options.Shape.TokensPerStep:N0} tokens per update");
+                $"ranks: {group.Ranks.Size} on {group.Hosts} machine{(group.Hosts == 1 ? string.Empty : "s")} by {carrier.Description}; {(long)group.Ranks.Size * options.Shape.TokensPerStep:N0} tokens per update");
         }
     }
 

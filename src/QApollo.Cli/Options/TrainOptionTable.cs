@@ -133,6 +133,10 @@ internal static class TrainOptionTable
     public static OptionSpec<DType> WireDType { get; } = Spec.Choice(
         "--wire-dtype", NumbersGroup, "Element type that gradients of matrices travel in between ranks.", DType.F32, ("f32", DType.F32), ("bf16", DType.BF16));
 
+    public static OptionSpec<GradientExchange> Exchange { get; } = Spec.Choice(
+        "--exchange", NumbersGroup, "How gradients travel between ranks on GPUs: by NCCL where it is found, else through host memory; or by one of them.", GradientExchange.Auto,
+        ("auto", GradientExchange.Auto), ("nccl", GradientExchange.Nccl), ("host", GradientExchange.Host));
+
     public static OptionSpec<MemorySpace> Boundaries { get; } = Spec.Choice(
         "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
@@ -235,7 +239,7 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
+        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Boundaries, ExpandWeights, LogitChunk, VocabularySlice, Budget,
         HostBudget,
         Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, CheckReplicas, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,

@@ -58,6 +58,27 @@ internal sealed class Link : IDisposable
         ReceiveAll(bytes);
     }
 
+    /// <summary>The rank that is known to be gone, between two messages; null for none. Takes nothing from the connection.</summary>
+    public int? FindGone()
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        try
+        {
+            if (!_socket.Poll(0, SelectMode.SelectRead))
+            {
+                return null;
+            }
+
+            int read = _socket.Receive(header, SocketFlags.Peek);
+            int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+            return read == 0 ? _rank : read == HeaderBytes && length < 0 ? -1 - length : null;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return _rank;
+        }
+    }
+
     /// <summary>Tells, if the other side still listens, that a rank is gone.</summary>
     public void Farewell(int rank)
     {

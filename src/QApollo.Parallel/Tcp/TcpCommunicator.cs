@@ -6,7 +6,7 @@ namespace QApollo.Parallel.Tcp;
 /// A connection between every two ranks, for those without an MPI. In round s a rank sends to the one s places on, and receives
 /// from the one s places back.
 /// </summary>
-internal sealed unsafe class TcpCommunicator : ICommunicator
+internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 {
     /// <summary>What the system's buffers take without anyone receiving.</summary>
     private const int SmallBytes = 4096;
@@ -18,6 +18,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator
     private int _piece;
     private int _gone = -1;
     private bool _closed;
+    private volatile int _busy;
 
     private TcpCommunicator(int rank, Link?[] links)
     {
@@ -49,6 +50,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator
 
     public void Broadcast(Span<byte> bytes, int root)
     {
+        _busy++;
         try
         {
             if (Rank != root)
@@ -67,12 +69,26 @@ internal sealed unsafe class TcpCommunicator : ICommunicator
             _gone = exception.Rank;
             throw;
         }
+        finally
+        {
+            _busy++;
+        }
     }
 
     public void Barrier()
     {
         Span<byte> all = stackalloc byte[Size];
         AllGather([0], all);
+    }
+
+    /// <inheritdoc/>
+    public int? FindGone()
+    {
+        int before = _busy;
+        int? gone = before % 2 == 0 ? _links.Select(link => link?.FindGone()).FirstOrDefault(rank => rank is not null) : null;
+
+        // Within a message any bytes may follow.
+        return _busy == before ? gone : null;
     }
 
     public void Abort(int exitCode)
@@ -110,6 +126,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator
             (_stride, _piece) = (stride, piece);
             bool isSmall = piece <= SmallBytes;
             bool isSending = false;
+            _busy++;
             try
             {
                 if (isSmall)
@@ -141,6 +158,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator
             }
             finally
             {
+                _busy++;
                 if (isSending)
                 {
                     // It reads the caller's memory: without its connections it ends.

@@ -59,6 +59,9 @@ public sealed record MemoryReport
 
     public required IReadOnlyList<SpeedBound> SpeedBounds { get; init; }
 
+    /// <summary>What several ranks cost each other; null where no link was named.</summary>
+    public RankScaling? Scaling { get; init; }
+
     public MemoryBudget Budget { get; init; } = MemoryBudget.None;
 
     /// <param name="alternatives">As <see cref="MemoryPlanner.Alternatives"/> gives them; none to leave them out.</param>
