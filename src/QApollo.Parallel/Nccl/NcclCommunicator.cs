@@ -16,6 +16,7 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     private readonly ICommunicator _hosts;
     private readonly NcclTable _nccl;
     private readonly ForeignStream _stream;
+    private readonly Queue<int> _begun = new(2);
     private readonly Timer? _watch;
     private nint _communicator;
     private volatile int _gone = -1;
@@ -75,7 +76,7 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     public static string Advice => NcclLibrary.Advice;
 
     /// <inheritdoc/>
-    public bool TrySum(IDevice device, Tensor tensor)
+    public bool TryBeginSum(IDevice device, Tensor tensor)
     {
         RequireAlive();
         int type = tensor.DType == DType.F32 ? NcclTable.Float32 : NcclTable.BFloat16;
@@ -83,9 +84,12 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         int result = _nccl.AllReduce(tensor.Address, tensor.Address, (nuint)tensor.Elements, type, NcclTable.Sum, _communicator, _stream.Handle);
         RequireAlive();
         _nccl.Check(result, "ncclAllReduce");
-        _stream.End();
+        _begun.Enqueue(_stream.Mark());
         return true;
     }
+
+    /// <inheritdoc/>
+    public void EndSum(IDevice device) => _stream.Await(_begun.Dequeue());
 
     public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination) => _hosts.AllToAll(source, destination);
 

@@ -39,15 +39,22 @@ public sealed class GradientSum
     public static long BufferBytes(int ranks, DType wire, DType matrices) =>
         ranks == 1 ? 0 : 2L * BufferElements(ranks) * (sizeof(float) + (wire == DType.BF16 || matrices == DType.BF16 ? sizeof(ushort) : 0));
 
-    /// <summary>The sum over all ranks; waits for the device.</summary>
-    /// <param name="gradient">F32 or BF16, the same shape on every rank.</param>
+    /// <summary>Begins the sum over all ranks, in place; where it goes through host memory, the host waits for it here.</summary>
+    /// <param name="gradient">F32 or BF16, the same shape on every rank; not to be touched until <see cref="End"/>.</param>
     /// <param name="isVector">Norms and biases: small, and always exchanged as they are.</param>
-    public void Sum(IDevice device, Tensor gradient, bool isVector)
+    public void Begin(IDevice device, Tensor gradient, bool isVector)
     {
-        if (_ranks.TrySum(device, gradient))
+        if (!_ranks.TryBeginSum(device, gradient))
         {
-            return;
+            SumThroughHost(device, gradient, isVector);
         }
+    }
+
+    /// <summary>Later operations see the sum that was begun first.</summary>
+    public void End(IDevice device) => _ranks.EndSum(device);
+
+    private void SumThroughHost(IDevice device, Tensor gradient, bool isVector)
+    {
 
         for (long first = 0; first < gradient.Elements; first += ChunkElements)
         {

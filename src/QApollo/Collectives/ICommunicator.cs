@@ -36,11 +36,16 @@ public interface ICommunicator : IDisposable
     void Barrier();
 
     /// <summary>
-    /// Sums a tensor over the ranks where it lies, ordered after all operations of the device so far and before all later ones;
-    /// all ranks get the same bytes.
+    /// Begins to sum a tensor over the ranks where it lies, after all operations of the device so far and beside later ones, which may
+    /// not touch it until <see cref="EndSum"/>; all ranks get the same bytes. At most two sums are begun at a time.
     /// </summary>
     /// <returns>False where only host memory is reached: <see cref="GradientSum"/> then carries the tensor there and back.</returns>
-    bool TrySum(IDevice device, Tensor tensor) => false;
+    bool TryBeginSum(IDevice device, Tensor tensor) => false;
+
+    /// <summary>Orders later operations of the device after the sum that was begun first. The host does not wait.</summary>
+    void EndSum(IDevice device)
+    {
+    }
 
     /// <summary>This rank cannot go on: the others end within seconds.</summary>
     void Abort(int exitCode);

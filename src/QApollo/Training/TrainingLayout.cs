@@ -35,7 +35,7 @@ public sealed class TrainingLayout
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
         Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
-        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
+        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []) { Defers = options.Ranks > 1 && profile.SumsBeside };
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
         var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);

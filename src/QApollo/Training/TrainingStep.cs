@@ -168,6 +168,7 @@ public sealed class TrainingStep
         }
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
+        _release.Complete(device);
     }
 
     private void ReleaseHeadInSlices(IDevice device, float scale)
@@ -201,6 +202,8 @@ public sealed class TrainingStep
             _layer.Backward(device, weights, input, gradient, _layerGradients, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
+
+        _release.Complete(device);
     }
 
     private void BackwardEmbedding(IDevice device)
@@ -223,6 +226,8 @@ public sealed class TrainingStep
 
             _release.Release(device, _weights.Embedding, slice, firstRow);
         }
+
+        _release.Complete(device);
     }
 
     private Tensor LogSumExp(int microBatch) =>

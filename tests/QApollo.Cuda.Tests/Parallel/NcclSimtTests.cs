@@ -27,9 +27,22 @@ public class NcclSimtTests
         TrainingOptions options = new ParityCourse(OptimizerKind.ApolloMini, gradAccum, MemorySpace.Device, gradients).Options;
         byte[][] byHost = ThreadRanks.Run(2, ranks => Train(options, ranks, usesNccl: false));
         byte[][] byCards = ThreadRanks.Run(2, ranks => Train(options, ranks, usesNccl: true));
+        byte[][] beside = ThreadRanks.Run(2, ranks => Train(options, ranks, usesNccl: true, new CudaProfile(usesNccl: true)));
         Assert.Equal(byHost[0], byHost[1]);
         Assert.Equal(byCards[0], byCards[1]);
         Assert.Equal(byHost[0], byCards[0]);
+        Assert.Equal(beside[0], beside[1]);
+        Assert.Equal(byHost[0], beside[0]);
+    }
+
+    /// <summary>With one micro-batch, gradients have one matrix's memory; beside the sums, that of two neighbours.</summary>
+    [Fact]
+    public void Sums_beside_the_computation_have_their_memory_planned()
+    {
+        TrainingOptions options = new ParityCourse(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32).Options with { Ranks = 2 };
+        long Gradients(CudaProfile profile) => new TrainingLayout(options, profile).Plan.Table.Tensors
+            .Where(tensor => tensor.Category == TensorCategory.Gradients).Sum(tensor => tensor.LiveRanges.Sum(range => (long)range.Last - range.First));
+        Assert.True(Gradients(new CudaProfile(usesNccl: true)) > Gradients(new CudaProfile()));
     }
 
     [Fact]
@@ -42,7 +55,8 @@ public class NcclSimtTests
             nint address = device.Allocate(MemorySpace.Device, 5 * sizeof(float));
             var tensor = new Tensor(address, DType.F32, 1, 5);
             device.Fill(tensor, 1 << ranks.Rank);
-            Assert.True(cards.TrySum(device, tensor));
+            Assert.True(cards.TryBeginSum(device, tensor));
+            cards.EndSum(device);
             var sum = new float[5];
             device.Download(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(sum.AsSpan()));
             return sum;
@@ -83,14 +97,15 @@ public class NcclSimtTests
                 using CudaDevice device = SimtLibrary.Default.Open();
                 using NcclCommunicator cards = Join(hosts, device);
                 var tensor = new Tensor(device.Allocate(MemorySpace.Device, 256), DType.F32, 1, 64);
-                cards.TrySum(device, tensor);
+                cards.TryBeginSum(device, tensor);
+                cards.EndSum(device);
                 if (rank == 1)
                 {
                     hosts.Dispose();
                     return "left";
                 }
 
-                return Record.Exception(() => cards.TrySum(device, tensor))?.Message ?? "nothing";
+                return Record.Exception(() => cards.TryBeginSum(device, tensor))?.Message ?? "nothing";
             },
             TaskCreationOptions.LongRunning))];
         Assert.True(Task.WaitAll(ranks, TimeSpan.FromSeconds(60)), "the sum still waits");
@@ -100,11 +115,12 @@ public class NcclSimtTests
     private static NcclCommunicator Join(ICommunicator ranks, CudaDevice device) =>
         Assert.IsType<NcclCommunicator>(NcclCommunicator.TryJoin(ranks, device, SimtLibrary.Default.Path));
 
-    private static byte[] Train(TrainingOptions options, ICommunicator ranks, bool usesNccl)
+    private static byte[] Train(TrainingOptions options, ICommunicator ranks, bool usesNccl, CudaProfile? profile = null)
     {
         using CudaDevice device = SimtLibrary.Default.Open();
         using NcclCommunicator? cards = usesNccl ? Join(ranks, device) : null;
-        using var trainer = new Trainer(options, device, ranks: cards ?? ranks);
+        var layout = new TrainingLayout(options with { Ranks = ranks.Size }, profile ?? device.Profile);
+        using var trainer = new Trainer(layout, device, cards ?? ranks);
         for (int step = 0; step < 4; step++)
         {
             (int[] tokens, int[] labels) = ParityCourse.Batch(options, (2 * step) + ranks.Rank);

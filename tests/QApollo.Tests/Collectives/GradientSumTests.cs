@@ -82,7 +82,9 @@ public class GradientSumTests
         var tensor = new Tensor(address, dtype, 1, values.Length);
         device.Upload(
             dtype == DType.F32 ? MemoryMarshal.AsBytes(values.AsSpan()) : MemoryMarshal.AsBytes<ushort>(values.Select(BFloat.FromSingle).ToArray()), tensor);
-        new GradientSum(ranks, wire, dtype).Sum(device, tensor, isVector);
+        var gradients = new GradientSum(ranks, wire, dtype);
+        gradients.Begin(device, tensor, isVector);
+        gradients.End(device);
         float[] sum = Engine.Floats(device, tensor);
         device.Free(MemorySpace.Device, address);
         return sum;
