@@ -13,6 +13,7 @@ using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Parallel;
 using QApollo.Runs;
+using QApollo.Runs.TensorBoard;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -64,11 +65,13 @@ internal static class TrainCommand
             ?? ranks.Broadcast(Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}"));
         bool resume = values.Get(T.Resume);
         using FolderLock? held = ranks.Together(() => isFirst ? Claim(request, directory, resume) : null);
-        using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder));
+        using var loading = new StageView(values.Get(T.Quiet) || !isFirst ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading));
         using IDevice device = ranks.Together(request.Device.Open);
         TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
         using ICommunicator? cards = RankDevice.JoinCards(values, ranks, device, notes);
         TrainingLayout layout = planned.Layout;
+        HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
         using var interrupt = new InterruptSignal("stopping at the end of this step");
         using TrainingData data = ranks.FirstOnRankZero(() => PrepareData(values, tokenizer, options.Seed, isFirst, notes, interrupt.Token));
         var batchOptions = new BatchOptions(
@@ -77,9 +80,14 @@ internal static class TrainCommand
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         RankFacts.RequireSame(ranks, values, options, request.Device.Describe(device), tokenizer, batches);
-        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, cards ?? ranks));
+        string layerFile = (values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp")) + (isFirst ? string.Empty : $".{ranks.Rank}");
+        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, layerFile, cards ?? ranks));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with
+        {
+            EvaluateFirst = initial is not null,
+            ModelFiles = request.ModelFiles,
+        };
         RunSampler? sampler = layout.Sampling is null || !isFirst ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
         WriteLines(notes, OptionEcho.Lines(values, all: IsVerbose(parsed)));
@@ -97,6 +105,11 @@ internal static class TrainCommand
         WriteLines(notes, RankFacts.Describe(group, cards ?? ranks, options));
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        if (validation is ValidationBatches single && ModelSettings.WholeSequences(T.ValidTokens, values, single) is { } note)
+        {
+            notes.WriteLine($"note: {note}");
+        }
+
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * ranks.Size * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
@@ -109,7 +122,8 @@ internal static class TrainCommand
         var facts = new RunFacts(
             $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
         IRunView view = isFirst ? RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet)) : new QuietView(TextWriter.Null);
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
+        var observers = new RunObservers(view);
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading };
         if (resume)
         {
             notes.WriteLine($"resumed {ranks.Together(run.Resume)}");
@@ -127,9 +141,19 @@ internal static class TrainCommand
         if (isFirst)
         {
             RunFile.Write(values, directory);
+            SessionFile.Append(directory, trainer.CompletedSteps, request.Device.Describe(device), ByteSize.Format(layout.Plan.DeviceArenaBytes) + " in one allocation");
+        }
+
+        using TensorBoardLog? events = values.Get(T.TensorBoard) && isFirst
+            ? new TensorBoardLog(directory, trainer.CompletedSteps, values.Specs.Where(spec => !spec.IsTransient).Select(spec => (spec.Name, values.Shown(spec))), view.OnWarning)
+            : null;
+        if (events is not null)
+        {
+            observers.Add(events);
         }
 
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
@@ -137,7 +161,8 @@ internal static class TrainCommand
             loss += string.Create(CultureInfo.InvariantCulture, $"; best {run.Best.Loss:F4}: {Path.Combine(directory, CheckpointFolder.NameOf(run.Best.Step))}");
         }
 
-        lasting.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
+        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
         return finished ? ExitCode.Success : stopped;
     }

@@ -22,7 +22,7 @@ public static class ReplicaCheck
         }
 
         PlannedTensor[] tensors = [.. Checkpoint.StateTensors(trainer.Layout)];
-        byte[] own = [.. tensors.SelectMany(tensor => TensorFile.Hash(trainer.Device, tensor))];
+        byte[] own = [.. tensors.SelectMany(tensor => TensorFile.Hash(trainer.Device, trainer.Layout.Weights.Store, tensor))];
         var all = new byte[own.Length * ranks.Size];
         ranks.AllGather(own, all);
         int length = own.Length / tensors.Length;

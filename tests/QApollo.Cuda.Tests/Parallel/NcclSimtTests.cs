@@ -120,7 +120,7 @@ public class NcclSimtTests
         using CudaDevice device = SimtLibrary.Default.Open();
         using NcclCommunicator? cards = usesNccl ? Join(ranks, device) : null;
         var layout = new TrainingLayout(options with { Ranks = ranks.Size }, profile ?? device.Profile);
-        using var trainer = new Trainer(layout, device, cards ?? ranks);
+        using var trainer = new Trainer(layout, device, ranks: cards ?? ranks);
         for (int step = 0; step < 4; step++)
         {
             (int[] tokens, int[] labels) = ParityCourse.Batch(options, (2 * step) + ranks.Rank);
