@@ -25,12 +25,13 @@ internal static class ErrorReport
         }
     };
 
+    /// <param name="rank">Who speaks, where there are several.</param>
     /// <returns>The exit code.</returns>
-    public static int Write(Exception exception, bool verbose)
+    public static int Write(Exception exception, bool verbose, string rank = "")
     {
         try
         {
-            return WriteInFull(exception, verbose);
+            return WriteInFull(exception, verbose, rank);
         }
         catch (Exception)
         {
@@ -41,17 +42,19 @@ internal static class ErrorReport
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int WriteInFull(Exception exception, bool verbose)
+    private static int WriteInFull(Exception exception, bool verbose, string rank)
     {
         Exception cause = Cause(exception);
-        Console.Error.WriteLine($"qapollo: {(verbose ? exception.ToString() : Message(cause))}");
-        return cause switch
-        {
-            UsageException => ExitCode.Usage,
-            OperationCanceledException => InterruptSignal.ExitCode ?? ExitCode.Failure,
-            _ => ExitCode.Failure,
-        };
+        Console.Error.WriteLine($"qapollo: {rank}{(verbose ? exception.ToString() : Message(cause))}");
+        return CodeOf(cause);
     }
+
+    public static int CodeOf(Exception exception) => exception switch
+    {
+        UsageException => ExitCode.Usage,
+        OperationCanceledException => InterruptSignal.ExitCode ?? ExitCode.Failure,
+        _ => ExitCode.Failure,
+    };
 
     /// <summary>By nothing but the runtime's own core, and without opening anything.</summary>
     private static void WriteBare(Exception exception)

@@ -97,6 +97,20 @@ public sealed unsafe partial class CudaDevice : IDevice
         Release(space, address);
     }
 
+    /// <summary>For a library that works on this device's memory beside the device.</summary>
+    public ForeignStream OpenStream()
+    {
+        Cut();
+        return new ForeignStream(this, _context, _stream);
+    }
+
+    /// <summary>Makes the context current, and gives the driver all operations so far.</summary>
+    internal void Cut()
+    {
+        _context.MakeCurrent();
+        _commands.Cut();
+    }
+
     public void UseWorkspace(Tensor workspace) => _workspace = workspace;
 
     public void Upload(ReadOnlySpan<byte> source, Tensor destination)

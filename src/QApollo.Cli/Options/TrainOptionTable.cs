@@ -135,6 +135,13 @@ internal static class TrainOptionTable
     public static OptionSpec<DType> GradDType { get; } = Spec.Choice(
         "--grad-dtype", NumbersGroup, "Element type of the gradient scratch.", DType.F32, ("f32", DType.F32), ("bf16", DType.BF16));
 
+    public static OptionSpec<DType> WireDType { get; } = Spec.Choice(
+        "--wire-dtype", NumbersGroup, "Element type that gradients of matrices travel in between ranks.", DType.F32, ("f32", DType.F32), ("bf16", DType.BF16));
+
+    public static OptionSpec<GradientExchange> Exchange { get; } = Spec.Choice(
+        "--exchange", NumbersGroup, "How gradients travel between ranks on GPUs: by NCCL where it is found, else through host memory; or by one of them.", GradientExchange.Auto,
+        ("auto", GradientExchange.Auto), ("nccl", GradientExchange.Nccl), ("host", GradientExchange.Host));
+
     public static OptionSpec<MemorySpace> Boundaries { get; } = Spec.Choice(
         "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
@@ -197,6 +204,9 @@ internal static class TrainOptionTable
 
     public static OptionSpec<int> Keep { get; } = Spec.Int("--keep", RunGroup, "Checkpoints to keep, the newest; 0 for all.", 2, 0);
 
+    public static OptionSpec<int> CheckReplicas { get; } = Spec.Int(
+        "--check-replicas", RunGroup, "With several ranks, steps between comparisons of all weights and states; before every save too.", 1000, 0);
+
     public static OptionSpec<int> HealthEvery { get; } = Spec.Int(
         "--health-every", RunGroup, "Steps between lines of quantization health in metrics.jsonl; 0 for none.", 10, 0);
 
@@ -246,10 +256,10 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights,
+        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights,
         LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, CheckReplicas, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, DryRun, Config,
     ];

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
@@ -71,6 +72,22 @@ internal static class TensorFile
         }
 
         progress?.Report(new StageProgress(stage, total, total));
+    }
+
+    /// <summary>A hash of the tensor's bytes, the same on every device.</summary>
+    /// <returns>32 bytes.</returns>
+    public static byte[] Hash(IDevice device, LayerStore store, PlannedTensor tensor)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[Math.Min(PieceBytes, tensor.Bytes)];
+        for (long offset = 0; offset < tensor.Bytes; offset += PieceBytes)
+        {
+            Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, tensor.Bytes - offset));
+            store.Download(device, Part(tensor, offset, piece.Length), piece);
+            hash.AppendData(piece);
+        }
+
+        return hash.GetHashAndReset();
     }
 
     /// <summary>Whether no exponent is that of infinity or NaN.</summary>

@@ -35,6 +35,11 @@ public static class MemoryReportJson
         WritePeak(json, report.Peak);
         WriteTimeline(json, report.Timeline);
         WriteSpeedBounds(json, report.SpeedBounds);
+        if (report.Scaling is { } scaling)
+        {
+            WriteScaling(json, report, scaling);
+        }
+
         WriteLink(json, report.Link);
         if (report.Disk is { } disk)
         {
@@ -159,6 +164,31 @@ public static class MemoryReportJson
         }
 
         json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteScaling(Utf8JsonWriter json, MemoryReport report, RankScaling scaling)
+    {
+        json.WriteStartObject("ranks");
+        json.WriteNumber("linkBytesPerSecond", scaling.LinkBytesPerSecond);
+        json.WriteNumber("planned", scaling.Planned.Ranks);
+        json.WriteNumber("bytesPerUpdate", scaling.Planned.BytesPerUpdate);
+        json.WriteNumber("wireSeconds", Math.Round(scaling.Planned.WireSeconds, 6));
+        json.WriteStartArray("efficiency");
+        foreach (SpeedBound bound in report.SpeedBounds)
+        {
+            json.WriteStartObject();
+            json.WriteString("card", bound.Card.Name);
+            json.WriteBoolean("fits", bound.Fits);
+            foreach (int ranks in scaling.Shown)
+            {
+                json.WriteNumber(ranks.ToString(System.Globalization.CultureInfo.InvariantCulture), Math.Round(scaling.Efficiency(bound, ranks), 4));
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
     }
 

@@ -89,6 +89,11 @@ public static class Checkpoint
         };
     }
 
+    /// <summary>Everything that a step changes, and that replicas must have in common.</summary>
+    internal static IEnumerable<PlannedTensor> StateTensors(TrainingLayout layout) =>
+        layout.Weights.All.SelectMany(weight => new[] { weight.Values, weight.Scales, weight.ZeroPoints, weight.Residuals }).OfType<PlannedTensor>()
+            .Concat(OptimizerTensors(layout));
+
     /// <summary>Hugging Face's name of the type that holds every weight exactly; INT8 groups are scaled by BF16.</summary>
     private static string StoredDType(WeightFormats formats) =>
         formats.Matrices == WeightFormat.F32 || formats.EmbeddingAndHead == WeightFormat.F32 ? "float32" : "bfloat16";

@@ -9,6 +9,9 @@ public sealed record MemoryOptions
     /// <summary>F32 or BF16: element type of the gradient scratch.</summary>
     public DType GradientDType { get; init; } = DType.F32;
 
+    /// <summary>F32 or BF16: element type that gradients travel in between ranks.</summary>
+    public DType WireDType { get; init; } = DType.F32;
+
     /// <summary>Where layer inputs wait for the backward pass.</summary>
     public MemorySpace Boundaries { get; init; } = MemorySpace.Device;
 

@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
@@ -20,19 +21,29 @@ public sealed class Trainer : IDisposable
     /// <param name="device">Stays the caller's; must outlive the trainer.</param>
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
+    /// <param name="ranks">With whom to train; stays the caller's. Null for nobody.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
     /// <exception cref="OutOfMemoryException">The device has less memory than the plan needs.</exception>
     public Trainer(
-        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
-        : this(new TrainingLayout(options, device.Profile, projections, hooks), device)
+        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null,
+        ICommunicator? ranks = null)
+        : this(new TrainingLayout(options with { Ranks = ranks?.Size ?? 1 }, device.Profile, projections, hooks), device, ranks: ranks)
     {
     }
 
     /// <summary>As the other constructor, with a layout that was made before.</summary>
     /// <param name="layerFile">The file of layers that wait on disk; by default one in the system's folder for temporary files.</param>
+    /// <exception cref="ArgumentException">The layout is planned for another number of ranks.</exception>
     /// <exception cref="RunFailedException">The disk has not the space for the layers, or another process has the file.</exception>
-    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null)
+    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null, ICommunicator? ranks = null)
     {
+        Ranks = ranks ?? Alone.Instance;
+        if (layout.Options.Ranks != Ranks.Size)
+        {
+            throw new ArgumentException($"planned for {layout.Options.Ranks} ranks, and there are {Ranks.Size}", nameof(ranks));
+        }
+
+        layout.JoinRanks(Ranks);
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
@@ -69,6 +80,9 @@ public sealed class Trainer : IDisposable
 
     public IDevice Device => _device;
 
+    /// <summary>With whom the gradients are summed.</summary>
+    public ICommunicator Ranks { get; }
+
     /// <summary>Bytes of the device allocation that was made.</summary>
     public long AllocatedBytes => _arena.DeviceBytes.Bytes;
 
@@ -82,7 +96,7 @@ public sealed class Trainer : IDisposable
     public IReadOnlyList<Parameter>? UnmovedParameters { get; private set; }
 
     /// <summary>Forward, backward and update for one step's tokens.</summary>
-    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength].</param>
+    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength], of this rank.</param>
     /// <param name="labels">The target of each position; negative ones are ignored.</param>
     /// <param name="skips">
     /// Asked with the mean loss in nats, which may be infinite or NaN, before a byte of weights or optimizer state changes; true ends the
@@ -94,11 +108,13 @@ public sealed class Trainer : IDisposable
         int step = CompletedSteps + 1;
         float learningRate = Layout.Options.Schedule.At(CompletedSteps);
         bool isUpdated = Layout.RunStep(_device, tokens, labels, step, learningRate, skips);
-        double loss = Layout.Statistics.LossSumValue / (double)Math.Max(1, Layout.Inputs.CountedLabels);
-        double gradientNorm = isUpdated ? CheckFinite(step) : double.NaN;
+        Span<double> lossSum = [Layout.Statistics.LossSumValue];
+        Ranks.SumInOrder(lossSum);
+        double gradientNorm = isUpdated ? CheckFinite(step, lossSum[0]) : double.NaN;
         CompletedSteps = step;
         return new StepResult(
-            step, loss, learningRate, Layout.Inputs.CountedLabels, gradientNorm, isUpdated ? ChangedShare(learningRate) : 0)
+            step, lossSum[0] / Math.Max(1, Layout.Inputs.CountedLabels), learningRate, Layout.Inputs.CountedLabels, gradientNorm,
+            isUpdated ? ChangedShare(learningRate) : 0)
         {
             IsSkipped = !isUpdated,
         };
@@ -108,7 +124,7 @@ public sealed class Trainer : IDisposable
     /// <param name="layer">0, 1, ...</param>
     public LayerHealth Health(int layer) => LayerHealth.Of(Layout.Weights.Layers[layer], Layout.Statistics);
 
-    /// <summary>Sum of the losses of one micro-batch, without a gradient.</summary>
+    /// <summary>Sum of the losses of one micro-batch of this rank, without a gradient.</summary>
     /// <param name="tokens">[BatchSize * SequenceLength].</param>
     /// <returns>Sum over the counted labels in nats, and their number.</returns>
     public (double LossSum, int Counted) Evaluate(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
@@ -123,11 +139,12 @@ public sealed class Trainer : IDisposable
         _arena.Dispose();
     }
 
-    private double CheckFinite(int step)
+    /// <summary>Loss and gradients are sums over the ranks: what one of them spoilt, all of them see.</summary>
+    private double CheckFinite(int step, double lossSum)
     {
-        if (!float.IsFinite(Layout.Statistics.LossSumValue))
+        if (!double.IsFinite(lossSum))
         {
-            throw new RunFailedException($"step {step}: the loss is {Layout.Statistics.LossSumValue}; a lower --lr or more --warmup-steps may help");
+            throw new RunFailedException($"step {step}: the loss is {lossSum}; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
         }
 
         double squares = 0;
@@ -137,7 +154,7 @@ public sealed class Trainer : IDisposable
             if (!float.IsFinite(perParameter[i]))
             {
                 throw new RunFailedException(
-                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help");
+                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
             }
 
             squares += perParameter[i];

@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
@@ -34,7 +35,7 @@ public sealed class TrainingLayout
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
         Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
-        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
+        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []) { Defers = options.Ranks > 1 && profile.SumsBeside };
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
         var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);
@@ -54,6 +55,9 @@ public sealed class TrainingLayout
     }
 
     public TrainingOptions Options { get; }
+
+    /// <summary>With whom the gradients are summed.</summary>
+    public ICommunicator Ranks { get; private set; } = Alone.Instance;
 
     public ModelWeights Weights { get; }
 
@@ -80,6 +84,18 @@ public sealed class TrainingLayout
 
     public MemoryPlan Plan { get; }
 
+    /// <summary>Says with whom the run trains.</summary>
+    internal void JoinRanks(ICommunicator ranks)
+    {
+        Ranks = ranks;
+        if (ranks.Size > 1)
+        {
+            Step.Ranks = ranks;
+            Step.SegmentsReleases = false;
+            Release.OverRanks = new GradientSum(ranks, Options.Memory.WireDType, Options.Memory.GradientDType);
+        }
+    }
+
     /// <summary>Brings initial weights and tables to the device.</summary>
     public void Initialize(IDevice device)
     {
@@ -95,6 +111,7 @@ public sealed class TrainingLayout
         IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate, Func<double, bool>? skips = null)
     {
         Inputs.Load(device, tokens, labels);
+        Inputs.CountOver(Ranks);
         Release.BeginStep((uint)update, learningRate);
         bool isUpdated = Step.Run(device, skips);
         Statistics.Read(device);

@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Models;
@@ -49,6 +50,12 @@ public sealed class TrainingStep
             : new HostBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType);
     }
 
+    /// <summary>Whether the parts in which gradients are released are segments: not where the host carries these to other ranks.</summary>
+    internal bool SegmentsReleases { get; set; } = true;
+
+    /// <summary>With whom losses and gradients are summed.</summary>
+    internal ICommunicator Ranks { get; set; } = Alone.Instance;
+
     /// <summary>Told where the parts of the step begin, while it is rehearsed.</summary>
     internal PhaseLog? Phases { get; set; }
 
@@ -79,31 +86,27 @@ public sealed class TrainingStep
         device.EndSegment();
         if (skips is not null && skips(ReadLoss(device)))
         {
-            _weights.Store.End(device);
+            _weights.Store.EndPass(device);
             return false;
         }
 
-        device.BeginSegment(HeadUpdateSegment);
+        BeginReleases(device, HeadUpdateSegment);
         UpdateHead(device);
-        device.EndSegment();
+        EndReleases(device);
         for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
         {
             // One for each layer: the device computes the one before while the host goes through the next.
             Phases?.Begin("backward", layer);
-            device.BeginSegment(BackwardSegment + layer);
+            BeginReleases(device, BackwardSegment + layer);
             BackwardLayer(device, layer);
-            device.EndSegment();
+            EndReleases(device);
         }
 
         Phases?.Begin("embedding backward");
         _weights.Store.Advance(device, part: 0, parts: 1);
         BackwardEmbedding(device);
-<<<<<<< HEAD
-        _weights.Store.End(device);
-        return true;
-=======
         _weights.Store.EndPass(device);
->>>>>>> streaming
+        return true;
     }
 
     /// <summary>Forward and loss of the first micro-batch that is loaded; two boundaries serve all layers in turn.</summary>
@@ -121,6 +124,22 @@ public sealed class TrainingStep
         _weights.Store.EndPass(device);
         Tensor hidden = _boundaries.Read(device, _weights.Layers.Length % 2, 0);
         _head.Loss(device, hidden, _inputs.Labels(0), _logSumExp.View.ElementRange(0, _shape.TokensPerMicroBatch), _statistics.LossSum);
+    }
+
+    private void BeginReleases(IDevice device, int segment)
+    {
+        if (SegmentsReleases)
+        {
+            device.BeginSegment(segment);
+        }
+    }
+
+    private void EndReleases(IDevice device)
+    {
+        if (SegmentsReleases)
+        {
+            device.EndSegment();
+        }
     }
 
     private void ForwardEmbedding(IDevice device, int microBatches)
@@ -156,7 +175,9 @@ public sealed class TrainingStep
     private double ReadLoss(IDevice device)
     {
         _statistics.Read(device);
-        return _statistics.LossSumValue / (double)Math.Max(1, _inputs.CountedLabels);
+        Span<double> lossSum = [_statistics.LossSumValue];
+        Ranks.SumInOrder(lossSum);
+        return lossSum[0] / Math.Max(1, _inputs.CountedLabels);
     }
 
     /// <summary>Loss and gradients of all micro-batches at the model's end; no weight changes yet.</summary>
@@ -186,6 +207,7 @@ public sealed class TrainingStep
         }
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
+        _release.Complete(device);
     }
 
     /// <summary>Of the mean over the counted tokens.</summary>
@@ -225,6 +247,7 @@ public sealed class TrainingStep
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
 
+        _release.Complete(device);
         _weights.Store.Changed(layer);
     }
 
@@ -248,6 +271,8 @@ public sealed class TrainingStep
 
             _release.Release(device, _weights.Embedding, slice, firstRow);
         }
+
+        _release.Complete(device);
     }
 
     private Tensor LogSumExp(int microBatch) =>

@@ -178,6 +178,9 @@ public class PlanCommandTests
     [InlineData("--budget rtx-9999", "rtx-3060-12gb, rtx-3070-8gb")]
     [InlineData("--host-budget 5", "--host-budget: '5' has no unit")]
     [InlineData("--device tpu", "--device: 'tpu' is not known")]
+    [InlineData("--ranks 0", "--ranks: '0'")]
+    [InlineData("--ranks 2 --link 25GB", "--link: '25GB'")]
+    [InlineData("--ranks 2 --link 0B/s", "--link: '0B/s'")]
     [InlineData("--batch-size 100000 --seq-len 100000", "at most 16777216 tokens")]
     public void Bad_input_is_one_clear_line_and_exit_code_2(string options, string message)
     {
@@ -200,6 +203,31 @@ public class PlanCommandTests
         Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public void Ranks_cost_memory_and_time_on_the_wire()
+    {
+        using JsonDocument alone = Plan("--ranks 1 --link 25GB/s");
+        using JsonDocument eight = Plan("--ranks 8 --link 25GB/s");
+        using JsonDocument narrow = Plan("--ranks 8 --link 25GB/s --wire-dtype bf16 --exchange host");
+        Assert.Equal(0, alone.RootElement.GetProperty("ranks").GetProperty("bytesPerUpdate").GetDouble());
+        JsonElement ranks = eight.RootElement.GetProperty("ranks");
+        double bytes = ranks.GetProperty("bytesPerUpdate").GetDouble();
+        Assert.Equal(2 * 7 / 8.0 * 4 * 6_738_415_616, bytes);
+        Assert.Equal(bytes / 25e9, ranks.GetProperty("wireSeconds").GetDouble(), 1e-6);
+        Assert.InRange(narrow.RootElement.GetProperty("ranks").GetProperty("bytesPerUpdate").GetDouble(), bytes * 0.5, bytes * 0.501);
+        JsonElement efficiency = ranks.GetProperty("efficiency").EnumerateArray().Single(card => card.GetProperty("card").GetString() == "a100-80gb");
+        Assert.Equal(1, efficiency.GetProperty("1").GetDouble());
+        Assert.InRange(efficiency.GetProperty("64").GetDouble(), 0, efficiency.GetProperty("2").GetDouble());
+        Assert.False(Host(alone).TryGetProperty("communication", out _));
+        Assert.True(Host(eight).GetProperty("communication").GetInt64() > 0);
+        Assert.Equal(256 << 20, Context(eight) - Context(alone));
+        Assert.Equal(Context(alone), Context(narrow));
+
+        static JsonDocument Plan(string options) => JsonDocument.Parse(Cli.Run($"plan --model 7b --seq-len 256 --batch-size 1 --json {options}").Output);
+        static JsonElement Host(JsonDocument plan) => plan.RootElement.GetProperty("host").GetProperty("categories");
+        static long Context(JsonDocument plan) => plan.RootElement.GetProperty("device").GetProperty("categories").GetProperty("context").GetInt64();
     }
 
     [Fact]

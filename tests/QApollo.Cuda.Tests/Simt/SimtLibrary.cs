@@ -56,6 +56,9 @@ internal sealed unsafe class SimtLibrary(string path)
         return (products, handles);
     }
 
+    /// <summary>The library itself, which is the emulated driver, cuBLASLt and NCCL in one.</summary>
+    public string Path => path;
+
     /// <summary>The virtual time of a product of a million multiplications; a kernel takes one millisecond.</summary>
     public void SetProductCost(double milliseconds) => ((delegate* unmanaged<double, int>)Export("simt_set_product_cost"))(milliseconds);
 
