@@ -89,6 +89,7 @@ internal static class Program
         root.Subcommands.Add(TokenizerCommand.Create());
         root.Subcommands.Add(CacheCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
+        root.Subcommands.Add(ReportCommand.Create());
         root.Subcommands.Add(PresetsCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(ProfileCommand.Create());

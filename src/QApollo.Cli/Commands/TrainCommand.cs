@@ -107,7 +107,16 @@ internal static class TrainCommand
         }
 
         RunFile.Write(values, directory);
+        RunEnvironment.Write(
+            directory,
+            ("program", HelpCommand.Version),
+            ("device", request.Device.Describe(device)),
+            ("model", model),
+            ("tokenizer", tokenizer.Description),
+            ("planned device memory", ByteSize.Format(layout.Plan.DeviceArenaBytes)),
+            ("allocated device memory", ByteSize.Format(trainer.AllocatedBytes)));
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        WriteReport(directory, notes);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
@@ -126,6 +135,19 @@ internal static class TrainCommand
             (interrupt.Say, interrupt.Abort) = (view.OnWarning, view.Abort);
             view.Begin(completedSteps);
             return run.Run(interrupt.Token);
+        }
+    }
+
+    /// <summary>The run is done whether or not there is room for its page.</summary>
+    private static void WriteReport(string directory, TextWriter notes)
+    {
+        try
+        {
+            notes.WriteLine($"report: {ReportCommand.WriteOwn(directory)}");
+        }
+        catch (RunFailedException exception)
+        {
+            notes.WriteLine($"note: no report: {Printable.OnOneLine(exception.Message)}");
         }
     }
 

@@ -421,7 +421,22 @@ public sealed class TrainingRun
         if (_sampler is not null && _sampledStep != _trainer.CompletedSteps)
         {
             _sampledStep = _trainer.CompletedSteps;
-            _observer.OnSample(_sampledStep, _sampler.Sample());
+            string text = _sampler.Sample();
+            Keep(text);
+            _observer.OnSample(_sampledStep, text);
+        }
+    }
+
+    /// <summary>A run is worth more than its samples: it goes on without them.</summary>
+    private void Keep(string sample)
+    {
+        try
+        {
+            SamplesFile.Add(_options.Directory, _sampledStep, sample);
+        }
+        catch (RunFailedException exception)
+        {
+            _observer.OnWarning(exception.Message);
         }
     }
 
