@@ -12,7 +12,7 @@ rm -f "$out"/qapollo-* "$out"/*.nupkg "$out"/*.snupkg "$out/SHA256SUMS"
 
 for system in ${SYSTEMS:-linux-x64 win-x64 linux-arm64}; do
     name=qapollo-$version-$system
-    dotnet publish "$root/src/QApollo.Cli" -c Release -r "$system" --self-contained -p:PublishTrimmed=true -p:DebugType=none \
+    dotnet publish "$root/src/QApollo.Cli" -c Release -r "$system" --self-contained -p:PublishTrimmed=true -p:PublishReadyToRun=${READY_TO_RUN:-false} -p:DebugType=none \
         -p:GenerateDocumentationFile=false -o "$staging/$name" --nologo -v quiet
     cp "$root/README.md" "$root/LICENSE" "$staging/$name/"
     # Sorted, without times and owners: the same sources give the same archive.
