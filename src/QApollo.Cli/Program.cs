@@ -65,11 +65,8 @@ internal static class Program
                 : [.. parsed.Errors.Select(error => error.Message)];
         }
 
-        foreach (string error in errors)
-        {
-            Console.Error.WriteLine(error);
-        }
-
+        string begin = errors[0].StartsWith("qapollo", StringComparison.Ordinal) ? string.Empty : "qapollo: ";
+        Console.Error.WriteLine(begin + string.Join(Environment.NewLine, errors));
         return ExitCode.Usage;
     }
 

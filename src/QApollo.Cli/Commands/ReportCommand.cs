@@ -1,74 +1,81 @@
 using System.CommandLine;
-using System.Diagnostics;
+using System.CommandLine.Parsing;
 using System.Text;
 using QApollo.Cli.Options;
 using QApollo.Files;
-using QApollo.Reports;
+using QApollo.Reports.Runs;
 
 namespace QApollo.Cli.Commands;
 
-/// <summary>`qapollo report`: a page with the curves, options and samples of runs.</summary>
+/// <summary>`qapollo report`: a page with the curves of one run, or of several beside each other.</summary>
 internal static class ReportCommand
 {
-    public const string PageName = "report.html";
+    public const string FileName = "report.html";
 
-    private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(5);
+    private const string Group = "Report";
 
-    private static readonly OptionSpec<string> Output = Spec.Path(
-        "--output", "Report", "The page to write.", "a path", null, $"{PageName} in the run's folder; of several runs, in the folder that you are in");
+    /// <summary>Between two pages of a run that goes on.</summary>
+    private const int FollowSeconds = 5;
 
-    private static readonly FlagSpec Follow = Spec.Flag("--follow", "Report", "Write the page again and again until no run goes on any more.", transient: true);
+    private static readonly OptionSpec<string> Output = Spec.Text("--output", Group, "The page.", "a path", null, "report.html in the run's folder; for several runs here");
+
+    private static readonly FlagSpec Follow = Spec.Flag("--follow", Group, "Write the page anew while a run goes on; it loads itself again.");
 
     public static Command Create()
     {
-        var folders = new Argument<string[]>("run") { Description = "Folders of runs; several are drawn into the same curves.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("report", "Write a page with the curves, options and samples of runs.");
-        command.Arguments.Add(folders);
-        var commandLine = new CommandLine(command, [Output, Follow, OutputFile.Force]);
-        command.SetAction(parsed => Execute(commandLine.ReadOrThrow(parsed), parsed.GetValue(folders) ?? []));
+        var runs = new Argument<string[]>("run") { Description = "Folders of runs.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("report", "Write a page with the curves, samples and options of runs.");
+        command.Arguments.Add(runs);
+        var commandLine = new CommandLine(command, [Output, Follow]);
+        command.SetAction(parsed => Execute(commandLine.ReadOrThrow(parsed), parsed.GetValue(runs) ?? []));
         return command;
     }
 
-    /// <summary>The page of one run, in its folder; its own earlier page is written over.</summary>
-    /// <exception cref="RunFailedException">The run cannot be read, or the page not written.</exception>
-    public static string WriteOwn(string folder)
+    /// <summary>The page of a run that has just ended; a run does not fail for its page.</summary>
+    /// <returns>A line that says why there is none; null when it was written.</returns>
+    public static string? TryWrite(string run)
     {
-        string path = Path.Combine(folder, PageName);
-        Write(path, [RunReport.Read(folder, mayBeEmpty: true) with { IsRunning = false }], refreshSeconds: 0);
-        return path;
+        try
+        {
+            Write([run], Path.Combine(run, FileName), refreshSeconds: 0);
+            return null;
+        }
+        catch (Exception exception) when (exception is RunFailedException or UsageException or IOException or UnauthorizedAccessException)
+        {
+            return $"no report: {exception.Message}";
+        }
     }
 
-    private static int Execute(OptionValues values, string[] folders)
+    private static int Execute(OptionValues values, string[] runs)
     {
-        OutputFile.Require(values, Output);
-        string path = values.GetText(Output) ?? (folders.Length == 1 ? Path.Combine(folders[0], PageName) : PageName);
+        string output = values.GetText(Output) ?? (runs.Length == 1 ? Path.Combine(runs[0], FileName) : FileName);
+        using var interrupt = new InterruptSignal("stopping");
         bool follows = values.Get(Follow);
-        RunReport[] runs = [.. folders.Select(folder => RunReport.Read(folder, follows))];
-        using var interrupt = follows ? new InterruptSignal("stopping") : null;
-        bool isTold = false;
         while (true)
         {
-            var watch = Stopwatch.StartNew();
-            bool goesOn = follows && runs.Any(run => run.IsRunning) && interrupt is { Token.IsCancellationRequested: false };
-
-            // Long runs take longer to read: following them is to take a tenth of a processor at most.
-            Write(path, runs, goesOn ? (int)LeastInterval.TotalSeconds : 0);
-            if (!isTold || !goesOn)
+            bool goesOn = follows && runs.Any(FolderLock.IsHeld) && !interrupt.Token.IsCancellationRequested;
+            try
             {
-                Console.WriteLine(goesOn ? $"following, in {path}; Ctrl+C ends it" : $"wrote {path}");
-                isTold = true;
+                Write(runs, output, goesOn ? FollowSeconds : 0);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new RunFailedException($"{output}: cannot be written: {exception.Message}", exception);
             }
 
             if (!goesOn)
             {
-                return ExitCode.Success;
+                Console.WriteLine(Path.GetFullPath(output));
+                return interrupt.Token.IsCancellationRequested ? InterruptSignal.ExitCode ?? ExitCode.Failure : ExitCode.Success;
             }
 
-            interrupt!.Token.WaitHandle.WaitOne(watch.Elapsed * 10 > LeastInterval ? watch.Elapsed * 10 : LeastInterval);
-            runs = [.. folders.Select(folder => RunReport.Read(folder, mayBeEmpty: true))];
+            interrupt.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(FollowSeconds));
         }
     }
 
-    private static void Write(string path, IReadOnlyList<RunReport> runs, int refreshSeconds) =>
-        PendingFile.WriteAll(path, Encoding.UTF8.GetBytes(RunReportHtml.ToHtml(runs, refreshSeconds)));
+    private static void Write(string[] runs, string output, int refreshSeconds)
+    {
+        RunLog[] logs = [.. runs.Select(RunLog.Read)];
+        PendingFile.WriteAll(output, Encoding.UTF8.GetBytes(RunReportHtml.Of(logs, refreshSeconds)));
+    }
 }

@@ -1,4 +1,5 @@
 using QApollo.Data;
+using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -52,6 +53,7 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 Boundaries = values.Get(T.Boundaries),
+                Layers = Placement(values),
                 ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),
                 VocabularySlice = values.Get(T.VocabularySlice),
@@ -83,13 +85,17 @@ internal static class TrainSettings
         };
     }
 
+    private static LayerPlacement Placement(OptionValues values) => values.Get(T.LayersIn) == MemorySpace.Device
+        ? LayerPlacement.OnDevice
+        : new LayerPlacement(values.Get(T.LayersIn), values.Get(T.LayerSlots));
+
     /// <exception cref="UsageException">Residual bits that were asked for, of weights that have no codes.</exception>
     private static WeightFormats Formats(OptionValues values)
     {
         WeightFormat matrices = values.Get(T.Weights);
         return new WeightFormats(
             matrices, values.Get(T.HeadWeights), values.Get(T.GroupSize), values.Get(T.ResidualBits),
-            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers);
+            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers, values.Get(T.ZeroPoints));
     }
 
     /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>

@@ -21,6 +21,9 @@ public abstract class DeviceProfile
     /// <summary>Bytes that the driver keeps for itself on the device, beside the arena; planned, then measured.</summary>
     public virtual long ContextBytes => 0;
 
+    /// <summary>Device memory is the host's own: nothing is gained by moving tensors from one to the other.</summary>
+    public virtual bool ComputesInHostMemory => false;
+
     /// <summary>
     /// Bytes of the expansion of a matrix [outFeatures, inFeatures] for one use, 0 where the device multiplies
     /// straight from the stored form. See <see cref="IDevice.ExpandWeight"/>.

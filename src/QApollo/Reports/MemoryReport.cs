@@ -59,6 +59,12 @@ public sealed record MemoryReport
 
     public required IReadOnlyList<SpeedBound> SpeedBounds { get; init; }
 
+    /// <summary>None where nothing goes over the link.</summary>
+    public required IReadOnlyList<LinkUse> Link { get; init; }
+
+    /// <summary>Null where no layer waits on disk.</summary>
+    public DiskUse? Disk { get; init; }
+
     public MemoryBudget Budget { get; init; } = MemoryBudget.None;
 
     /// <param name="alternatives">As <see cref="MemoryPlanner.Alternatives"/> gives them; none to leave them out.</param>
@@ -93,6 +99,8 @@ public sealed record MemoryReport
             GivenUp = run.GivenUp,
             Alternatives = alternatives,
             SpeedBounds = SpeedOfLight.Bounds(run.Layout),
+            Link = LinkUse.Of(run.Layout),
+            Disk = DiskUse.Of(run.Layout),
             Budget = budget,
         };
     }

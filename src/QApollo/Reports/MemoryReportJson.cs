@@ -35,6 +35,15 @@ public static class MemoryReportJson
         WritePeak(json, report.Peak);
         WriteTimeline(json, report.Timeline);
         WriteSpeedBounds(json, report.SpeedBounds);
+        WriteLink(json, report.Link);
+        if (report.Disk is { } disk)
+        {
+            json.WriteStartObject("disk");
+            json.WriteNumber("totalBytes", disk.FileBytes);
+            json.WriteNumber("bytesReadPerUpdate", disk.BytesRead);
+            json.WriteNumber("bytesWrittenPerUpdate", disk.BytesWritten);
+            json.WriteEndObject();
+        }
     }
 
     private static void WriteBudget(Utf8JsonWriter json, in MemoryBudget budget)
@@ -153,6 +162,29 @@ public static class MemoryReportJson
         json.WriteEndObject();
     }
 
+    private static void WriteLink(Utf8JsonWriter json, IReadOnlyList<LinkUse> uses)
+    {
+        json.WriteStartArray("link");
+        foreach (LinkUse use in uses)
+        {
+            json.WriteStartObject();
+            json.WriteString("card", use.Card.Name);
+            json.WriteString("link", use.Card.Link.ToString());
+            json.WriteNumber("bytesPerUpdate", use.Bytes);
+            json.WriteNumber("linkSeconds", Math.Round(use.LinkSeconds, 4));
+            json.WriteNumber("computeSeconds", Math.Round(use.ComputeSeconds, 4));
+            json.WriteNumber("waitSeconds", Math.Round(use.WaitSeconds, 4));
+            if (use.HidesFromTokens is { } tokens)
+            {
+                json.WriteNumber("hidesFromTokens", tokens);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
     private static void WriteSpeedBounds(Utf8JsonWriter json, IReadOnlyList<SpeedBound> bounds)
     {
         json.WriteStartArray("speedOfLight");
@@ -165,6 +197,18 @@ public static class MemoryReportJson
             json.WriteNumber("tokensPerSecond", Math.Round(bound.TokensPerSecond, 1));
             json.WriteNumber("daysPerBillionTokens", Math.Round(bound.DaysPerBillionTokens, 2));
             json.WriteString("bound", bound.IsBandwidthBound ? "bandwidth" : "compute");
+            if (bound.Prediction is { } prediction)
+            {
+                json.WriteNumber("predictedTokensPerSecond", Math.Round(prediction.TokensPerSecond, 1));
+                json.WriteStartObject("predictedShares");
+                foreach ((Bottleneck bottleneck, double share) in prediction.Shares)
+                {
+                    json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(bottleneck.ToString()), Math.Round(share, 4));
+                }
+
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
         }
 

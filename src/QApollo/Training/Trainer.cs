@@ -1,4 +1,5 @@
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -12,6 +13,7 @@ public sealed class Trainer : IDisposable
 {
     private readonly IDevice _device;
     private readonly Arena _arena;
+    private readonly ScratchFile? _layerFile;
     private readonly long _matrixElements;
 
     /// <summary>Plans, allocates, and initializes the weights from the seed.</summary>
@@ -27,11 +29,27 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>As the other constructor, with a layout that was made before.</summary>
-    public Trainer(TrainingLayout layout, IDevice device)
+    /// <param name="layerFile">The file of layers that wait on disk; by default one in the system's folder for temporary files.</param>
+    /// <exception cref="RunFailedException">The disk has not the space for the layers, or another process has the file.</exception>
+    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null)
     {
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
+        if (layout.Plan.DiskBytes > 0)
+        {
+            try
+            {
+                _layerFile = new ScratchFile(layerFile ?? Path.Combine(Path.GetTempPath(), $"qapollo-layers-{Guid.NewGuid():N}"), layout.Plan.DiskBytes);
+                layout.Weights.Store.Attach(_layerFile);
+            }
+            catch (RunFailedException)
+            {
+                _arena.Dispose();
+                throw;
+            }
+        }
+
         if (layout.Workspace is not null)
         {
             device.UseWorkspace(layout.Workspace);
@@ -66,18 +84,24 @@ public sealed class Trainer : IDisposable
     /// <summary>Forward, backward and update for one step's tokens.</summary>
     /// <param name="tokens">[GradAccum * BatchSize * SequenceLength].</param>
     /// <param name="labels">The target of each position; negative ones are ignored.</param>
-    /// <exception cref="RunFailedException">Loss or a gradient is not finite; the message names step and tensor.</exception>
-    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    /// <param name="skips">
+    /// Asked with the mean loss in nats, which may be infinite or NaN, before a byte of weights or optimizer state changes; true ends the
+    /// step there. Its number is used up all the same, so learning rate, rounding and projections of later steps are what they would be.
+    /// </param>
+    /// <exception cref="RunFailedException">Loss or a gradient of a step that is not skipped is not finite; the message names step and tensor.</exception>
+    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, Func<double, bool>? skips = null)
     {
         int step = CompletedSteps + 1;
         float learningRate = Layout.Options.Schedule.At(CompletedSteps);
-        Layout.RunStep(_device, tokens, labels, step, learningRate);
-        double gradientNorm = CheckFinite(step);
+        bool isUpdated = Layout.RunStep(_device, tokens, labels, step, learningRate, skips);
+        double loss = Layout.Statistics.LossSumValue / (double)Math.Max(1, Layout.Inputs.CountedLabels);
+        double gradientNorm = isUpdated ? CheckFinite(step) : double.NaN;
         CompletedSteps = step;
-        int counted = Math.Max(1, Layout.Inputs.CountedLabels);
         return new StepResult(
-            step, Layout.Statistics.LossSumValue / (double)counted, learningRate, Layout.Inputs.CountedLabels, gradientNorm,
-            ChangedShare(learningRate));
+            step, loss, learningRate, Layout.Inputs.CountedLabels, gradientNorm, isUpdated ? ChangedShare(learningRate) : 0)
+        {
+            IsSkipped = !isUpdated,
+        };
     }
 
     /// <summary>How the storage of a layer's matrices treated the last step's updates. Ask before anything else is computed.</summary>
@@ -93,7 +117,11 @@ public sealed class Trainer : IDisposable
         return (Layout.Statistics.LossSumValue, Layout.Inputs.CountedLabels);
     }
 
-    public void Dispose() => _arena.Dispose();
+    public void Dispose()
+    {
+        _layerFile?.Dispose();
+        _arena.Dispose();
+    }
 
     private double CheckFinite(int step)
     {

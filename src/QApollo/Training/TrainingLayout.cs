@@ -29,7 +29,7 @@ public sealed class TrainingLayout
         var attention = new AttentionShape(
             shape.BatchSize, shape.SequenceLength, shape.SequenceLength, model.NumAttentionHeads, model.NumKeyValueHeads, model.HeadDim);
 
-        Weights = new ModelWeights(table, model, options.Memory.Weights);
+        Weights = new ModelWeights(table, model, options.Memory.Weights, options.Memory.Layers);
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
@@ -89,12 +89,16 @@ public sealed class TrainingLayout
 
     /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
     /// <param name="update">Its number: 1, 2, ...</param>
-    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
+    /// <param name="skips">See <see cref="TrainingStep.Run"/>.</param>
+    /// <returns>False when the step was skipped.</returns>
+    public bool RunStep(
+        IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate, Func<double, bool>? skips = null)
     {
         Inputs.Load(device, tokens, labels);
         Release.BeginStep((uint)update, learningRate);
-        Step.Run(device);
+        bool isUpdated = Step.Run(device, skips);
         Statistics.Read(device);
+        return isUpdated;
     }
 
     /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>
@@ -103,6 +107,17 @@ public sealed class TrainingLayout
         Inputs.LoadForEvaluation(device, tokens, labels);
         Step.Evaluate(device);
         Statistics.Read(device);
+    }
+
+    /// <summary>Lets an observer see the operations of one step, of which nothing is computed. Not beside a step.</summary>
+    public void Trace(IOperationObserver observer)
+    {
+        bool callsHooks = Release.CallsHooks;
+        Release.CallsHooks = false;
+        using var device = new TracingDevice(Plan.Profile, observer);
+        var tokens = new int[Options.Shape.TokensPerStep];
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Release.CallsHooks = callsHooks;
     }
 
     /// <summary>Everything that a run does to its tensors.</summary>
@@ -136,8 +151,9 @@ public sealed class TrainingLayout
             return vocabulary;
         }
 
-        int multiple = Math.Max(Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
-        if (multiple == 0)
+        (int embedding, int head) = (Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
+        int multiple = Math.Max(embedding, head);
+        if (embedding == 0 || head == 0)
         {
             throw new UsageException("--vocabulary-slice needs adamw, adamw8bit or sgd for embedding and head");
         }

@@ -29,7 +29,6 @@ public class CommandWalkTests(ITestOutputHelper log)
         // Never the user's own cache.
         ["cache list"] = ["--cache-dir", "cache"],
         ["cache clean"] = ["--cache-dir", "cache"],
-        ["report"] = ["run"],
         ["plan"] = ["--model", "config.json", "--seq-len", "16"],
         ["profile"] = ["--model", "config.json", "--steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB"],
         ["bench"] = ["--model", "config.json", "--steps", "1", "--batch-size", "1", "--seq-len", "16", "--budget", "64MiB"],

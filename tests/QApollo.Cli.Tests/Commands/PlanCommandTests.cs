@@ -17,6 +17,7 @@ public class PlanCommandTests
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32 --budget 12GB --host-budget 16GiB", 12_000_000_000)]
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --residual-bits 4 --budget rtx-3060-12gb", 114 * GiB / 10)]
     [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --residual-layers 32 --budget 10.9GiB", 109 * GiB / 10)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --budget rtx-3060-12gb", 109 * GiB / 10)]
     [InlineData("--model llama3-8b --batch-size 1 --seq-len 1024 --budget 12GiB --head-weights bf16", 12 * GiB)]
     [InlineData("--model 13b --batch-size 1 --seq-len 256 --budget 16GiB --head-weights bf16", 16 * GiB)]
     public void Promised_numbers_hold(string options, long bound)
@@ -29,6 +30,28 @@ public class PlanCommandTests
         Assert.Equal(350_000_000, device.GetProperty("categories").GetProperty("context").GetInt64());
         long host = json.RootElement.GetProperty("pinnedHost").GetProperty("totalBytes").GetInt64() + json.RootElement.GetProperty("host").GetProperty("totalBytes").GetInt64();
         Assert.InRange(host, 0, 16 * GiB);
+    }
+
+    /// <summary>Models larger than the card: layers wait in host memory, which is bounded too.</summary>
+    [Theory]
+    [InlineData("7b", 32, "3.7GiB", "16GiB")]
+    [InlineData("13b", 32, "6GiB", "32GiB")]
+    [InlineData("30b", 16, "8GiB", "48GiB")]
+    [InlineData("llama2-70b", 16, "16GiB", "96GiB")]
+    public void Models_larger_than_the_card_are_planned_within_card_and_host(string model, int gradAccum, string device, string host)
+    {
+        string options = $"--model {model} --batch-size 1 --seq-len 1024 --grad-accum {gradAccum} --head-weights bf16 --grad-dtype f32";
+        CliResult result = Cli.Run($"plan {options} --budget {device} --host-budget {host} --json");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        using var json = JsonDocument.Parse(result.Output);
+        JsonElement root = json.RootElement;
+        Assert.Equal("host", root.GetProperty("choices").GetProperty("layers").GetString());
+        Assert.Equal(0, root.GetProperty("device").GetProperty("categories").GetProperty("codes").GetInt64());
+        Assert.Equal(350_000_000, root.GetProperty("device").GetProperty("categories").GetProperty("context").GetInt64());
+        Assert.InRange(root.GetProperty("device").GetProperty("totalBytes").GetInt64(), GiB, Bytes(device));
+        long hostBytes = root.GetProperty("pinnedHost").GetProperty("totalBytes").GetInt64() + root.GetProperty("host").GetProperty("totalBytes").GetInt64();
+        Assert.InRange(hostBytes, GiB, Bytes(host));
+        static long Bytes(string text) => (long)(double.Parse(text[..^3], System.Globalization.CultureInfo.InvariantCulture) * GiB);
     }
 
     /// <summary>4 bits of 6,476,005,376 weights are 3.02 GiB: all layers on 12 GB, some on 10 GiB, none where there is no room.</summary>
@@ -99,8 +122,10 @@ public class PlanCommandTests
     }
 
     [Theory]
-    [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16", 7802)]
-    [InlineData("--model 7b --batch-size 1 --seq-len 1024", 7661)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16 --layers device", 7802)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --layers device", 7661)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024", 1735)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32", 2036)]
     public void The_least_memory_is_known_and_does_not_grow(string options, int mebibytes)
     {
         CliResult tooSmall = Cli.Run($"plan {options} --budget 1GiB");
