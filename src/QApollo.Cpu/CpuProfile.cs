@@ -16,6 +16,8 @@ public sealed class CpuProfile(int threads) : DeviceProfile
 
     public override DType LogitDType => DType.F32;
 
+    public override bool ComputesInHostMemory => true;
+
     public override long ExpandedWeightBytes(int outFeatures, int inFeatures, WeightUse use) => use == WeightUse.Forward
         ? PackedMatrix.Bytes(inFeatures, outFeatures)
         : PackedMatrix.Bytes(outFeatures, inFeatures);

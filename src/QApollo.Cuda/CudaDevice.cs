@@ -18,7 +18,7 @@ public sealed unsafe partial class CudaDevice : IDevice
     private readonly ProductTable _products;
     private readonly UploadRing _uploads;
     private readonly TransferQueue _transfers;
-    private readonly HashSet<(MemorySpace Space, nint Address)> _allocations = [];
+    private readonly Dictionary<(MemorySpace Space, nint Address), long> _allocations = [];
     private Tensor _workspace;
     private bool _closed;
 
@@ -73,7 +73,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context.MakeCurrent();
         _commands.Cut();
         nint address = space == MemorySpace.Device ? _context.Allocate(bytes) : _context.AllocateHost(bytes);
-        _allocations.Add((space, address));
+        _allocations.Add((space, address), bytes);
         if (space == MemorySpace.Device)
         {
             _context.Fill(address, 0, bytes, _stream);
@@ -97,10 +97,31 @@ public sealed unsafe partial class CudaDevice : IDevice
         Release(space, address);
     }
 
+    /// <summary>For a library that works on this device's memory beside the device.</summary>
+    public ForeignStream OpenStream()
+    {
+        Cut();
+        return new ForeignStream(this, _context, _stream);
+    }
+
+    /// <summary>Makes the context current, and gives the driver all operations so far.</summary>
+    internal void Cut()
+    {
+        _context.MakeCurrent();
+        _commands.Cut();
+    }
+
     public void UseWorkspace(Tensor workspace) => _workspace = workspace;
 
     public void Upload(ReadOnlySpan<byte> source, Tensor destination)
     {
+        if (IsPinnedHost(destination.Address))
+        {
+            Synchronize();
+            source[..checked((int)destination.Bytes)].CopyTo(HostBytes(destination));
+            return;
+        }
+
         _context.MakeCurrent();
         _commands.Cut();
         _uploads.Upload(source[..checked((int)destination.Bytes)], destination.Address, _stream);
@@ -108,6 +129,13 @@ public sealed unsafe partial class CudaDevice : IDevice
 
     public void Download(Tensor source, Span<byte> destination)
     {
+        if (IsPinnedHost(source.Address))
+        {
+            Synchronize();
+            HostBytes(source).CopyTo(destination);
+            return;
+        }
+
         _context.MakeCurrent();
         _commands.Cut();
         fixed (byte* target = destination[..checked((int)source.Bytes)])
@@ -129,6 +157,13 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context.MakeCurrent();
         _commands.Cut();
         _transfers.Await(transfer);
+    }
+
+    public void WaitForTransfer(Transfer transfer)
+    {
+        _context.MakeCurrent();
+        _commands.Cut();
+        _transfers.Wait(transfer);
     }
 
     public void Synchronize()
@@ -161,7 +196,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         _closed = true;
         _context.MakeCurrent();
         _commands.Dispose();
-        foreach (var (space, address) in _allocations)
+        foreach (var (space, address) in _allocations.Keys)
         {
             Release(space, address);
         }
@@ -175,6 +210,21 @@ public sealed unsafe partial class CudaDevice : IDevice
         _modules.Dispose();
         _context.Dispose();
     }
+
+    private bool IsPinnedHost(nint address)
+    {
+        foreach (((MemorySpace space, nint start), long bytes) in _allocations)
+        {
+            if (space == MemorySpace.PinnedHost && address >= start && address < start + (nint)bytes)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static Span<byte> HostBytes(Tensor tensor) => new((void*)tensor.Address, checked((int)tensor.Bytes));
 
     private void Release(MemorySpace space, nint address)
     {

@@ -7,7 +7,8 @@ namespace QApollo.Cuda;
 /// take nothing wider at full speed, and a chunk of F32 logits would be the largest buffer of the step.
 /// </summary>
 /// <param name="usesCublasLt">Whether cuBLASLt may compute products: it needs dense weights and a workspace.</param>
-public sealed class CudaProfile(bool usesCublasLt = false) : DeviceProfile
+/// <param name="usesNccl">Whether gradients are summed between cards: NCCL has buffers of its own on each.</param>
+public sealed class CudaProfile(bool usesCublasLt = false, bool usesNccl = false) : DeviceProfile
 {
     /// <summary>Blocks of the RMSNorm backward kernel; each leaves one row of partial weight gradients.</summary>
     internal const int NormPartials = 256;
@@ -24,9 +25,14 @@ public sealed class CudaProfile(bool usesCublasLt = false) : DeviceProfile
 
     public override DType LogitDType => DType.BF16;
 
-    public override long ContextBytes => 350_000_000;
+    /// <summary>4 MiB (NCCL_BUFFSIZE) to send and to receive, for up to 32 channels of a ring; an assumption until a card has shown it.</summary>
+    internal const long NcclBytes = 32 * 2 * (4L << 20);
+
+    public override long ContextBytes => 350_000_000 + (usesNccl ? NcclBytes : 0);
 
     public override bool SharesExpansions => true;
+
+    public override bool SumsBeside => usesNccl;
 
     /// <summary>BF16 values for cuBLASLt; 0 without it: the own products dequantize codes on their way to the tensor cores.</summary>
     public override long ExpandedWeightBytes(int outFeatures, int inFeatures, WeightUse use) =>

@@ -31,6 +31,18 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
 
     public TorchMemory Memory { get; } = new(type, index);
 
+    /// <summary>Whether libtorch must be told that an address is the host's; on the processor all are.</summary>
+    public bool IsOnHost(Tensor tensor) => IsCuda && Memory.IsHost(tensor.Address);
+
+    /// <summary>Waits for all work of a GPU.</summary>
+    public void Synchronize()
+    {
+        if (IsCuda)
+        {
+            torch.cuda.synchronize(new torch.Device(Type, Index));
+        }
+    }
+
     public void UseWorkspace(Tensor workspace) => (_scratch, _scratchBytes) = (workspace.Address, workspace.Bytes);
 
     /// <summary>Rows of so many columns that make a slice; at least one.</summary>

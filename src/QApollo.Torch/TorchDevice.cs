@@ -69,7 +69,7 @@ public sealed class TorchDevice : IDevice
     /// <remarks>In the stream of all other work: it does not run beside it.</remarks>
     public Transfer BeginTransfer(Tensor source, Tensor destination)
     {
-        Copies.Transfer(_context, source, destination, IsOnHost(source), IsOnHost(destination));
+        Copies.Transfer(_context, source, destination);
         return new Transfer(++_transfers);
     }
 
@@ -77,13 +77,9 @@ public sealed class TorchDevice : IDevice
     {
     }
 
-    public void Synchronize()
-    {
-        if (_context.IsCuda)
-        {
-            torch.cuda.synchronize(new torch.Device(DeviceType.CUDA, _context.Index));
-        }
-    }
+    public void WaitForTransfer(Transfer transfer) => Synchronize();
+
+    public void Synchronize() => _context.Synchronize();
 
     public void ExpandWeight(in WeightMatrix weight, WeightUse use, Tensor expansion) => Linear.Expand(_context, weight, expansion);
 
@@ -157,6 +153,23 @@ public sealed class TorchDevice : IDevice
         Apollo.Scale(
             _context, projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
 
+    public void SumSquares(Tensor values, ChannelAxis axis, Tensor weights, Tensor sums) =>
+        Normalization.SumSquares(_context, values, axis, weights, sums);
+
+    public void ScaleRows(Tensor values, Tensor factors) => Normalization.ScaleRows(_context, values, factors);
+
+    public void Reciprocal(Tensor values, bool root, float scale, Tensor output) =>
+        Normalization.Reciprocal(_context, values, root, scale, output);
+
+    public void DivideBySquares(Tensor values, Tensor divisors) => Normalization.DivideBySquares(_context, values, divisors);
+
+    public void Average(Tensor values, float decay, float oneMinusDecay, Tensor average) =>
+        Normalization.Average(_context, values, decay, oneMinusDecay, average);
+
+    public void LimitGrowth(
+        Tensor squares, Tensor weights, bool useLimiter, bool storeOnly, Tensor limiterNorm, Tensor coefficients, Tensor limited) =>
+        GrowthLimit.Apply(_context, squares, weights, useLimiter, storeOnly, limiterNorm, coefficients, limited);
+
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares) =>
         Adam.Direction(_context, gradient, moment1, moment2, scalars, gradientSquares);
 
@@ -177,7 +190,4 @@ public sealed class TorchDevice : IDevice
         _codec.Dispose();
         _context.Dispose();
     }
-
-    /// <summary>Whether libtorch must be told that an address is the host's; on the processor all are.</summary>
-    private bool IsOnHost(Tensor tensor) => _context.IsCuda && _context.Memory.IsHost(tensor.Address);
 }

@@ -29,6 +29,8 @@ public sealed class TorchProfile(bool isCuda = false) : DeviceProfile
     /// </summary>
     public override long ContextBytes => IsCuda ? 700_000_000 : 0;
 
+    public override bool ComputesInHostMemory => !IsCuda;
+
     public override bool SharesExpansions => true;
 
     /// <summary>The dense matrix in the type of the activations.</summary>

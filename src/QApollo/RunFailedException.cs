@@ -15,4 +15,7 @@ public class RunFailedException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>Every rank of the run throws it: one message is enough.</summary>
+    public bool OnAllRanks { get; init; }
 }

@@ -15,4 +15,7 @@ public sealed class UsageException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>Every rank of the run throws it: one message is enough.</summary>
+    public bool OnAllRanks { get; init; }
 }

@@ -33,6 +33,28 @@ public class DiskTests
     }
 
     [MountFact]
+    public void A_disk_too_small_for_the_layers_is_refused_before_the_first_step()
+    {
+        using var tiny = new TinyRun();
+        string disk = Path.Combine(tiny.Folder, "disk");
+        Directory.CreateDirectory(disk);
+        Assert.True(Shell("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk));
+        try
+        {
+            ProcessResult result = QApolloProcess.Run(tiny.Train("run", 2, "--device", "cpu", "--layers", "disk", "--layer-file", Path.Combine(disk, "layers.tmp")));
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains("for layers on disk cannot be had there", result.Error, StringComparison.Ordinal);
+            Assert.Single(result.Error.Trim().Split('\n'));
+            Assert.Empty(Directory.EnumerateFiles(disk));
+            Assert.False(Directory.Exists(tiny.RunFolder("run")));
+        }
+        finally
+        {
+            Shell("umount", disk);
+        }
+    }
+
+    [MountFact]
     public void A_full_disk_in_the_middle_of_a_save_leaves_the_last_checkpoint()
     {
         using var tiny = new TinyRun();
@@ -91,6 +113,63 @@ public class DiskTests
         {
             Shell("umount", disk);
         }
+    }
+
+    /// <summary>The disk under a log is another one than that of the run, as a rule.</summary>
+    [Theory]
+    [InlineData("--plain")]
+    [InlineData("--quiet")]
+    public void A_run_goes_on_when_its_lines_cannot_be_written(string view)
+    {
+        if (!File.Exists("/dev/full"))
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        ProcessResult result = RunInto("/dev/full", tiny.Train("run", 3, "--lr", "1000", "--warmup-steps", "0", "--residual-bits", "0", view));
+
+        Assert.Equal(1, result.ExitCode);
+        string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (view == "--plain")
+        {
+            Assert.Equal("qapollo: standard output cannot be written: No space left on device", Assert.Single(lines));
+            Assert.False(Directory.Exists(tiny.RunFolder("run")));
+            return;
+        }
+
+        Assert.Equal(2, lines.Length);
+        Assert.StartsWith("warning: standard output cannot be written: ", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("qapollo: standard output cannot be written: ", lines[1], StringComparison.Ordinal);
+        CheckpointFolder.Verify(Path.Combine(tiny.RunFolder("run"), CheckpointFolder.NameOf(3)));
+    }
+
+    [Fact]
+    public void Results_that_cannot_be_written_say_where_to()
+    {
+        if (!File.Exists("/dev/full"))
+        {
+            return;
+        }
+
+        foreach (string[] command in (string[][])[["plan", "--model", "9m"], ["plan", "--model", "9m", "--json"], ["train", "--help"], ["completion", "bash"], ["presets"], ["version"]])
+        {
+            ProcessResult result = RunInto("/dev/full", command);
+            Assert.Equal((1, "qapollo: standard output cannot be written: No space left on device\n"), (result.ExitCode, result.Error));
+        }
+    }
+
+    private static ProcessResult RunInto(string file, string[] arguments)
+    {
+        var start = new ProcessStartInfo("sh") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        foreach (string argument in (string[])["-c", $"exec dotnet \"$0\" \"$@\" > {file}", Path.Combine(AppContext.BaseDirectory, "qapollo.dll"), .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = new RunningProcess(start);
+        return process.WaitForEnd();
     }
 
     [MountFact]

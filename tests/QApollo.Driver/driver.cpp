@@ -26,6 +26,7 @@ struct Claims { int driver_version = 11080, device_count = 1, capability_major =
 
 struct Stream {
     std::deque<std::function<void()>> pending;
+    double clock_ms;         // virtual: when all that is in the stream so far is done
     Graph* capture;          // null unless the stream captures
     std::thread::id capturer;
     bool invalidated;
@@ -40,7 +41,10 @@ uint64_t used_bytes;
 int live_objects;
 std::set<Graph*> graphs;
 struct Counts { int launches, graph_launches, graph_updates; } counts;
-double clock_ms; // virtual: a kernel, a copy and a fill take a millisecond, whatever they do
+// Virtual time: a kernel and a fill take a millisecond, whatever they do; so does a copy, unless a test gives copies a speed. Streams run
+// beside each other, from when the host gives them work; the host's own work takes no time.
+double host_ms, copy_bytes_per_ms;
+size_t locked_limit = SIZE_MAX; // bytes of one page-locked allocation
 thread_local bool has_context;
 thread_local machine::Order launch_order = machine::Order::Ascending;
 std::string message;
@@ -54,6 +58,10 @@ void drain(Stream* stream) {
 }
 
 void drain_all() { for (Stream* stream : streams) drain(stream); }
+
+void tick(Stream* stream, double milliseconds) { stream->clock_ms = std::max(stream->clock_ms, host_ms) + milliseconds; }
+
+void host_awaits(double time_ms) { host_ms = std::max(host_ms, time_ms); }
 
 /// What may not be called by a thread that captures; the capture is lost.
 bool is_capturing() {
@@ -75,9 +83,9 @@ int capture(Stream* stream, Node node) {
 }
 
 /// Puts a copy or a fill into the stream, or into the graph that it captures.
-int defer(Stream* stream, std::function<void()> work) {
-    if (stream->capture) return capture(stream, Node([work] { clock_ms += 1; work(); }));
-    clock_ms += 1;
+int defer(Stream* stream, double milliseconds, std::function<void()> work) {
+    if (stream->capture) return capture(stream, Node(milliseconds, work));
+    tick(stream, milliseconds);
     stream->pending.push_back(work);
     return Success;
 }
@@ -97,7 +105,6 @@ int validate(const machine::Kernel* kernel, machine::Dim3 grid, machine::Dim3 bl
 }
 
 int run(machine::Kernel* kernel, machine::Dim3 grid, machine::Dim3 block, unsigned shared_bytes, void** parameters) {
-    clock_ms += 1;
     return machine::Launcher::instance().launch(kernel, grid, block, shared_bytes, parameters, launch_order) ? Success : LaunchFailed;
 }
 
@@ -155,13 +162,10 @@ bool driver_has_memory(uint64_t address, uint64_t bytes) {
 int simt_submit(void* stream, double milliseconds, std::function<void()> work) {
     std::lock_guard<std::recursive_mutex> guard(api_lock);
     auto* target = static_cast<Stream*>(stream);
-    auto timed = [=] {
-        clock_ms += milliseconds;
-        work();
-    };
-    if (target->capture) return capture(target, Node(timed));
+    if (target->capture) return capture(target, Node(milliseconds, work));
     drain(target);
-    timed();
+    tick(target, milliseconds);
+    work();
     return Success;
 }
 
@@ -193,7 +197,7 @@ API cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
 API cuDevicePrimaryCtxRetain(void** context, int) { *context = &claims; live_objects++; return Success; }
 API cuDevicePrimaryCtxRelease_v2(int) { live_objects--; return Success; }
 API cuCtxSetCurrent(void* context) { has_context = context != nullptr; return Success; }
-API cuCtxSynchronize() { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain_all(); return has_context ? Success : InvalidContext; }
+API cuCtxSynchronize() { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain_all(); for (Stream* stream : streams) host_awaits(stream->clock_ms); return has_context ? Success : InvalidContext; }
 
 API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
     Guard guard(api_lock);
@@ -248,6 +252,7 @@ API cuMemFree_v2(uint64_t address) {
 API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
     Guard guard(api_lock);
     REFUSE_WHILE_CAPTURING;
+    if (bytes > locked_limit) return OutOfMemory;
     *address = map_guarded(bytes, 0xff);
     return *address ? Success : OutOfMemory;
 }
@@ -268,7 +273,7 @@ API cuStreamDestroy_v2(void* stream) {
     live_objects--;
     return Success;
 }
-API cuStreamSynchronize(void* stream) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain(static_cast<Stream*>(stream)); return Success; }
+API cuStreamSynchronize(void* stream) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain(static_cast<Stream*>(stream)); host_awaits(static_cast<Stream*>(stream)->clock_ms); return Success; }
 API cuStreamWaitEvent(void* stream, void* event, unsigned) {
     Guard guard(api_lock);
     if (auto* waiting = static_cast<Stream*>(stream); waiting && waiting->capture) {
@@ -276,6 +281,7 @@ API cuStreamWaitEvent(void* stream, void* event, unsigned) {
         return CaptureIsolation; // the event is not of the capture: captures of several streams are not emulated
     }
     if (Stream* recorded = static_cast<Event*>(event)->stream) drain(recorded);
+    if (auto* waiting = static_cast<Stream*>(stream)) waiting->clock_ms = std::max(waiting->clock_ms, static_cast<Event*>(event)->time);
     return Success;
 }
 API cuEventCreate(void** event, unsigned) { *event = new Event{nullptr, 0}; live_objects++; return Success; }
@@ -283,10 +289,10 @@ API cuEventDestroy_v2(void* event) { delete static_cast<Event*>(event); live_obj
 API cuEventRecord(void* event, void* stream) {
     Guard guard(api_lock);
     REFUSE_WHILE_CAPTURING;
-    *static_cast<Event*>(event) = {static_cast<Stream*>(stream), clock_ms};
+    *static_cast<Event*>(event) = {static_cast<Stream*>(stream), std::max(static_cast<Stream*>(stream)->clock_ms, host_ms)};
     return Success;
 }
-API cuEventSynchronize(void* event) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; return cuStreamWaitEvent(nullptr, event, 0); }
+API cuEventSynchronize(void* event) { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; host_awaits(static_cast<Event*>(event)->time); return cuStreamWaitEvent(nullptr, event, 0); }
 API cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
     Guard guard(api_lock);
     *milliseconds = float(static_cast<Event*>(end)->time - static_cast<Event*>(begin)->time);
@@ -295,11 +301,12 @@ API cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
 
 API cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, void* stream) {
     Guard guard(api_lock);
-    return defer(static_cast<Stream*>(stream), [=] { memcpy(reinterpret_cast<void*>(target), reinterpret_cast<void*>(source), bytes); });
+    double milliseconds = copy_bytes_per_ms > 0 ? double(bytes) / copy_bytes_per_ms : 1;
+    return defer(static_cast<Stream*>(stream), milliseconds, [=] { memcpy(reinterpret_cast<void*>(target), reinterpret_cast<void*>(source), bytes); });
 }
 API cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, void* stream) {
     Guard guard(api_lock);
-    return defer(static_cast<Stream*>(stream), [=] { fill(reinterpret_cast<void*>(target), value, bytes); });
+    return defer(static_cast<Stream*>(stream), 1, [=] { fill(reinterpret_cast<void*>(target), value, bytes); });
 }
 
 API cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
@@ -311,6 +318,7 @@ API cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsign
     if (target->capture) return capture(target, Node(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters));
     drain(target);
     counts.launches++;
+    tick(target, 1);
     return run(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, parameters);
 }
 
@@ -380,6 +388,7 @@ API cuGraphLaunch(void* executable, void* stream) {
     drain(target);
     counts.graph_launches++;
     for (Node& node : static_cast<GraphExecutable*>(executable)->nodes) {
+        tick(target, node.milliseconds);
         if (!node.kernel) {
             node.work();
         } else if (int status = run(node.kernel, node.grid, node.block, node.shared_bytes, node.pointers())) {
@@ -411,6 +420,9 @@ API simt_claim(int driver_version, int device_count, int capability_major, int c
     claims = {driver_version, device_count, capability_major, capability_minor, memory_bytes};
     return Success;
 }
+/// The virtual speed of copies; 0 for a millisecond each.
+API simt_set_copy_speed(double bytes_per_ms) { Guard guard(api_lock); copy_bytes_per_ms = bytes_per_ms; return Success; }
+API simt_set_locked_limit(size_t bytes) { Guard guard(api_lock); locked_limit = bytes; return Success; }
 API simt_live_objects() { Guard guard(api_lock); return live_objects + int(allocations.size()); }
 /// Kernels launched one by one, graphs launched, and kernels changed in graphs, since the library was loaded.
 API simt_counts(int* launches, int* graph_launches, int* graph_updates) {

@@ -21,8 +21,9 @@ struct Node {
     unsigned shared_bytes = 0;
     std::vector<std::vector<unsigned char>> arguments;
     std::function<void()> work;
+    double milliseconds = 1; // of virtual time
 
-    explicit Node(std::function<void()> work) : work(std::move(work)) {}
+    Node(double milliseconds, std::function<void()> work) : work(std::move(work)), milliseconds(milliseconds) {}
     Node(machine::Kernel* kernel, machine::Dim3 grid, machine::Dim3 block, unsigned shared_bytes, void** parameters)
         : kernel(kernel), grid(grid), block(block), shared_bytes(shared_bytes) {
         for (size_t i = 0; i < kernel->parameter_bytes.size(); i++) {

@@ -10,7 +10,7 @@ public sealed partial class FolderDependencyTests
     /// <summary>A folder uses those before it, never those after it. The root's own files (errors, contracts of texts) may be used by all.</summary>
     private static readonly string[] Order =
     [
-        "Files", "Batches", "Quantization", "Devices", "Memory", "Models", "Optimizers", "Checkpoints", "Inference", "Training", "Runs", "Reports",
+        "Files", "Batches", "Quantization", "Devices", "Collectives", "Memory", "Models", "Optimizers", "Checkpoints", "Inference", "Training", "Runs", "Reports",
         "Benchmarks", "Diagnostics",
     ];
 

@@ -42,7 +42,7 @@ internal static class GenerateCommand
     {
         var command = new Command("generate", "Continue a text with a trained model.");
         var commandLine = new CommandLine(
-            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, T.Device, T.LibTorch, D.Threads]);
+            command, [M.Checkpoint, Prompt, MaxTokens, Temperature, TopK, TopP, Seed, M.Tokenizer, D.SpecialTokens, M.Weights, M.LayersIn, T.Device, T.LibTorch, D.Threads]);
         command.SetAction(parsed => Execute(commandLine, parsed));
         return command;
     }
@@ -50,7 +50,8 @@ internal static class GenerateCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint);
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         byte[] text = ReadPrompt(values);
 
@@ -69,8 +70,9 @@ internal static class GenerateCommand
 
         GenerationOptions options = ToOptions(values, room);
         using IDevice device = DeviceChoice.OpenFor(values);
-        using var model = new InferenceModel(folder, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device);
-        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId);
+        using var model = new InferenceModel(
+            folder, ModelSettings.Place(values, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device), device);
+        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenIds);
         return Generate(model, generator, text, prompt, options, isCut: options.MaxTokens < values.Get(MaxTokens));
     }
 

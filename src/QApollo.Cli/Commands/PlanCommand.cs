@@ -27,11 +27,15 @@ internal static class PlanCommand
     /// <summary>The report of the run that the options describe.</summary>
     internal static (TrainingOptions Options, MemoryReport Report) MakeReport(OptionValues values, DeviceChoice device)
     {
-        TrainingOptions wanted = TrainSettings.ToTrainingOptions(values, LoadTokenizer(values));
+        TrainingOptions wanted = TrainSettings.ToTrainingOptions(values, LoadTokenizer(values), values.Get(R.Ranks));
         MemoryBudget budget = BudgetSettings.Read(values, device);
         MemoryPlanner planner = BudgetSettings.Planner(values, device.Profile, budget);
         PlannedRun run = planner.Plan(wanted, values.Get(T.Model));
-        return (run.Options, MemoryReport.Of(values.Get(T.Model), run, budget, planner.Alternatives(wanted, run)));
+        double? link = values.GetText(R.Link) is { } text ? R.LinkBytes(text) : null;
+        return (run.Options, MemoryReport.Of(values.Get(T.Model), run, budget, planner.Alternatives(wanted, run)) with
+        {
+            Scaling = link is null ? null : new RankScaling(run.Layout, link.Value),
+        });
     }
 
     internal static ITokenizer? LoadTokenizer(OptionValues values) => values.GetText(R.Tokenizer) is { } name ? TokenizerLoader.Load(name) : null;
@@ -63,7 +67,7 @@ internal static class PlanCommand
     {
         OptionValues values = ReadOptions(commandLine, parsed);
         OutputFile.Require(values, R.Html);
-        (_, MemoryReport report) = MakeReport(values, new DeviceChoice(values, DeviceText(values), isPlan: true));
+        (_, MemoryReport report) = MakeReport(values, new DeviceChoice(values, DeviceText(values), isPlan: true, ranks: values.Get(R.Ranks)));
         if (values.Get(R.Json))
         {
             WriteUtf8(MemoryReportJson.ToUtf8(report));

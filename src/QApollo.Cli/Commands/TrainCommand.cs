@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using QApollo.Batches;
 using QApollo.Checkpoints;
+using QApollo.Collectives;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Cuda;
@@ -10,7 +11,9 @@ using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
+using QApollo.Parallel;
 using QApollo.Runs;
+using QApollo.Runs.TensorBoard;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -30,43 +33,64 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        using TrainRequest request = TrainRequest.Read(commandLine, parsed);
+        using var group = RankGroup.Join();
+        try
+        {
+            return Train(group, commandLine, parsed);
+        }
+        catch (Exception exception) when (group.Ranks.Size > 1)
+        {
+            return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+        }
+    }
+
+    private static bool IsVerbose(ParseResult parsed) => parsed.GetValue<bool>("--verbose");
+
+    private static int Train(RankGroup group, CommandLine commandLine, ParseResult parsed)
+    {
+        ICommunicator ranks = group.Ranks;
+        bool isFirst = ranks.Rank == 0;
+        using TrainRequest request = ranks.Together(() => TrainRequest.Read(commandLine, parsed, group));
         (OptionValues values, ITokenizer tokenizer) = (request.Values, request.Tokenizer);
 
         // A resumed run goes on where it began: another device would round otherwise.
-        values.Set(T.Device, request.Device.Name);
-        PlannedRun planned = BudgetSettings.Resolve(values, request.Options, request.Device);
+        values.Set(T.Device, RankDevice.Recorded(request.Device, group));
+        PlannedRun planned = ranks.Together(() => BudgetSettings.Resolve(values, request.Options, request.Device));
         TrainingOptions options = planned.Options;
         string rate = values.IsGiven(T.LearningRate) ? string.Empty : FormattableString.Invariant($"learning rate: {options.Schedule.Peak} ({request.Model.RateOrigin})");
         values.Set(T.LearningRate, options.Schedule.Peak);
         values.Set(T.WarmupSteps, options.Schedule.WarmupSteps);
         TrainSettings.RecordVocabulary(values, options.Model);
         string directory = values.GetText(T.OutputDir)
-            ?? Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}");
+            ?? ranks.Broadcast(Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}"));
         bool resume = values.Get(T.Resume);
-        using FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);
-        if (!resume)
-        {
-            RunFile.RequireFresh(directory);
-        }
-
-        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder);
-        using IDevice device = request.Device.Open();
+        using FolderLock? held = ranks.Together(() => isFirst ? Claim(request, directory, resume) : null);
+        using var loading = new StageView(values.Get(T.Quiet) || !isFirst ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading));
+        using IDevice device = ranks.Together(request.Device.Open);
+        TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
+        using ICommunicator? cards = RankDevice.JoinCards(values, ranks, device, notes);
         TrainingLayout layout = planned.Layout;
+        HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
         using var interrupt = new InterruptSignal("stopping at the end of this step");
-        using TrainingData data = PrepareData(values, tokenizer, options.Seed, interrupt.Token);
+        using TrainingData data = ranks.FirstOnRankZero(() => PrepareData(values, tokenizer, options.Seed, isFirst, notes, interrupt.Token));
         var batchOptions = new BatchOptions(
             options.Shape.BatchSize, options.Shape.SequenceLength, options.Model.VocabSize, tokenizer.EndOfDocument, options.Seed, values.Get(T.Packing));
-        IBatchSource batches = data.CreateBatches(batchOptions);
+        IBatchSource batches = ranks.Together(() => data.CreateBatches(batchOptions));
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
-        using var trainer = new Trainer(layout, device);
-        QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
-        RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
-        TextWriter notes = Notes(values);
+        RankFacts.RequireSame(ranks, values, options, request.Device.Describe(device), tokenizer, batches);
+        string layerFile = (values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp")) + (isFirst ? string.Empty : $".{ranks.Rank}");
+        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, layerFile, cards ?? ranks));
+        QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with
+        {
+            EvaluateFirst = initial is not null,
+            ModelFiles = request.ModelFiles,
+        };
+        RunSampler? sampler = layout.Sampling is null || !isFirst ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
-        WriteLines(notes, OptionEcho.Lines(values, all: parsed.GetValue<bool>("--verbose")));
+        WriteLines(notes, OptionEcho.Lines(values, all: IsVerbose(parsed)));
         notes.WriteLine($"vocabulary: {options.Model.VocabSize:N0} rows for the {tokenizer.VocabularySize:N0} ids of {tokenizer.Description}");
         notes.WriteLine($"model: {model}{(initial is null ? string.Empty : $", weights of {initial.Path}")}");
         if (quantization.Squares > 0)
@@ -78,10 +102,16 @@ internal static class TrainCommand
 
         WriteLines(notes, rate.Length > 0 ? [rate] : []);
         notes.WriteLine($"device: {request.Device.Describe(device)}");
+        WriteLines(notes, RankFacts.Describe(group, cards ?? ranks, options));
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        if (validation is ValidationBatches single && ModelSettings.WholeSequences(T.ValidTokens, values, single) is { } note)
+        {
+            notes.WriteLine($"note: {note}");
+        }
+
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
-        TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
+        TellSources(batches, (long)runOptions.MaxSteps * ranks.Size * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
         if (planned.GivenUp.Count > 0)
         {
@@ -91,23 +121,39 @@ internal static class TrainCommand
 
         var facts = new RunFacts(
             $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
-        IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
+        IRunView view = isFirst ? RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet)) : new QuietView(TextWriter.Null);
+        var observers = new RunObservers(view);
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading };
         if (resume)
         {
-            notes.WriteLine($"resumed {run.Resume()}");
+            notes.WriteLine($"resumed {ranks.Together(run.Resume)}");
         }
 
         // Also with --quiet: the results will be others.
-        WriteLines(Console.Out, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
+        TextWriter lasting = isFirst ? Console.Out : TextWriter.Null;
+        WriteLines(lasting, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
         if (values.Get(T.DryRun))
         {
-            Console.WriteLine($"dry run: ready for step {trainer.CompletedSteps + 1:N0} of {runOptions.MaxSteps:N0}; nothing was trained, {directory} is as it was");
+            lasting.WriteLine($"dry run: ready for step {trainer.CompletedSteps + 1:N0} of {runOptions.MaxSteps:N0}; nothing was trained, {directory} is as it was");
             return ExitCode.Success;
         }
 
-        RunFile.Write(values, directory);
+        if (isFirst)
+        {
+            RunFile.Write(values, directory);
+            SessionFile.Append(directory, trainer.CompletedSteps, request.Device.Describe(device), ByteSize.Format(layout.Plan.DeviceArenaBytes) + " in one allocation");
+        }
+
+        using TensorBoardLog? events = values.Get(T.TensorBoard) && isFirst
+            ? new TensorBoardLog(directory, trainer.CompletedSteps, values.Specs.Where(spec => !spec.IsTransient).Select(spec => (spec.Name, values.Shown(spec))), view.OnWarning)
+            : null;
+        if (events is not null)
+        {
+            observers.Add(events);
+        }
+
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
@@ -115,8 +161,30 @@ internal static class TrainCommand
             loss += string.Create(CultureInfo.InvariantCulture, $"; best {run.Best.Loss:F4}: {Path.Combine(directory, CheckpointFolder.NameOf(run.Best.Step))}");
         }
 
-        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
-        return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
+        string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
+        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
+        return finished ? ExitCode.Success : stopped;
+    }
+
+    /// <summary>Takes the folder of the run for the rank that writes there.</summary>
+    private static FolderLock Claim(TrainRequest request, string directory, bool resume)
+    {
+        FolderLock held = request.Held ?? FolderLock.Take(directory, RunOptions.Work);
+        try
+        {
+            if (!resume)
+            {
+                RunFile.RequireFresh(directory);
+            }
+
+            return held;
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
     }
 
     private static bool Run(TrainingRun run, int completedSteps, IRunView view, InterruptSignal interrupt)
@@ -144,9 +212,6 @@ internal static class TrainCommand
         }
     }
 
-    /// <summary>Where lines go that --quiet leaves out.</summary>
-    private static TextWriter Notes(OptionValues values) => values.Get(T.Quiet) ? TextWriter.Null : Console.Out;
-
     /// <summary>A line for each source of a mixture: its share, and how often the run reads it.</summary>
     private static void TellSources(IBatchSource batches, long sequences, TextWriter notes)
     {
@@ -160,11 +225,10 @@ internal static class TrainCommand
         }
     }
 
-    private static TrainingData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, CancellationToken stop)
+    private static TrainingData PrepareData(OptionValues values, ITokenizer tokenizer, ulong seed, bool isShown, TextWriter notes, CancellationToken stop)
     {
         TrainingData data;
-        TextWriter notes = Notes(values);
-        using (var view = new PreparationView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Out, !Console.IsOutputRedirected))
+        using (var view = new PreparationView(values.Get(T.Quiet) || !isShown ? TextWriter.Null : Terminal.Out, !Console.IsOutputRedirected))
         {
             data = DataSettings.Prepare(values, tokenizer, seed, view, notes, stop);
         }

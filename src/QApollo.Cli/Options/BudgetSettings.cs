@@ -21,6 +21,8 @@ internal static class BudgetSettings
         (MemoryChoice.HeadOptimizer, T.HeadOptimizer),
         (MemoryChoice.HeadWeights, T.HeadWeights),
         (MemoryChoice.ResidualLayers, T.ResidualLayers),
+        (MemoryChoice.Layers, T.LayersIn),
+        (MemoryChoice.Layers, T.LayerSlots),
     ];
 
     /// <summary>Whether a budget was given.</summary>
@@ -90,6 +92,10 @@ internal static class BudgetSettings
                     break;
                 case MemoryChoice.ResidualLayers:
                     values.Set(T.ResidualLayers, memory.Weights.ResidualLayers);
+                    break;
+                case MemoryChoice.Layers:
+                    values.Set(T.LayersIn, memory.Layers.Space);
+                    values.Set(T.LayerSlots, memory.Layers.Slots);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(run), concession.Choice, "unknown choice");

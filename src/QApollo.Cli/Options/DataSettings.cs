@@ -52,7 +52,7 @@ internal static class DataSettings
         return [];
     }
 
-    /// <summary>The data of --data; without it, the .NET SDK's documentation, in memory.</summary>
+    /// <summary>The data of --data; without it, the .NET SDK's documentation, or where no SDK is the bundled text, in memory.</summary>
     /// <exception cref="UsageException">There is no text where the options point, or it is broken.</exception>
     public static TrainingData Prepare(
         OptionValues values, ITokenizer tokenizer, ulong seed, IProgress<PreparationProgress> progress, TextWriter output, CancellationToken stop)
@@ -62,9 +62,10 @@ internal static class DataSettings
             return TrainingData.Prepare(ToPreparationOptions(values, seed), tokenizer, values.Get(D.WhenExhausted), progress, stop);
         }
 
-        SdkDocumentation documentation = SdkDocumentation.Find();
-        output.WriteLine($"no --data: {documentation.Description}");
-        return TrainingData.Of(PreparedData.InMemory(tokenizer, documentation.ReadDocuments(SdkTextBytes), values.Get(D.ValidShare), seed));
+        SdkDocumentation? documentation = SdkDocumentation.TryFind();
+        output.WriteLine($"no --data: {documentation?.Description ?? BundledText.Description}");
+        IEnumerable<ReadOnlyMemory<byte>> documents = documentation?.ReadDocuments(SdkTextBytes) ?? BundledText.ReadDocuments();
+        return TrainingData.Of(PreparedData.InMemory(tokenizer, documents, values.Get(D.ValidShare), seed));
     }
 
     /// <summary>Text to score: nothing is held out. Progress and notes go to standard error.</summary>

@@ -14,6 +14,7 @@ internal sealed class DeviceChoice
     public const string Auto = "auto";
 
     private readonly int _threads;
+    private readonly bool _usesNccl;
     private readonly CudaOptions _cuda;
     private readonly int _ordinal = -1;
     private readonly TorchChoice? _torch;
@@ -21,13 +22,16 @@ internal sealed class DeviceChoice
 
     /// <param name="text">As --device takes it; null for what --device has.</param>
     /// <param name="isPlan">Nothing will be computed: the answer depends on the options alone, not on a cuBLASLt that happens to be here.</param>
+    /// <param name="coreSharers">Processes of the run on the same cores.</param>
+    /// <param name="ranks">Processes of the run.</param>
     /// <exception cref="UsageException">There is no such device.</exception>
-    public DeviceChoice(OptionValues values, string? text = null, bool isPlan = false)
+    public DeviceChoice(OptionValues values, string? text = null, bool isPlan = false, int coreSharers = 1, int ranks = 1)
     {
+        _usesNccl = ranks > 1 && values.Get(T.Exchange) != GradientExchange.Host;
         text ??= values.Get(T.Device);
         int threads = values.Get(DataOptionTable.Threads);
         _cuda = ToCudaOptions(values);
-        _threads = threads == 0 ? Environment.ProcessorCount : threads;
+        _threads = threads == 0 ? Math.Max(1, Environment.ProcessorCount / coreSharers) : threads;
         if (_cuda.CublasLtPath is { } library && !File.Exists(library))
         {
             throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");
@@ -72,7 +76,7 @@ internal sealed class DeviceChoice
     public bool UsesCublasLt { get; }
 
     /// <summary>What the memory plan must know; asks no driver.</summary>
-    public DeviceProfile Profile => _torch is not null ? _torch.Profile : _ordinal >= 0 ? new CudaProfile(UsesCublasLt) : new CpuProfile(_threads);
+    public DeviceProfile Profile => _torch is not null ? _torch.Profile : _ordinal >= 0 ? new CudaProfile(UsesCublasLt, _usesNccl) : new CpuProfile(_threads);
 
     public IDevice Open() => _torch is not null ? _torch.Open(_threads, _torchFolder)
         : _ordinal >= 0 ? CudaDevice.Open(_ordinal, options: _cuda) : new CpuDevice(_threads);

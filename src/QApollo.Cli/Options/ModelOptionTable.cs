@@ -1,3 +1,4 @@
+using QApollo.Devices;
 using QApollo.Models;
 
 namespace QApollo.Cli.Options;
@@ -17,6 +18,10 @@ internal static class ModelOptionTable
     public static OptionSpec<WeightFormat> Weights { get; } = Spec.Choice(
         "--weights", Group, "Storage of the attention and MLP matrices.", (WeightFormat)(-1), "as in the file; f16 becomes f32",
         [("int8", WeightFormat.Int8), ("bf16", WeightFormat.BF16), ("f32", WeightFormat.F32)]);
+
+    public static OptionSpec<MemorySpace> LayersIn { get; } = Spec.Choice(
+        "--layers", Group, "Where the layers' matrices wait between their uses.", (MemorySpace)(-1), "device where the model fits, else host",
+        [("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost)]);
 
     public static FlagSpec Json { get; } = Spec.Flag("--json", "Output", "Print JSON for programs.");
 }

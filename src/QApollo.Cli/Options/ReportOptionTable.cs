@@ -1,3 +1,4 @@
+using QApollo.Memory;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -6,6 +7,8 @@ namespace QApollo.Cli.Options;
 internal static class ReportOptionTable
 {
     private const string FormatGroup = "Report";
+    private const string RanksGroup = "Several cards";
+    private const string PerSecond = "/s";
 
     public static FlagSpec Json { get; } = Spec.Flag("--json", FormatGroup, "Print JSON.", transient: true);
 
@@ -29,17 +32,28 @@ internal static class ReportOptionTable
         "--device", "Run", "What to plan for; it need not be here.", "cpu, cuda, cuda:N, torch, torch:cuda, or auto for the first GPU that is here, else the CPU", "cuda",
         "cuda; auto with --budget auto, which asks what is free here");
 
-    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Json, Html, OutputFile.Force];
+    public static OptionSpec<int> Ranks { get; } = Spec.Int("--ranks", RanksGroup, "Processes that train together, a card each.", 1, 1, 4096);
+
+    /// <summary>In bytes per second, as text with its unit.</summary>
+    public static OptionSpec<string> Link { get; } = new(
+        "--link", RanksGroup, "What each rank can send while it receives as much; tells the time on the wire, and what is left of the speed from 1 to 64 ranks.",
+        "a size per second such as 25GB/s", null, text => (LinkBytes(text) is not null, text));
+
+    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Ranks, Link, T.WireDType, T.Exchange, Json, Html, OutputFile.Force];
 
     public static IReadOnlyList<OptionSpec> Profile { get; } = [.. MemoryOn(T.Device), T.LibTorch, T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown, OutputFile.Force];
 
     public static IReadOnlyList<OptionSpec> Bench { get; } =
         [.. MemoryOn(T.Device), T.LibTorch, T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
 
+    /// <summary>Bytes per second; null where the text is no speed above 0.</summary>
+    public static double? LinkBytes(string text) =>
+        text.EndsWith(PerSecond, StringComparison.OrdinalIgnoreCase) && ByteSize.TryParse(text[..^PerSecond.Length], out long bytes) && bytes > 0 ? bytes : null;
+
     private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [
         T.Model, .. T.Shape, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
-        T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize, T.ResidualBits, T.ResidualLayers,
-        T.GradDType, T.Boundaries, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
+        T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize, T.ZeroPoints, T.ResidualBits, T.ResidualLayers,
+        T.GradDType, T.Boundaries, T.LayersIn, T.LayerSlots, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];
 }

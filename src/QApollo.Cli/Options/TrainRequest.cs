@@ -1,5 +1,9 @@
 using QApollo.Checkpoints;
+using QApollo.Checkpoints.Interchange;
+using QApollo.Data.Tokenizers.Interchange;
 using QApollo.Files;
+using QApollo.Models;
+using QApollo.Parallel;
 using QApollo.Runs;
 using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
@@ -16,9 +20,12 @@ internal sealed record TrainRequest(
     OptionValues Values, ModelChoice Model, TrainingOptions Options, DeviceChoice Device, ITokenizer Tokenizer, IReadOnlyList<string> Notes,
     IReadOnlyList<string> Changes, FolderLock? Held) : IDisposable
 {
+    /// <summary>The tokenizer as other programs read it, for the checkpoints.</summary>
+    public required IReadOnlyList<InterchangeFile> ModelFiles { get; init; }
+
     /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
     /// <exception cref="RunFailedException">Another process is at work in the folder of the run to resume.</exception>
-    public static TrainRequest Read(CommandLine commandLine, System.CommandLine.ParseResult parsed)
+    public static TrainRequest Read(CommandLine commandLine, System.CommandLine.ParseResult parsed, RankGroup group)
     {
         var errors = new List<string>();
         OptionValues values = commandLine.Read(parsed, errors);
@@ -28,10 +35,11 @@ internal sealed record TrainRequest(
         }
 
         // Before anything is read there: a run that goes on replaces its checkpoints.
-        FolderLock? held = values.Get(T.Resume) && IsRun(values, errors) ? FolderLock.Take(values.Get(T.OutputDir), RunOptions.Work) : null;
+        bool resumes = values.Get(T.Resume) && IsRun(values, errors);
+        FolderLock? held = resumes && group.Ranks.Rank == 0 ? FolderLock.Take(values.Get(T.OutputDir), RunOptions.Work) : null;
         try
         {
-            return Read(values, held, errors);
+            return Read(values, resumes, held, group, errors);
         }
         catch
         {
@@ -42,11 +50,11 @@ internal sealed record TrainRequest(
 
     public void Dispose() => Held?.Dispose();
 
-    private static TrainRequest Read(OptionValues values, FolderLock? held, List<string> errors)
+    private static TrainRequest Read(OptionValues values, bool resumes, FolderLock? held, RankGroup group, List<string> errors)
     {
         var notes = new List<string>();
         var changes = new List<string>();
-        string? checkpoint = held is null ? null : FindCheckpoint(values.Get(T.OutputDir), errors);
+        string? checkpoint = resumes ? FindCheckpoint(values.Get(T.OutputDir), errors) : null;
         bool isOtherModel = values.IsExplicit(T.Model);
         if (checkpoint is not null)
         {
@@ -56,7 +64,7 @@ internal sealed record TrainRequest(
         }
 
         ModelChoice? model = Try(() => checkpoint is null || isOtherModel ? ModelChoice.Find(values) : ModelChoice.OfCheckpoint(checkpoint));
-        DeviceChoice? device = Try(() => new DeviceChoice(values));
+        DeviceChoice? device = Try(() => RankDevice.Of(values, group));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));
         model = model is null || tokenizer is null ? model : Try(() => model.WithVocabulary(values, tokenizer));
         DataSettings.CheckPaths(values, errors);
@@ -77,7 +85,7 @@ internal sealed record TrainRequest(
             throw new UsageException(string.Join(Environment.NewLine, errors));
         }
 
-        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!);
+        TrainingOptions options = TrainSettings.ToTrainingOptions(values, model!, tokenizer!, group.Ranks.Size);
         if (options.Model.MaxPositionEmbeddings > model!.Config.MaxPositionEmbeddings)
         {
             notes.Add(FormattableString.Invariant(
@@ -85,8 +93,14 @@ internal sealed record TrainRequest(
         }
 
         // Documents end with the tokenizer's token, whatever the model's configuration said before.
-        options = options with { Model = options.Model with { EosTokenId = tokenizer!.EndOfDocument } };
-        return new TrainRequest(values, model, options, device!, tokenizer, notes, changes, held);
+        DocumentTokens documents = ModelSettings.DocumentTokens(tokenizer!, options.Model, isTrainedHere: true);
+        TokenizerExport files = TokenizerExport.Load(values.Get(D.Tokenizer));
+        LlamaConfig known = options.Model with { BosTokenId = files.BeginToken(documents) ?? options.Model.BosTokenId };
+        options = options with { Model = known.WithEndToken(documents.End) };
+        return new TrainRequest(values, model, options, device!, tokenizer!, notes, changes, held)
+        {
+            ModelFiles = files.HuggingFaceFiles(documents),
+        };
 
         TResult? Try<TResult>(Func<TResult> read)
             where TResult : class

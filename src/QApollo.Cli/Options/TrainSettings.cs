@@ -1,4 +1,5 @@
 using QApollo.Data;
+using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -14,10 +15,11 @@ internal static class TrainSettings
 {
     /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
     /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
-    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer) =>
-        ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer);
+    /// <param name="ranks">Processes that train together.</param>
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer, int ranks = 1) =>
+        ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer, ranks);
 
-    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer)
+    public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer, int ranks = 1)
     {
         int maxSteps = values.Get(T.MaxSteps);
         int length = values.Get(T.SeqLen);
@@ -28,6 +30,7 @@ internal static class TrainSettings
             // Rotary embeddings have no table that would end: a model reads as far as it was trained.
             Model = model.Config.MaxPositionEmbeddings < length ? model.Config with { MaxPositionEmbeddings = length } : model.Config,
             Shape = shape,
+            Ranks = ranks,
             Schedule = new LearningRateSchedule(
                 values.Get(T.Schedule), values.IsGiven(T.LearningRate) ? values.Get(T.LearningRate) : model.LearningRate, maxSteps,
                 values.IsGiven(T.WarmupSteps) ? values.Get(T.WarmupSteps) : model.WarmupSteps(maxSteps),
@@ -37,7 +40,7 @@ internal static class TrainSettings
                 Kind = values.Get(T.Optimizer),
                 EmbeddingAndHead = values.IsGiven(T.HeadOptimizer) ? values.Get(T.HeadOptimizer) : null,
                 Beta1 = values.Get(T.Beta1),
-                Beta2 = halfLife > 0 ? OptimizerOptions.Beta2Of(halfLife, Math.Max(1, (long)shape.BatchSize * shape.SequenceLength * shape.GradAccum)) : values.Get(T.Beta2),
+                Beta2 = halfLife > 0 ? OptimizerOptions.Beta2Of(halfLife, Math.Max(1, (long)shape.BatchSize * shape.SequenceLength * shape.GradAccum * ranks)) : values.Get(T.Beta2),
                 Epsilon = (float)values.Get(T.Epsilon),
                 WeightDecay = (float)values.Get(T.WeightDecay),
                 BiasCorrection = values.Get(T.BiasCorrectionIn),
@@ -51,7 +54,9 @@ internal static class TrainSettings
             Memory = new MemoryOptions
             {
                 GradientDType = values.Get(T.GradDType),
+                WireDType = values.Get(T.WireDType),
                 Boundaries = values.Get(T.Boundaries),
+                Layers = Placement(values),
                 ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),
                 VocabularySlice = values.Get(T.VocabularySlice),
@@ -63,7 +68,7 @@ internal static class TrainSettings
         };
     }
 
-    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock held)
+    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock? held)
     {
         double minutes = values.Get(T.SaveMinutes);
         return new RunOptions
@@ -71,6 +76,7 @@ internal static class TrainSettings
             Directory = directory,
             Lock = held,
             MaxSteps = values.Get(T.MaxSteps),
+            CheckReplicasEvery = values.Get(T.CheckReplicas),
             HealthEvery = values.Get(T.HealthEvery),
             EvaluateEvery = values.Get(T.EvalEvery),
             SampleEvery = values.Get(T.SampleEvery),
@@ -83,13 +89,17 @@ internal static class TrainSettings
         };
     }
 
+    private static LayerPlacement Placement(OptionValues values) => values.Get(T.LayersIn) == MemorySpace.Device
+        ? LayerPlacement.OnDevice
+        : new LayerPlacement(values.Get(T.LayersIn), values.Get(T.LayerSlots));
+
     /// <exception cref="UsageException">Residual bits that were asked for, of weights that have no codes.</exception>
     private static WeightFormats Formats(OptionValues values)
     {
         WeightFormat matrices = values.Get(T.Weights);
         return new WeightFormats(
             matrices, values.Get(T.HeadWeights), values.Get(T.GroupSize), values.Get(T.ResidualBits),
-            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers);
+            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers, values.Get(T.ZeroPoints));
     }
 
     /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>

@@ -29,7 +29,25 @@ internal static class ReportView
         TextTable.Write(
             $"Peak: {report.Peak.Name} ({report.Peak.Phase})", ["lives then", "for", "bytes"], ReportText.PeakRows(report.Peak), 2);
         TextTable.Write("Further choices", ReportText.AlternativeHeader, report.Alternatives.Select(ReportText.AlternativeRow), 1, 2);
-        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4);
+        if (report.Disk is { } disk)
+        {
+            Console.WriteLine(ReportText.DiskLine(disk));
+            Console.WriteLine();
+        }
+
+        if (report.Link.Count > 0)
+        {
+            TextTable.Write("Over the link in one update, at the very best", ReportText.LinkHeader, report.Link.Select(ReportText.LinkRow), 2, 3, 4, 5, 6);
+        }
+
+        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4, 6);
+        if (report.Scaling is { } scaling)
+        {
+            TextTable.Write("Between the ranks", RankScalingText.CostHeader, RankScalingText.CostRows(scaling), 0, 1, 2);
+            TextTable.Write(
+                "Efficiency: share of the time that cards compute, at least", RankScalingText.EfficiencyHeader(scaling), RankScalingText.EfficiencyRows(report, scaling),
+                [.. Enumerable.Range(1, scaling.Shown.Count + 1)]);
+        }
     }
 
     public static void Write(ProfileReport report)
@@ -39,7 +57,7 @@ internal static class ReportView
         TextTable.Write("Measured", ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }), 1);
         TextTable.Write("Planned and measured", ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report), 1, 2, 3);
         TextTable.Write("Time per operation of one step", ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report), 1, 2, 3, 4);
-        TextTable.Write("Quantization health of one step", ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report), 1, 2, 3, 4, 5);
+        TextTable.WriteAny("Quantization health of one step", ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report), 1, 2, 3, 4, 5);
     }
 
     /// <param name="filter">Only operations that contain it.</param>
@@ -51,7 +69,7 @@ internal static class ReportView
         TextTable.Write("Where a step's time goes", BenchmarkText.KindHeader, BenchmarkText.KindRows(report), 1, 2);
         TextTable.Write(
             "Operations of a step, against matrix peak and copy bandwidth", BenchmarkText.OperationHeader,
-            BenchmarkText.Filter(report, filter).Select(row => BenchmarkText.OperationRow(report, row)), 2, 3, 4, 5, 6);
+            BenchmarkText.OperationRows(report, filter), 2, 3, 4, 5, 6, 7);
     }
 
     public static void Write(DoctorReport report)

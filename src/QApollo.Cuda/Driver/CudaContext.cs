@@ -7,6 +7,8 @@ internal sealed unsafe class CudaContext : IDisposable
 {
     private const uint NonBlocking = 1;
     private const uint DisableTiming = 2;
+    private const int OutOfMemory = 2;
+    private const int OperatingSystemRefused = 304;
 
     /// <summary>The context that is current on this thread, as far as this class set it.</summary>
     [ThreadStatic]
@@ -55,8 +57,8 @@ internal sealed unsafe class CudaContext : IDisposable
     {
         var (free, total) = MemoryInfo();
         ulong address = 0;
-        int status = bytes > free ? 2 : _table.MemoryAllocate(&address, (nuint)bytes);
-        if (status == 2)
+        int status = bytes > free ? OutOfMemory : _table.MemoryAllocate(&address, (nuint)bytes);
+        if (status == OutOfMemory)
         {
             throw new InsufficientMemoryException(
                 $"{ByteSize.Format(bytes)} of device memory were asked for; {Card.Name} has {ByteSize.Format(free)} of {ByteSize.Format(total)} free: close other programs that use the GPU, or make the run fit with --budget auto");
@@ -73,10 +75,12 @@ internal sealed unsafe class CudaContext : IDisposable
     public nint AllocateHost(long bytes)
     {
         nint address;
+        HostMemoryCheck.RequirePinned(bytes);
         int status = _table.HostAllocate(&address, (nuint)bytes, 0);
-        if (status == 2)
+        if (status is OutOfMemory or OperatingSystemRefused)
         {
-            throw new InsufficientMemoryException($"{ByteSize.Format(bytes)} of page-locked host memory were asked for, which the system did not give: close other programs, keep boundaries in device memory, or give a --host-budget");
+            throw new InsufficientMemoryException(
+                $"{ByteSize.Format(bytes)} of page-locked host memory were asked for, which the system did not lock: {HostMemoryCheck.Remedy}");
         }
 
         Driver.Check(status, "cuMemHostAlloc");

@@ -44,6 +44,13 @@ internal sealed class TransferQueue : IDisposable
         _free.Push(transfer.Id);
     }
 
+    /// <summary>The host waits for the transfer, and later computation too. Instead of <see cref="Await"/>.</summary>
+    public void Wait(Transfer transfer)
+    {
+        _context.SynchronizeEvent(_done[transfer.Id]);
+        Await(transfer);
+    }
+
     public void Synchronize() => _context.Synchronize(_stream);
 
     public void Dispose()

@@ -29,6 +29,13 @@ public sealed unsafe partial class CudaDevice
 
     public void Zero(Tensor tensor)
     {
+        if (IsPinnedHost(tensor.Address))
+        {
+            Synchronize();
+            System.Runtime.InteropServices.NativeMemory.Clear((void*)tensor.Address, (nuint)tensor.Bytes);
+            return;
+        }
+
         _context.MakeCurrent();
         _commands.Fill(tensor.Address, 0, tensor.Bytes);
     }

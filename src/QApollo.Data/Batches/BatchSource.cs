@@ -70,6 +70,15 @@ public sealed class BatchSource : IBatchSource
         }
     }
 
+    /// <inheritdoc/>
+    public void Skip(int sequences)
+    {
+        for (int i = 0; i < sequences; i++)
+        {
+            Advance();
+        }
+    }
+
     private void Advance()
     {
         if (_position.Index + 1 < SequencesPerEpoch)

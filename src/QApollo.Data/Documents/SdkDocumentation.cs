@@ -41,6 +41,15 @@ public sealed class SdkDocumentation
     public static SdkDocumentation Find(IEnumerable<string> dotnetRoots)
     {
         string[] roots = [.. dotnetRoots];
+        return TryFind(roots) ?? throw new UsageException(
+            $"no documentation of the .NET SDK on this machine (looked for packs/*/ref/*.xml in {string.Join(", ", roots)}): pass text of your own, --data <file or folder>");
+    }
+
+    /// <summary>As <see cref="Find()"/>; null where there is none.</summary>
+    public static SdkDocumentation? TryFind() => TryFind(Roots());
+
+    private static SdkDocumentation? TryFind(IEnumerable<string> roots)
+    {
         foreach (string root in roots)
         {
             string packs = Path.Combine(root, "packs");
@@ -51,8 +60,7 @@ public sealed class SdkDocumentation
             }
         }
 
-        throw new UsageException(
-            $"no documentation of the .NET SDK on this machine (looked for packs/*/ref/*.xml in {string.Join(", ", roots)}): pass text of your own, --data <file or folder>");
+        return null;
     }
 
     /// <summary>One UTF-8 document per file, in the order of <see cref="Files"/>. A text that many members share is given once.</summary>

@@ -83,6 +83,15 @@ public sealed class MixtureBatchSource : IBatchSource
         }
     }
 
+    /// <inheritdoc/>
+    public void Skip(int sequences)
+    {
+        for (int i = 0; i < sequences; i++)
+        {
+            _sources[_schedule.Next()].Skip(1);
+        }
+    }
+
     private static BatchSource Open(MixturePart part, BatchOptions options)
     {
         try

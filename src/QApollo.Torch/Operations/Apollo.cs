@@ -63,9 +63,10 @@ internal static class Apollo
             norm.copy_(context.Copy(factor, ScalarType.Float64).mul_(factor).mul_(squares).sum()).sqrt_();
         }
 
-        TorchTensor limit = Limit(context, context.Copy(norm.Mul((double)(scalars.ScaleFront ? scalars.ScaleRoot : 1f)), ScalarType.Float32), scalars, limiterNorm, isBad);
-        TorchTensor isLimited = context.Copy(limit, ScalarType.Float32).Gt(1).FillWhere(isBad, 0);
-        context.View(limited).add_(context.Copy(isLimited, ScalarType.Int64));
+        norm.Mul((double)(scalars.ScaleFront ? scalars.ScaleRoot : 1f));
+        TorchTensor limit = scalars.UseLimiter
+            ? GrowthLimit.Of(context, context.Copy(norm, ScalarType.Float32), scalars.StoreOnly, scalars.KeepZeroNorm, limiterNorm, isBad, limited)
+            : context.Filled(ScalarType.Float32, 1, 1, 1);
         TorchTensor step = context.Filled(ScalarType.Float32, scalars.StepSize * scalars.ScaleRoot, 1, 1).div_(limit);
         context.View(coefficients).copy_(factor).mul_(step).FillWhere(isBad, 0);
     }
@@ -94,30 +95,5 @@ internal static class Apollo
             directionPart.add_(d.mul_(d).sum(along));
             plainPart.add_(wide.mul_(wide).sum(along));
         }
-    }
-
-    /// <summary>By what the update is divided, [1, 1] F32; rewrites the stored norm.</summary>
-    private static TorchTensor Limit(TorchContext context, TorchTensor norm, in ApolloScalars scalars, Tensor limiterNorm, TorchTensor isBad)
-    {
-        TorchTensor limit = context.Filled(ScalarType.Float32, 1, 1, 1);
-        if (!scalars.UseLimiter)
-        {
-            return limit;
-        }
-
-        TorchTensor stored = context.View(limiterNorm);
-        if (!scalars.StoreOnly)
-        {
-            TorchTensor growth = context.Filled(ScalarType.Float32, ApolloScalars.LimiterGrowth, 1, 1);
-            limit.copy_(norm).div_(context.Copy(stored, ScalarType.Float32).Add(ApolloScalars.NormEpsilon)).AtLeast(ApolloScalars.LimiterGrowth).div_(growth);
-            if (!scalars.KeepZeroNorm)
-            {
-                limit.FillWhere(context.Mask(context.Copy(stored, ScalarType.Float32).Eq(0)), 1);
-            }
-        }
-
-        TorchTensor next = norm.div_(limit).FillWhere(isBad, 0);
-        stored.mul_(context.Copy(isBad, ScalarType.Float32)).add_(next);
-        return limit;
     }
 }

@@ -13,7 +13,7 @@ internal static unsafe class Copies
         fixed (byte* bytes = source)
         {
             using TorchContext.Frame frame = context.Open();
-            Bytes(context, destination).copy_(TorchContext.HostView((nint)bytes, ScalarType.Byte, source.Length));
+            BytesNow(context, destination).copy_(TorchContext.HostView((nint)bytes, ScalarType.Byte, source.Length));
         }
     }
 
@@ -22,7 +22,7 @@ internal static unsafe class Copies
         fixed (byte* bytes = destination)
         {
             using TorchContext.Frame frame = context.Open();
-            TorchContext.HostView((nint)bytes, ScalarType.Byte, destination.Length).copy_(Bytes(context, source));
+            TorchContext.HostView((nint)bytes, ScalarType.Byte, destination.Length).copy_(BytesNow(context, source));
         }
     }
 
@@ -32,7 +32,7 @@ internal static unsafe class Copies
         if (source.DType == destination.DType)
         {
             // As bytes: a copy keeps every NaN as it is.
-            Bytes(context, destination).copy_(Bytes(context, source));
+            BytesNow(context, destination).copy_(BytesNow(context, source));
             return;
         }
 
@@ -56,18 +56,16 @@ internal static unsafe class Copies
     }
 
     /// <summary>Between memory spaces, in the order of all other work.</summary>
-    public static void Transfer(TorchContext context, Tensor source, Tensor destination, bool fromHost, bool toHost)
+    public static void Transfer(TorchContext context, Tensor source, Tensor destination)
     {
         using TorchContext.Frame frame = context.Open();
-        TorchTensor from = fromHost ? TorchContext.HostView(source.Address, ScalarType.Byte, source.Bytes) : Bytes(context, source);
-        TorchTensor to = toHost ? TorchContext.HostView(destination.Address, ScalarType.Byte, destination.Bytes) : Bytes(context, destination);
-        to.copy_(from, true);
+        Bytes(context, destination).copy_(Bytes(context, source), true);
     }
 
     public static void Zero(TorchContext context, Tensor tensor)
     {
         using TorchContext.Frame frame = context.Open();
-        Bytes(context, tensor).zero_();
+        BytesNow(context, tensor).zero_();
     }
 
     public static void Fill(TorchContext context, Tensor destination, float value)
@@ -76,5 +74,19 @@ internal static unsafe class Copies
         context.View(destination).Fill(value);
     }
 
-    private static TorchTensor Bytes(TorchContext context, Tensor tensor) => context.View(tensor.Address, ScalarType.Byte, tensor.Bytes);
+    /// <summary>For work of the host itself, which waits for what a GPU still does with host memory.</summary>
+    private static TorchTensor BytesNow(TorchContext context, Tensor tensor)
+    {
+        if (context.IsOnHost(tensor))
+        {
+            context.Synchronize();
+        }
+
+        return Bytes(context, tensor);
+    }
+
+    /// <summary>Of memory in either space.</summary>
+    private static TorchTensor Bytes(TorchContext context, Tensor tensor) => context.IsOnHost(tensor)
+        ? TorchContext.HostView(tensor.Address, ScalarType.Byte, tensor.Bytes)
+        : context.View(tensor.Address, ScalarType.Byte, tensor.Bytes);
 }

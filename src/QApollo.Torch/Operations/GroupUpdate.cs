@@ -43,7 +43,7 @@ internal static class GroupUpdate
         moveSquares.mul_(context.Copy(moveSquares, ScalarType.Float32));
         x.add_(zero);
 
-        TorchTensor keep = Keeps(context, x, zero, scalars.Regrid);
+        TorchTensor keep = Keeps(context, x, zero, weight.ZeroPointRule, scalars.Regrid);
         TorchTensor update = GroupValues.Largest(context, moved);
         // To ask whether any group needs it would make the host wait for a GPU.
         TorchTensor regrid = context.Copy(keep, ScalarType.Float32).neg_().Add(1).mul_(update);
@@ -53,7 +53,7 @@ internal static class GroupUpdate
             update.copy_(keep).mul_(GroupValues.Largest(context, moved)).add_(regrid);
         }
 
-        GroupValues.Codes codes = GroupValues.Round(context, x, words, weight.ResidualBits);
+        GroupValues.Codes codes = GroupValues.Round(context, x, words, weight);
         Store(context, weight, cut, codes, x, moved, moveSquares, update, regrid, counts);
     }
 
@@ -76,7 +76,7 @@ internal static class GroupUpdate
     }
 
     /// <summary>1 for groups whose grid stays: all values on it, and enough of it filled. [rows, groups, 1].</summary>
-    private static TorchTensor Keeps(TorchContext context, TorchTensor x, TorchTensor zero, RegridMode mode)
+    private static TorchTensor Keeps(TorchContext context, TorchTensor x, TorchTensor zero, ZeroPointRule rule, RegridMode mode)
     {
         TorchTensor keep = context.Filled(ScalarType.Float32, 0, zero.shape);
         if (mode == RegridMode.Always)
@@ -88,11 +88,12 @@ internal static class GroupUpdate
         TorchTensor lowest = GroupValues.Least(context, x), highest = GroupValues.Largest(context, x);
 
         // Comparisons with NaN are false, so it stays where there is one.
-        keep.copy_(lowest).Ge(0);
+        keep.copy_(lowest).Ge(GroupGrid.LowestCode(rule));
         keep.mul_(context.Copy(highest, ScalarType.Float32).Le(255));
         lowest.sub_(zero).AtMost(0);
         highest.sub_(zero).AtLeast(0);
-        return keep.mul_(highest.sub_(lowest).Ge(GroupGrid.MinFill * GroupGrid.Steps));
+        TorchTensor fill = rule == ZeroPointRule.Symmetric ? GroupValues.Larger(context, highest, lowest.neg_()).Mul(2) : highest.sub_(lowest);
+        return keep.mul_(fill.Ge(GroupGrid.MinFill * GroupGrid.Steps));
     }
 
     /// <summary>Gives new grids to the groups marked in <paramref name="regrid"/>, and their values on them; unmarks those of no finite scale.</summary>
@@ -110,7 +111,7 @@ internal static class GroupUpdate
             values.sub_(change).mul_(decay);
         }
 
-        GroupValues.Grid grid = GroupValues.NewGrid(context, values);
+        GroupValues.Grid grid = GroupValues.NewGrid(context, values, weight.ZeroPointRule);
         TorchTensor finite = context.Copy(grid.Range, ScalarType.Float32).Lt(float.PositiveInfinity);
         finite.mul_(context.Copy(grid.Scale, ScalarType.Float32).Lt(float.PositiveInfinity));
         regrid.mul_(finite);

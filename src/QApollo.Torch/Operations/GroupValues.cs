@@ -24,9 +24,9 @@ internal static class GroupValues
             {
                 using TorchContext.Frame frame = context.Open();
                 TorchTensor x = context.Copy(cut.Elements(values), ScalarType.Float32);
-                Grid grid = NewGrid(context, x);
+                Grid grid = NewGrid(context, x, weight.ZeroPointRule);
                 x.div_(grid.Scale).add_(grid.Zero);
-                Codes codes = Round(context, x, words: null, weight.ResidualBits);
+                Codes codes = Round(context, x, words: null, weight);
                 Store(context, weight, cut, codes);
                 cut.PerGroup(context.View(weight.Scales)).copy_(grid.Scale);
                 cut.PerGroup(context.View(weight.ZeroPoints)).copy_(grid.Zero);
@@ -100,25 +100,35 @@ internal static class GroupValues
         return values.AddScaled(isNegative, -16).view(stored.Rows, cut.Groups, cut.Size);
     }
 
-    /// <summary>Scale and zero point of new groups; see <see cref="GroupGrid.FromRange"/>.</summary>
+    /// <summary>Scale and zero point of new groups; see <see cref="GroupGrid.FromRange(float, float, ZeroPointRule)"/>.</summary>
     /// <param name="values">[rows, groups, size] F32.</param>
-    public static Grid NewGrid(TorchContext context, TorchTensor values)
+    public static Grid NewGrid(TorchContext context, TorchTensor values, ZeroPointRule rule)
     {
+        bool isSymmetric = rule == ZeroPointRule.Symmetric;
         long rows = values.shape[0], groups = values.shape[1];
         TorchTensor min = Least(context, values).AtMost(0), max = Largest(context, values).AtLeast(0);
-        TorchTensor range = max.sub_(min);
+        TorchTensor range = isSymmetric ? Larger(context, max, context.Copy(min, ScalarType.Float32).neg_()) : max.sub_(min);
 
         // By a tensor: libtorch multiplies with the reciprocal of a number.
         nint address = context.TakeAddress(ScalarType.Float32, rows, groups, 1);
         TorchTensor scale = context.View(address, ScalarType.Float32, rows, groups, 1);
-        scale.copy_(range).div_(context.Filled(ScalarType.Float32, GroupGrid.Steps, 1)).AtLeast(GroupGrid.MinScale);
+        scale.copy_(range).div_(context.Filled(ScalarType.Float32, isSymmetric ? GroupGrid.Steps / 2 : GroupGrid.Steps, 1));
+        scale.AtLeast(isSymmetric ? GroupGrid.MinSymmetricScale : GroupGrid.MinScale);
+        if (isSymmetric)
+        {
+            // Small scales: up to binary16's next multiple, which is a bfloat16 value too.
+            TorchTensor small = context.Copy(scale, ScalarType.Float32).AtMost(GroupGrid.MinNormalSymmetricScale);
+            small.Mul(1 / GroupGrid.MinSymmetricScale).ceil_().Mul(GroupGrid.MinSymmetricScale);
+            scale.copy_(Larger(context, scale, small));
+        }
 
         // Up to the next bfloat16: the lower half of the bits is carried over, then cleared.
         context.View(address, ScalarType.Int32, rows, groups, 1).Add(0xFFFF);
         context.View(address, ScalarType.Int16, rows, groups, 2).select(2, 0).zero_();
         TorchTensor isZero = context.Mask(context.Copy(range, ScalarType.Float32).Eq(0));
-        TorchTensor zero = min.neg_().div_(scale).ceil_().AtMost(255);
-        zero.FillWhere(isZero, 0);
+        TorchTensor zero = isSymmetric
+            ? context.Filled(ScalarType.Float32, GroupGrid.SymmetricZeroPoint, rows, groups, 1)
+            : min.neg_().div_(scale).ceil_().AtMost(255).FillWhere(isZero, 0);
         scale.FillWhere(isZero, 1);
         return new Grid(scale, zero, range);
     }
@@ -137,12 +147,22 @@ internal static class GroupValues
         return largest;
     }
 
-    /// <summary>Values in codes, rounded to multiples of 2^-bits and limited to 0..255.</summary>
+    /// <summary>The larger of each two; NaN if one is.</summary>
+    /// <param name="left">[rows, groups, 1], as the other.</param>
+    public static TorchTensor Larger(TorchContext context, TorchTensor left, TorchTensor right)
+    {
+        TorchTensor both = context.Take(ScalarType.Float32, left.shape[0], left.shape[1], 2);
+        both.narrow(2, 0, 1).copy_(left);
+        both.narrow(2, 1, 1).copy_(right);
+        return Largest(context, both);
+    }
+
+    /// <summary>Values in codes, rounded to multiples of 2^-bits and limited to the codes of the weight's rule.</summary>
     /// <param name="x">Stays as it is.</param>
     /// <param name="words">Random words of the values, I32; null to round to nearest, half to even.</param>
-    public static Codes Round(TorchContext context, TorchTensor x, TorchTensor? words, int bits)
+    public static Codes Round(TorchContext context, TorchTensor x, TorchTensor? words, in WeightMatrix weight)
     {
-        float fine = 1 << bits;
+        float fine = 1 << weight.ResidualBits;
         TorchTensor rounded = context.Copy(x, ScalarType.Float32).Mul(fine);
         if (words is null)
         {
@@ -156,7 +176,7 @@ internal static class GroupValues
             rounded.add_(PhiloxWords.ToUniform(context, words).lt_(share));
         }
 
-        rounded.Clamp(0, 255 * fine);
+        rounded.Clamp(GroupGrid.LowestCode(weight.ZeroPointRule) * fine, 255 * fine);
         TorchTensor code = context.Copy(rounded, ScalarType.Float32).Add(fine / 2).Mul(1 / fine).floor_();
         TorchTensor residual = context.Copy(rounded, ScalarType.Float32).AddScaled(code, -fine);
         return new Codes(code, residual, rounded.Mul(1 / fine));

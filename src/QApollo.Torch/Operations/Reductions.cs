@@ -2,7 +2,7 @@ using QApollo.Devices;
 
 namespace QApollo.Torch.Operations;
 
-/// <summary>Sums over a tensor: of slices in binary32, joined in binary64.</summary>
+/// <summary>Sums over a tensor, in binary64.</summary>
 internal static class Reductions
 {
     public static void AccumulateSum(TorchContext context, Tensor values, Tensor total) => Accumulate(context, values, total, isSquares: false);
@@ -12,6 +12,12 @@ internal static class Reductions
     private static void Accumulate(TorchContext context, Tensor values, Tensor total, bool isSquares)
     {
         using TorchContext.Frame frame = context.Open();
+        AddTo(context, total, Sum(context, values, isSquares));
+    }
+
+    /// <summary>[1, 1] F64: of the values, or of their squares.</summary>
+    public static TorchTensor Sum(TorchContext context, Tensor values, bool isSquares)
+    {
         TorchTensor sum = context.Filled(ScalarType.Float64, 0, 1, 1);
         for (long first = 0; first < values.Elements; first += TorchContext.SliceElements)
         {
@@ -21,7 +27,7 @@ internal static class Reductions
             sum.add_((isSquares ? part.mul_(part) : part).sum());
         }
 
-        AddTo(context, total, sum);
+        return sum;
     }
 
     /// <summary>total += sum, rounded once.</summary>

@@ -21,6 +21,10 @@ public interface IBatchSource
     /// <summary>Whether so many more sequences can be read; false when a source that may not repeat ends before.</summary>
     bool Has(int sequences) => true;
 
+    /// <summary>Moves on over sequences that another rank trains on.</summary>
+    /// <param name="sequences">0 or more.</param>
+    void Skip(int sequences);
+
     /// <summary>Fills one micro-batch and moves on.</summary>
     /// <param name="tokens">[batch size, sequence length], row-major.</param>
     /// <param name="labels">Same shape; position t's label is the token that follows it, negative where the loss ignores it.</param>

@@ -25,6 +25,11 @@ public static class BenchmarkReportJson
             json.WriteNumber("copyBytesPerSecond", report.CopyBandwidth);
             json.WriteNumber("timingSeconds", report.TimingSeconds);
             json.WriteNumber("operationSecondsPerStep", report.OperationSeconds);
+            if (report.TransferWaitSeconds is { } wait)
+            {
+                json.WriteNumber("transferWaitSeconds", wait);
+            }
+
             json.WriteNumber("tokensPerSecond", report.TokensPerSecond);
             if (report.Speeds.Count > 1)
             {
@@ -67,6 +72,11 @@ public static class BenchmarkReportJson
         json.WriteString("kind", JsonNamingPolicy.CamelCase.ConvertName(row.Work.Kind.ToString()));
         json.WriteNumber("countPerStep", row.CountPerStep);
         json.WriteNumber("medianSeconds", row.MedianSeconds);
+        if (report.PredictedSeconds(row) is { } predicted)
+        {
+            json.WriteNumber("predictedSeconds", predicted);
+        }
+
         json.WriteNumber("secondsPerStep", row.SecondsPerStep);
         json.WriteNumber("share", row.Share);
         if (BenchmarkText.HasRate(report, row))

@@ -1,26 +1,39 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
+using QApollo.Models;
 
 namespace QApollo.Checkpoints;
 
-/// <summary>Moves planned tensors between a device and a safetensors file, piece by piece: never a second copy of the weights.</summary>
+/// <summary>A tensor of a file, and where its bytes come from.</summary>
+internal sealed record FileTensor(SafetensorsDeclaration Declaration, SafetensorsSource Source)
+{
+    /// <summary>A planned tensor under its own name, from where it lives. Vectors are stored with one dimension, as Hugging Face does.</summary>
+    public static FileTensor Of(IDevice device, LayerStore store, PlannedTensor tensor)
+    {
+        Tensor view = tensor;
+        return new FileTensor(TensorFile.Declare(tensor), (offset, piece) => store.Download(device, TensorFile.Part(view, offset, piece.Length), piece));
+    }
+}
+
+/// <summary>Moves tensors between where they live and a safetensors file, piece by piece: never a second copy of the weights.</summary>
 internal static class TensorFile
 {
     private const int PieceBytes = 4 << 20;
 
     /// <exception cref="RunFailedException">A value is not finite, or the disk is full or fails; nothing is left.</exception>
-    public static void Write(
-        string path, IDevice device, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    public static void Write(string path, IEnumerable<FileTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
-        Dictionary<string, PlannedTensor> byName = tensors.ToDictionary(tensor => tensor.Name);
-        using var writer = new SafetensorsWriter(path, tensors.Select(Declare), metadata);
+        Dictionary<string, FileTensor> byName = tensors.ToDictionary(tensor => tensor.Declaration.Name);
+        using var writer = new SafetensorsWriter(path, byName.Values.Select(tensor => tensor.Declaration), metadata);
         foreach (SafetensorsEntry entry in writer.Entries)
         {
-            Tensor view = byName[entry.Name];
+            SafetensorsSource source = byName[entry.Name].Source;
             writer.Write(entry, (offset, piece) =>
             {
-                device.Download(Part(view, offset, piece.Length), piece);
+                source(offset, piece);
                 if (!IsFinite(entry.DType, piece))
                 {
                     throw new RunFailedException(
@@ -33,18 +46,14 @@ internal static class TensorFile
     }
 
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
-    /// <param name="optional">Those that the file may lack: zeroed then.</param>
-    public static void Read(string path, IDevice device, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional)
+    public static void Read(string path, IDevice device, LayerStore store, IEnumerable<PlannedTensor> tensors, IProgress<StageProgress>? progress = null)
     {
         using var reader = new SafetensorsReader(path);
         var buffer = new byte[PieceBytes];
-        var present = optional.ToLookup(tensor => reader.TryFind(tensor.Name) is not null);
-        foreach (PlannedTensor tensor in present[false])
-        {
-            device.Zero(tensor);
-        }
-
-        foreach (PlannedTensor tensor in tensors.Concat(present[true]))
+        long done = 0;
+        long total = RegularFile.LengthOf(path);
+        string stage = $"reading {Path.GetFileName(path)}";
+        foreach (PlannedTensor tensor in tensors)
         {
             SafetensorsEntry entry = reader.Find(tensor.Name);
             SafetensorsDeclaration expected = Declare(tensor);
@@ -57,13 +66,32 @@ internal static class TensorFile
             {
                 Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteLength - offset));
                 reader.Read(entry, offset, piece);
-                device.Upload(piece, Part(tensor, offset, piece.Length));
+                store.Upload(device, piece, Part(tensor, offset, piece.Length));
+                progress?.Report(new StageProgress(stage, done += piece.Length, total));
             }
         }
+
+        progress?.Report(new StageProgress(stage, total, total));
+    }
+
+    /// <summary>A hash of the tensor's bytes, the same on every device.</summary>
+    /// <returns>32 bytes.</returns>
+    public static byte[] Hash(IDevice device, LayerStore store, PlannedTensor tensor)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[Math.Min(PieceBytes, tensor.Bytes)];
+        for (long offset = 0; offset < tensor.Bytes; offset += PieceBytes)
+        {
+            Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, tensor.Bytes - offset));
+            store.Download(device, Part(tensor, offset, piece.Length), piece);
+            hash.AppendData(piece);
+        }
+
+        return hash.GetHashAndReset();
     }
 
     /// <summary>Whether no exponent is that of infinity or NaN.</summary>
-    private static bool IsFinite(SafetensorsDType dtype, ReadOnlySpan<byte> piece)
+    public static bool IsFinite(SafetensorsDType dtype, ReadOnlySpan<byte> piece)
     {
         switch (dtype)
         {
@@ -94,11 +122,11 @@ internal static class TensorFile
         }
     }
 
-    private static Tensor Part(Tensor tensor, long offset, int bytes) =>
+    public static Tensor Part(Tensor tensor, long offset, int bytes) =>
         tensor.ElementRange(offset / tensor.DType.Size(), bytes / tensor.DType.Size());
 
     /// <summary>Vectors are stored with one dimension, as Hugging Face does.</summary>
-    private static SafetensorsDeclaration Declare(PlannedTensor tensor)
+    public static SafetensorsDeclaration Declare(PlannedTensor tensor)
     {
         Tensor view = tensor;
         SafetensorsDType dtype = view.DType switch

@@ -40,8 +40,11 @@ public sealed class ForwardPass
     {
         device.Upload(MemoryMarshal.AsBytes(tokens), _tokens);
         device.EmbeddingForward(_weights.Embedding.Stored, _tokens, _hidden[0]);
+        _weights.Store.BeginPass(device);
         for (int layer = 0; layer < _layers.Length; layer++)
         {
+            _weights.Store.Use(device, layer, direction: 1);
+            _weights.Store.Advance(device, part: 0, parts: 1);
             Tensor input = _hidden[layer % 2];
             Tensor output = _hidden[(layer + 1) % 2];
             if (cache is null)
@@ -54,6 +57,7 @@ public sealed class ForwardPass
             }
         }
 
+        _weights.Store.EndPass(device);
         return _hidden[_layers.Length % 2];
     }
 }

@@ -12,6 +12,9 @@ public sealed record InferenceOptions
     /// <summary>How the weights are kept on the device.</summary>
     public required WeightFormats Weights { get; init; }
 
+    /// <summary>Where the layers' matrices wait between their uses.</summary>
+    public LayerPlacement Layers { get; init; } = LayerPlacement.OnDevice;
+
     /// <summary>Tokens of a generated sequence, prompt included; 0 when nothing is generated.</summary>
     public int GeneratedTokens { get; init; }
 
@@ -34,7 +37,7 @@ public sealed class InferenceLayout
         model.RequireWithinWindow(Math.Max(options.GeneratedTokens, options.SequenceLength));
         var table = new TensorTable();
         Options = options;
-        Weights = new ModelWeights(table, model, options.Weights);
+        Weights = new ModelWeights(table, model, options.Weights, options.Layers);
         WeightStaging = new WeightStaging(table, Weights);
         Rotary = new RotaryTable(table, model, Math.Max(CachedModel.CapacityFor(options.GeneratedTokens), options.SequenceLength));
         long workspaceBytes = 0;

@@ -16,7 +16,16 @@ public sealed class Arena : IDisposable
         _device = device;
         const int RowBytes = 64;
         _deviceAddress = device.Allocate(MemorySpace.Device, plan.DeviceArenaBytes);
-        _pinnedHostAddress = plan.PinnedHostArenaBytes > 0 ? device.Allocate(MemorySpace.PinnedHost, plan.PinnedHostArenaBytes) : 0;
+        try
+        {
+            _pinnedHostAddress = plan.PinnedHostArenaBytes > 0 ? device.Allocate(MemorySpace.PinnedHost, plan.PinnedHostArenaBytes) : 0;
+        }
+        catch
+        {
+            device.Free(MemorySpace.Device, _deviceAddress);
+            throw;
+        }
+
         DeviceBytes = new Tensor(_deviceAddress, DType.U8, checked((int)(plan.DeviceArenaBytes / RowBytes)), RowBytes);
         plan.Table.Bind(_deviceAddress, _pinnedHostAddress);
     }

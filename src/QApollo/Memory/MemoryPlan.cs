@@ -9,7 +9,7 @@ namespace QApollo.Memory;
 public sealed class MemoryPlan
 {
     private MemoryPlan(
-        TensorTable table, DeviceProfile profile, LivenessAnalysis rehearsal, IReadOnlyList<PlanPhase> phases, long deviceBytes, long pinnedHostBytes)
+        TensorTable table, DeviceProfile profile, LivenessAnalysis rehearsal, IReadOnlyList<PlanPhase> phases, long deviceBytes, long pinnedHostBytes, long diskBytes)
     {
         IReadOnlyList<string> operations = rehearsal.Operations;
         Table = table;
@@ -19,6 +19,7 @@ public sealed class MemoryPlan
         Phases = phases;
         DeviceArenaBytes = deviceBytes;
         PinnedHostArenaBytes = pinnedHostBytes;
+        DiskBytes = diskBytes;
         DeviceUsage = MemoryUsage.Of(table, MemorySpace.Device, operations.Count, deviceBytes, tensor => tensor.LiveRanges);
         PinnedHostUsage = MemoryUsage.Of(table, MemorySpace.PinnedHost, operations.Count, pinnedHostBytes, tensor => tensor.LiveRanges);
     }
@@ -41,6 +42,9 @@ public sealed class MemoryPlan
 
     /// <summary>Bytes of the one pinned host allocation; 0 for none.</summary>
     public long PinnedHostArenaBytes { get; }
+
+    /// <summary>Bytes of the one file; 0 for none.</summary>
+    public long DiskBytes { get; }
 
     /// <summary>The device allocation and the driver's context.</summary>
     public long DeviceTotalBytes => checked(DeviceArenaBytes + Profile.ContextBytes);
@@ -89,7 +93,8 @@ public sealed class MemoryPlan
 
         long deviceBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.Device, profile.Alignment);
         long pinnedHostBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.PinnedHost, profile.Alignment);
-        return new MemoryPlan(table, profile, liveness, phases.Phases, deviceBytes, pinnedHostBytes);
+        long diskBytes = ArenaPacker.Pack(table.Tensors, MemorySpace.Disk, profile.Alignment);
+        return new MemoryPlan(table, profile, liveness, phases.Phases, deviceBytes, pinnedHostBytes, diskBytes);
     }
 
     /// <summary>As the other, for a rehearsal without phases.</summary>

@@ -61,7 +61,12 @@ public sealed class TensorTable
     {
         foreach (PlannedTensor tensor in _tensors)
         {
-            tensor.Bind((tensor.Space == MemorySpace.Device ? deviceArena : pinnedHostArena) + (nint)tensor.Offset);
+            tensor.Bind(tensor.Space switch
+            {
+                MemorySpace.Device => deviceArena + (nint)tensor.Offset,
+                MemorySpace.PinnedHost => pinnedHostArena + (nint)tensor.Offset,
+                _ => DiskAddress.Of(tensor.Offset),
+            });
         }
     }
 

@@ -18,7 +18,7 @@ public sealed record LlamaPreset(string Name, string Description, LlamaConfig Co
 
     /// <summary>The shape with so many rows of embedding and head; start and end tokens only where they are those of the published vocabulary.</summary>
     public LlamaConfig WithVocabulary(int rows) =>
-        rows == Config.VocabSize ? Config : Config with { VocabSize = rows, BosTokenId = null, EosTokenId = null };
+        rows == Config.VocabSize ? Config : Config with { VocabSize = rows, BosTokenId = null, EosTokenId = null, OtherEosTokenIds = TokenIds.None };
 }
 
 /// <summary>
@@ -83,18 +83,17 @@ public static class LlamaPresets
         new(
             "llama3-8b",
             "8 B: Llama-3-8B, grouped queries, vocabulary 128,256",
-            Shape(4096, 14336, 32, 32) with
-            {
-                NumKeyValueHeads = 8,
-                VocabSize = 128_256,
-                MaxPositionEmbeddings = 8192,
-                RopeTheta = 500_000,
-                RmsNormEps = 1e-5,
-                BosTokenId = 128_000,
-                EosTokenId = 128_001,
-            },
+            Llama3(4096, 14336, 32, 32),
             0.005),
         new("13b", "13 B: LLaMA-13B", Shape(5120, 13824, 40, 40) with { MaxPositionEmbeddings = 4096 }, 0.003),
+        new("30b", "33 B: LLaMA-30B", Shape(6656, 17920, 60, 52) with { MaxPositionEmbeddings = 2048 }, 0.002),
+        new("65b", "65 B: LLaMA-65B", Shape(8192, 22016, 80, 64) with { MaxPositionEmbeddings = 2048 }, 0.002),
+        new(
+            "llama2-70b",
+            "69 B: Llama-2-70B, grouped queries",
+            Shape(8192, 28672, 80, 64) with { NumKeyValueHeads = 8, MaxPositionEmbeddings = 4096, RmsNormEps = 1e-5, BosTokenId = 1, EosTokenId = 2 },
+            0.002),
+        new("llama3-70b", "71 B: Llama-3-70B, grouped queries, vocabulary 128,256", Llama3(8192, 28672, 80, 64), 0.002),
     ];
 
     /// <summary>The preset of that name, case ignored; null if there is none.</summary>
@@ -118,6 +117,17 @@ public static class LlamaPresets
             BosTokenId = 0,
             EosTokenId = 0,
         };
+
+    private static LlamaConfig Llama3(int hidden, int intermediate, int layers, int heads) => Shape(hidden, intermediate, layers, heads) with
+    {
+        NumKeyValueHeads = 8,
+        VocabSize = 128_256,
+        MaxPositionEmbeddings = 8192,
+        RopeTheta = 500_000,
+        RmsNormEps = 1e-5,
+        BosTokenId = 128_000,
+        EosTokenId = 128_001,
+    };
 
     private static LlamaConfig Shape(int hidden, int intermediate, int layers, int heads) => new()
     {

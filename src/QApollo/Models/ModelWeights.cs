@@ -1,3 +1,4 @@
+using QApollo.Devices;
 using QApollo.Memory;
 
 namespace QApollo.Models;
@@ -103,9 +104,11 @@ public sealed class LayerWeights
 public sealed class ModelWeights
 {
     /// <summary>Declares every weight in the table.</summary>
-    public ModelWeights(TensorTable table, LlamaConfig config, WeightFormats formats)
+    /// <param name="layers">Where the layers' matrices live; by default on the device.</param>
+    public ModelWeights(TensorTable table, LlamaConfig config, WeightFormats formats, LayerPlacement? layers = null)
     {
-        All = [.. ParameterTable.Of(config).Select(parameter => new Weight(table, parameter, formats))];
+        layers ??= LayerPlacement.OnDevice;
+        All = [.. ParameterTable.Of(config).Select(parameter => new Weight(table, parameter, formats, layers.Space))];
         Embedding = All[0];
         Layers =
         [
@@ -114,6 +117,12 @@ public sealed class ModelWeights
         ];
         FinalNorm = All.Single(weight => weight.Parameter.Role == ParameterRole.FinalNorm);
         Head = config.TieWordEmbeddings ? Embedding : All[^1];
+        Store = layers.Space switch
+        {
+            MemorySpace.Device => new DeviceLayers(),
+            MemorySpace.PinnedHost => new HostLayers(table, Layers, layers.Slots),
+            _ => new DiskLayers(table, Layers, layers.Slots),
+        };
     }
 
     /// <summary>In the order of the parameter table.</summary>
@@ -123,6 +132,9 @@ public sealed class ModelWeights
     public Weight Embedding { get; }
 
     public LayerWeights[] Layers { get; }
+
+    /// <summary>Brings the layers to the device, where they wait elsewhere.</summary>
+    public LayerStore Store { get; }
 
     /// <summary>[1, H]</summary>
     public Weight FinalNorm { get; }

@@ -37,12 +37,15 @@ public sealed class WeightStaging
                 continue;
             }
 
+            _weights.Store.BeginWrite(device, weight);
             var stream = new RandomStream(seed, RandomPurpose.Initialization, (uint)weight.Parameter.Index, 0);
             foreach ((int firstRow, Tensor slice) in Slices(weight.Parameter))
             {
                 device.FillNormal(slice, stream, (long)firstRow * slice.Columns, (float)config.InitializerRange);
                 device.Quantize(slice, weight.Stored.RowRange(firstRow, slice.Rows));
             }
+
+            _weights.Store.EndWrite(device, weight);
         }
     }
 
@@ -55,6 +58,7 @@ public sealed class WeightStaging
         var host = new byte[SliceRows(weight.Parameter) * weight.Parameter.Columns * sizeof(float)];
         byte[] stored = compare && weight.Scales is not null ? new byte[host.Length] : [];
         var error = new QuantizationError();
+        _weights.Store.BeginWrite(device, weight);
         foreach ((int firstRow, Tensor slice) in Slices(weight.Parameter))
         {
             Span<byte> bytes = host.AsSpan(0, (int)slice.Bytes);
@@ -70,19 +74,22 @@ public sealed class WeightStaging
             }
         }
 
+        _weights.Store.EndWrite(device, weight);
         return error;
     }
 
     /// <summary>Reads a weight back as F32: as products see it.</summary>
     /// <param name="write">Receives the first row's number and the rows' values, little-endian F32.</param>
     public void Read(IDevice device, Weight weight, Action<int, ReadOnlySpan<byte>> write) =>
-        Read(device, weight, weight.Stored with { Residuals = default }, write);
+        Read(device, weight, withResiduals: false, write);
 
     /// <summary>As <see cref="Read(IDevice, Weight, Action{int, ReadOnlySpan{byte}})"/>, with the residual bits that updates add up in.</summary>
-    public void ReadFine(IDevice device, Weight weight, Action<int, ReadOnlySpan<byte>> write) => Read(device, weight, weight.Stored, write);
+    public void ReadFine(IDevice device, Weight weight, Action<int, ReadOnlySpan<byte>> write) => Read(device, weight, withResiduals: true, write);
 
-    private void Read(IDevice device, Weight weight, WeightMatrix stored, Action<int, ReadOnlySpan<byte>> write)
+    private void Read(IDevice device, Weight weight, bool withResiduals, Action<int, ReadOnlySpan<byte>> write)
     {
+        _weights.Store.Fetch(device, weight);
+        WeightMatrix stored = withResiduals ? weight.Stored : weight.Stored with { Residuals = default };
         var host = new byte[SliceRows(weight.Parameter) * weight.Parameter.Columns * sizeof(float)];
         foreach ((int firstRow, Tensor slice) in Slices(weight.Parameter))
         {

@@ -59,6 +59,15 @@ public sealed record MemoryReport
 
     public required IReadOnlyList<SpeedBound> SpeedBounds { get; init; }
 
+    /// <summary>What several ranks cost each other; null where no link was named.</summary>
+    public RankScaling? Scaling { get; init; }
+
+    /// <summary>None where nothing goes over the link.</summary>
+    public required IReadOnlyList<LinkUse> Link { get; init; }
+
+    /// <summary>Null where no layer waits on disk.</summary>
+    public DiskUse? Disk { get; init; }
+
     public MemoryBudget Budget { get; init; } = MemoryBudget.None;
 
     /// <param name="alternatives">As <see cref="MemoryPlanner.Alternatives"/> gives them; none to leave them out.</param>
@@ -86,13 +95,15 @@ public sealed record MemoryReport
                     : [.. Categories(plan.PinnedHostUsage).Where(category => category.Bytes > 0), new CategoryBytes("packing", "packing", plan.PinnedHostUsage.PackingBytes)]),
             Host = new SpaceBytes(
                 host.TotalBytes,
-                [new CategoryBytes("inputs", "inputs of a step", host.Inputs), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),
+                [new CategoryBytes("inputs", "inputs of a step", host.Inputs), .. Communication(host), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),
             Peak = PeakOf(plan),
             Timeline = StepTimeline.Of(plan),
             Choices = MemoryChoices.Of(run.Options, plan.Profile),
             GivenUp = run.GivenUp,
             Alternatives = alternatives,
             SpeedBounds = SpeedOfLight.Bounds(run.Layout),
+            Link = LinkUse.Of(run.Layout),
+            Disk = DiskUse.Of(run.Layout),
             Budget = budget,
         };
     }
@@ -125,4 +136,7 @@ public sealed record MemoryReport
                     .Select(tensor => new LivingTensor(tensor.Name, LabelOf(tensor.Category), tensor.Bytes)),
             ]);
     }
+
+    private static IEnumerable<CategoryBytes> Communication(HostMemory host) =>
+        host.Communication > 0 ? [new CategoryBytes("communication", "gradients between ranks", host.Communication)] : [];
 }

@@ -35,6 +35,20 @@ public static class MemoryReportJson
         WritePeak(json, report.Peak);
         WriteTimeline(json, report.Timeline);
         WriteSpeedBounds(json, report.SpeedBounds);
+        if (report.Scaling is { } scaling)
+        {
+            WriteScaling(json, report, scaling);
+        }
+
+        WriteLink(json, report.Link);
+        if (report.Disk is { } disk)
+        {
+            json.WriteStartObject("disk");
+            json.WriteNumber("totalBytes", disk.FileBytes);
+            json.WriteNumber("bytesReadPerUpdate", disk.BytesRead);
+            json.WriteNumber("bytesWrittenPerUpdate", disk.BytesWritten);
+            json.WriteEndObject();
+        }
     }
 
     private static void WriteBudget(Utf8JsonWriter json, in MemoryBudget budget)
@@ -153,6 +167,54 @@ public static class MemoryReportJson
         json.WriteEndObject();
     }
 
+    private static void WriteScaling(Utf8JsonWriter json, MemoryReport report, RankScaling scaling)
+    {
+        json.WriteStartObject("ranks");
+        json.WriteNumber("linkBytesPerSecond", scaling.LinkBytesPerSecond);
+        json.WriteNumber("planned", scaling.Planned.Ranks);
+        json.WriteNumber("bytesPerUpdate", scaling.Planned.BytesPerUpdate);
+        json.WriteNumber("wireSeconds", Math.Round(scaling.Planned.WireSeconds, 6));
+        json.WriteStartArray("efficiency");
+        foreach (SpeedBound bound in report.SpeedBounds)
+        {
+            json.WriteStartObject();
+            json.WriteString("card", bound.Card.Name);
+            json.WriteBoolean("fits", bound.Fits);
+            foreach (int ranks in scaling.Shown)
+            {
+                json.WriteNumber(ranks.ToString(System.Globalization.CultureInfo.InvariantCulture), Math.Round(scaling.Efficiency(bound, ranks), 4));
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteLink(Utf8JsonWriter json, IReadOnlyList<LinkUse> uses)
+    {
+        json.WriteStartArray("link");
+        foreach (LinkUse use in uses)
+        {
+            json.WriteStartObject();
+            json.WriteString("card", use.Card.Name);
+            json.WriteString("link", use.Card.Link.ToString());
+            json.WriteNumber("bytesPerUpdate", use.Bytes);
+            json.WriteNumber("linkSeconds", Math.Round(use.LinkSeconds, 4));
+            json.WriteNumber("computeSeconds", Math.Round(use.ComputeSeconds, 4));
+            json.WriteNumber("waitSeconds", Math.Round(use.WaitSeconds, 4));
+            if (use.HidesFromTokens is { } tokens)
+            {
+                json.WriteNumber("hidesFromTokens", tokens);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
     private static void WriteSpeedBounds(Utf8JsonWriter json, IReadOnlyList<SpeedBound> bounds)
     {
         json.WriteStartArray("speedOfLight");
@@ -165,6 +227,18 @@ public static class MemoryReportJson
             json.WriteNumber("tokensPerSecond", Math.Round(bound.TokensPerSecond, 1));
             json.WriteNumber("daysPerBillionTokens", Math.Round(bound.DaysPerBillionTokens, 2));
             json.WriteString("bound", bound.IsBandwidthBound ? "bandwidth" : "compute");
+            if (bound.Prediction is { } prediction)
+            {
+                json.WriteNumber("predictedTokensPerSecond", Math.Round(prediction.TokensPerSecond, 1));
+                json.WriteStartObject("predictedShares");
+                foreach ((Bottleneck bottleneck, double share) in prediction.Shares)
+                {
+                    json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(bottleneck.ToString()), Math.Round(share, 4));
+                }
+
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
         }
 

@@ -40,6 +40,11 @@ public sealed record ProfileReport
     /// <summary>Of one step, the longest first.</summary>
     public required IReadOnlyList<OperationTime> Operations { get; init; }
 
+    /// <summary>Seconds of one step in which operations waited for transfers; null where there are none.</summary>
+    public double? TransferWaitSeconds => Operations.Any(operation => OperationWork.IsTransferWait(operation.Operation))
+        ? Operations.Where(operation => OperationWork.IsTransferWait(operation.Operation)).Sum(operation => operation.Seconds)
+        : null;
+
     /// <summary>Of each layer, in the last measured step; the tokens are random, so only the cost of it is that of a run.</summary>
     public required IReadOnlyList<LayerHealth> Health { get; init; }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using QApollo.Batches;
 using QApollo.Checkpoints;
+using QApollo.Collectives;
 using QApollo.Files;
 using QApollo.Models;
 using QApollo.Training;
@@ -10,12 +11,16 @@ namespace QApollo.Runs;
 
 /// <summary>
 /// A whole run: batches in, updates, validation now and then, checkpoints, metrics. It can be stopped at a step's end
-/// and goes on from its last checkpoint with the same bytes.
+/// and goes on from its last checkpoint with the same bytes. With several ranks each has a run of its own in the same folder:
+/// they decide everything together, and rank 0 writes.
 /// </summary>
 public sealed class TrainingRun
 {
     /// <summary>Without a new checkpoint in between.</summary>
     private const int MostRewinds = 3;
+
+    /// <summary>In a row: behind so many the weights are at fault, not the data.</summary>
+    private const int MostSkips = 10;
 
     private const string Advice = "a lower --lr, or more --warmup-steps, may help";
 
@@ -26,7 +31,9 @@ public sealed class TrainingRun
     private readonly string _tokenizerFingerprint;
     private readonly IRunObserver _observer;
     private readonly string _metricsPath;
+    private MetricsFile? _samples;
     private readonly RunSampler? _sampler;
+    private readonly ICommunicator _ranks;
     private readonly int[] _tokens;
     private readonly int[] _labels;
     private readonly LayerHealth[] _health;
@@ -38,6 +45,9 @@ public sealed class TrainingRun
     private int _silentUntil;
     private int _rewinds;
     private LossWatch _watch;
+    private readonly Func<double, bool>? _skips;
+    private string? _skipFault;
+    private int _skipsInARow;
     private int _sampledStep = -1;
 
     /// <param name="validation">Held-out data; null for none.</param>
@@ -48,13 +58,21 @@ public sealed class TrainingRun
     {
         (_options, _trainer, _batches, _validation, _tokenizerFingerprint, _observer, _sampler) =
             (options, trainer, batches, validation, tokenizerFingerprint, observer, sampler);
+        _ranks = trainer.Ranks;
         _tokens = new int[trainer.Layout.Options.Shape.TokensPerStep];
         _labels = new int[_tokens.Length];
         _health = new LayerHealth[trainer.Layout.Weights.Layers.Length];
         _epochs = new long[batches.Sources.Count];
         _metricsPath = Path.Combine(options.Directory, "metrics.jsonl");
         _watch = NewWatch();
+        _skips = options.OnSpike == SpikeAction.Skip ? Skips : null;
     }
+
+    /// <summary>Told of the reading of checkpoints.</summary>
+    public IProgress<StageProgress>? Reading { get; init; }
+
+    /// <summary>Steps whose update was left out, those before a resume included.</summary>
+    public int SkippedSteps { get; private set; }
 
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
     public double ValidationLoss { get; private set; } = double.NaN;
@@ -113,7 +131,7 @@ public sealed class TrainingRun
         (int step, string path) = checkpoints[^1];
         try
         {
-            RunState state = Checkpoint.Load(_trainer, path);
+            RunState state = Checkpoint.Load(_trainer, path, Reading);
             return state.Step == step
                 ? state
                 : throw new InvalidFileException(path, $"holds the state after {state.Step} steps: it is another checkpoint under this name");
@@ -156,21 +174,24 @@ public sealed class TrainingRun
     }
 
     /// <summary>Trains until the last step, or until asked to stop; both end with a checkpoint.</summary>
-    /// <param name="stop">Ends the run at the next step's end.</param>
+    /// <param name="stop">Ends the run at the next step's end, on all ranks.</param>
     /// <returns>True when all steps are done.</returns>
     /// <exception cref="RunFailedException">Loss, gradient or weights not finite, or the disk is full; earlier checkpoints stand.</exception>
     public bool Run(CancellationToken stop)
     {
-        using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
-        using var metrics = new MetricsFile(_metricsPath, _trainer.CompletedSteps);
+        using FolderLock? own = Writes && _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
+        using MetricsFile? metrics = Writes ? new MetricsFile(_metricsPath, _trainer.CompletedSteps) : null;
+        using MetricsFile? samples = _sampler is null ? null : new MetricsFile(Path.Combine(_options.Directory, "samples.jsonl"), _trainer.CompletedSteps);
+        _samples = samples;
+        ReplicaCheck.Require(_trainer);
         _lastSave = Stopwatch.GetTimestamp();
-        if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
+        if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !IsAsked(stop))
         {
             Validate(metrics);
         }
 
         bool isOver = false;
-        while (_trainer.CompletedSteps < _options.MaxSteps && !stop.IsCancellationRequested && !(isOver = IsUsedUp() || IsOutOfPatience()))
+        while (_trainer.CompletedSteps < _options.MaxSteps && !IsAsked(stop) && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {
             if (!Step(metrics))
             {
@@ -188,8 +209,12 @@ public sealed class TrainingRun
                 Sample();
             }
 
-            bool isTime = _options.SaveInterval is { } interval && Stopwatch.GetElapsedTime(_lastSave) >= interval;
-            if (isTime || (_options.SaveEvery > 0 && step % _options.SaveEvery == 0))
+            if (_options.CheckReplicasEvery > 0 && step % _options.CheckReplicasEvery == 0)
+            {
+                ReplicaCheck.Require(_trainer);
+            }
+
+            if (IsTimeToSave() || (_options.SaveEvery > 0 && step % _options.SaveEvery == 0))
             {
                 Save();
             }
@@ -206,9 +231,21 @@ public sealed class TrainingRun
         return finished;
     }
 
+    private bool Writes => _ranks.Rank == 0;
+
+    /// <summary>Sequences that a rank reads in a step.</summary>
+    private int SequencesPerRank => _trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength;
+
+    /// <summary>Whether any rank was asked to stop.</summary>
+    private bool IsAsked(CancellationToken stop) => _ranks.Any(stop.IsCancellationRequested);
+
+    /// <summary>By the clock of the rank that writes.</summary>
+    private bool IsTimeToSave() =>
+        _options.SaveInterval is { } interval && _ranks.Any(Writes && Stopwatch.GetElapsedTime(_lastSave) >= interval);
+
     private bool IsUsedUp()
     {
-        if (_batches.Has(_trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength))
+        if (_batches.Has(SequencesPerRank * _ranks.Size))
         {
             return false;
         }
@@ -231,21 +268,24 @@ public sealed class TrainingRun
     }
 
     /// <returns>False when the run went back to a checkpoint.</returns>
-    private bool Step(MetricsFile metrics)
+    private bool Step(MetricsFile? metrics)
     {
         long start = Stopwatch.GetTimestamp();
         int perBatch = _trainer.Layout.Options.Shape.TokensPerMicroBatch;
+        _batches.Skip(_ranks.Rank * SequencesPerRank);
         for (int first = 0; first < _tokens.Length; first += perBatch)
         {
             _batches.ReadNext(_tokens.AsSpan(first, perBatch), _labels.AsSpan(first, perBatch));
         }
+
+        _batches.Skip((_ranks.Size - 1 - _ranks.Rank) * SequencesPerRank);
 
         TellEpochs();
         bool checkedMovement = _trainer.UnmovedParameters is not null;
         StepResult result;
         try
         {
-            result = _trainer.Step(_tokens, _labels);
+            result = _trainer.Step(_tokens, _labels, _skips);
         }
         catch (RunFailedException exception) when (_options.OnSpike == SpikeAction.Rewind)
         {
@@ -256,8 +296,15 @@ public sealed class TrainingRun
 
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        metrics.WriteStep(result, tokensPerSecond);
-        if (_options.HealthEvery > 0 && result.Step % _options.HealthEvery == 0)
+        metrics?.WriteStep(result, tokensPerSecond);
+        if (result.IsSkipped)
+        {
+            TellSkipped(result, tokensPerSecond);
+            return true;
+        }
+
+        _skipsInARow = 0;
+        if (metrics is not null && _options.HealthEvery > 0 && result.Step % _options.HealthEvery == 0)
         {
             for (int layer = 0; layer < _health.Length; layer++)
             {
@@ -276,15 +323,32 @@ public sealed class TrainingRun
         return _watch.Judge(result.Loss) is not { } fault || GoesOnAfter(metrics, $"step {result.Step}: {fault}");
     }
 
-    /// <summary>Does what <see cref="RunOptions.OnSpike"/> says.</summary>
+    private bool Skips(double loss) => (_skipFault = _watch.Find(loss)) is not null;
+
+    /// <exception cref="RunFailedException">There were too many in a row.</exception>
+    private void TellSkipped(in StepResult result, double tokensPerSecond)
+    {
+        SkippedSteps++;
+        _observer.OnStep(result, tokensPerSecond);
+        string fault = $"step {result.Step}: {_skipFault}";
+        if (++_skipsInARow == MostSkips)
+        {
+            throw new RunFailedException(
+                $"{fault}; {MostSkips} updates in a row were left out, so the weights are at fault, not the data; earlier checkpoints stand; {Advice}") { OnAllRanks = true };
+        }
+
+        _observer.OnWarning($"{fault}; its update is left out");
+    }
+
+    /// <summary>Does what <see cref="RunOptions.OnSpike"/> says of a loss whose update is done.</summary>
     /// <returns>False when the run went back to a checkpoint.</returns>
     /// <exception cref="RunFailedException">The run is to stop, or there is nothing to go back to.</exception>
-    private bool GoesOnAfter(MetricsFile metrics, string fault)
+    private bool GoesOnAfter(MetricsFile? metrics, string fault)
     {
         switch (_options.OnSpike)
         {
             case SpikeAction.Stop:
-                throw new RunFailedException($"{fault}; earlier checkpoints stand; {Advice}");
+                throw new RunFailedException($"{fault}; earlier checkpoints stand; {Advice}") { OnAllRanks = true };
             case SpikeAction.Rewind:
                 Rewind(metrics, fault);
                 return false;
@@ -301,20 +365,26 @@ public sealed class TrainingRun
     }
 
     /// <summary>The data goes on: saved at once, so that a run which is killed now would resume to the same.</summary>
-    private void Rewind(MetricsFile metrics, string fault)
+    private void Rewind(MetricsFile? metrics, string fault)
     {
         IReadOnlyList<(int Step, string Path)> checkpoints = CheckpointFolder.List(_options.Directory);
         if (checkpoints.Count == 0 || ++_rewinds > MostRewinds)
         {
             string why = checkpoints.Count == 0 ? "there is no checkpoint to go back to" : $"the run went back to {checkpoints[^1].Path} {MostRewinds} times already";
-            throw new RunFailedException($"{fault}; {why}; {Advice}");
+            throw new RunFailedException($"{fault}; {why}; {Advice}") { OnAllRanks = true };
         }
 
         RunState state = Load(checkpoints);
         _tokensSeen = state.Tokens;
-        metrics.GoBack(state.Step);
+        metrics?.GoBack(state.Step);
+        _samples?.GoBack(state.Step);
+        _observer.OnRewind(state.Step);
+
+        // Before the others read the metrics that rank 0 goes back in, and before it writes over the checkpoint that they read.
+        _ranks.Barrier();
         Recall(state.Step);
         (_validatedStep, _sampledStep) = (-1, -1);
+        _ranks.Barrier();
         Write();
         _observer.OnWarning($"{fault}; back to step {state.Step}, with the data behind that of this step");
     }
@@ -324,9 +394,19 @@ public sealed class TrainingRun
     {
         var history = MetricsHistory.Read(_metricsPath);
         (_watch, Best) = (NewWatch(), new BestValidation());
-        foreach ((int step, double loss) in history.Losses)
+        (SkippedSteps, _skipsInARow) = (0, 0);
+        foreach ((int step, double loss) in history.Losses.Where(loss => loss.Step <= completedSteps))
         {
-            _ = step <= completedSteps ? _watch.Judge(loss) : null;
+            if (history.Skipped.Contains(step))
+            {
+                SkippedSteps++;
+                _skipsInARow++;
+            }
+            else
+            {
+                _skipsInARow = 0;
+                _watch.Judge(loss);
+            }
         }
 
         foreach ((int step, double loss) in history.Validations)
@@ -370,7 +450,7 @@ public sealed class TrainingRun
     }
 
     /// <summary>Mean loss over the held-out data; nothing when there is none, or when it was just done.</summary>
-    private void Validate(MetricsFile metrics)
+    private void Validate(MetricsFile? metrics)
     {
         if (_validation is null || _validatedStep == _trainer.CompletedSteps)
         {
@@ -381,11 +461,11 @@ public sealed class TrainingRun
         if (!double.IsFinite(ValidationLoss))
         {
             throw new RunFailedException(
-                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help");
+                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
         }
 
         _validatedStep = _trainer.CompletedSteps;
-        metrics.WriteValidation(_trainer.CompletedSteps, ValidationLoss, SourceLosses);
+        metrics?.WriteValidation(_trainer.CompletedSteps, ValidationLoss, SourceLosses);
         _observer.OnValidation(_trainer.CompletedSteps, ValidationLoss);
         if (Best.Add(_trainer.CompletedSteps, ValidationLoss) && _options.KeepBest)
         {
@@ -421,7 +501,9 @@ public sealed class TrainingRun
         if (_sampler is not null && _sampledStep != _trainer.CompletedSteps)
         {
             _sampledStep = _trainer.CompletedSteps;
-            _observer.OnSample(_sampledStep, _sampler.Sample());
+            string text = _sampler.Sample();
+            _samples?.WriteSample(_sampledStep, text);
+            _observer.OnSample(_sampledStep, text);
         }
     }
 
@@ -447,10 +529,15 @@ public sealed class TrainingRun
             DataFingerprint = _batches.DataFingerprint,
             NextLearningRate = _trainer.Layout.Options.Schedule.At(_trainer.CompletedSteps),
         };
-        string path = Checkpoint.Save(_trainer, state, _options.Directory);
-        CheckpointFolder.Prune(_options.Directory, _options.Keep, _options.KeepBest ? Best.Step : null);
+        ReplicaCheck.Require(_trainer);
+        if (Writes)
+        {
+            string path = Checkpoint.Save(_trainer, state, _options.Directory, _options.ModelFiles);
+            CheckpointFolder.Prune(_options.Directory, _options.Keep, _options.KeepBest ? Best.Step : null);
+            _observer.OnSaved(path);
+        }
+
         _savedStep = state.Step;
         _lastSave = Stopwatch.GetTimestamp();
-        _observer.OnSaved(path);
     }
 }

@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -5,7 +6,7 @@ using QApollo.Quantization;
 
 namespace QApollo.Training;
 
-/// <summary>A gradient that is complete over all micro-batches of the step.</summary>
+/// <summary>A gradient that is complete over all micro-batches of the step, on all ranks.</summary>
 /// <param name="Gradient">[rows, columns] F32 or BF16, on the device; a hook may change it in place.</param>
 /// <param name="FirstRow">The parameter's row of the gradient's row 0: embedding and head may come in slices.</param>
 /// <param name="Step">The update that it is for, 1, 2, ...</param>
@@ -29,32 +30,62 @@ public interface IReleaseHook
     }
 }
 
-/// <summary>Passes released gradients through the hooks to their optimizers.</summary>
+/// <summary>Sums released gradients over the ranks, and passes them through the hooks to their optimizers.</summary>
 public sealed class GradientRelease(
     ParameterOptimizer[] optimizers, StepStatistics statistics, QuantizationOptions quantization, ulong seed, IReadOnlyList<IReleaseHook> hooks)
 {
+    private ReleasedGradient? _waiting;
     private uint _step;
     private float _learningRate;
 
     /// <summary>Off while the step is rehearsed: there is nothing to see yet.</summary>
     internal bool CallsHooks { get; set; }
 
+    /// <summary>Null for one rank: gradients are complete as they are.</summary>
+    internal GradientSum? OverRanks { get; set; }
+
+    /// <summary>The sum over the ranks runs beside the computation of the next gradient: each update waits for as long.</summary>
+    internal bool Defers { get; set; }
+
     /// <summary>Says which update the following releases belong to.</summary>
-    public void BeginStep(uint step, float learningRate) => (_step, _learningRate) = (step, learningRate);
+    public void BeginStep(uint step, float learningRate) => (_step, _learningRate, _waiting) = (step, learningRate, null);
 
     public void Release(IDevice device, Weight weight, Tensor gradient, int firstRow = 0)
     {
-        var released = new ReleasedGradient(weight, gradient, firstRow, _step);
+        OverRanks?.Begin(device, gradient, weight.Parameter.IsVector);
+        Complete(device);
+        _waiting = new ReleasedGradient(weight, gradient, firstRow, _step);
+
+        // The memory of a slice is that of the next one.
+        if (!Defers || gradient.Rows < weight.Parameter.Rows)
+        {
+            Complete(device);
+        }
+    }
+
+    /// <summary>Updates the weight whose gradient was released last, if that waits.</summary>
+    public void Complete(IDevice device)
+    {
+        if (_waiting is { } released)
+        {
+            _waiting = null;
+            OverRanks?.End(device);
+            Update(device, released);
+        }
+    }
+
+    private void Update(IDevice device, in ReleasedGradient released)
+    {
         for (int i = 0; CallsHooks && i < hooks.Count; i++)
         {
             hooks[i].BeforeUpdate(device, released);
         }
 
-        int parameter = weight.Parameter.Index;
+        int parameter = released.Parameter.Index;
         var context = new UpdateContext(
             _step, _learningRate, seed, quantization.Rounding, quantization.Regrid,
             statistics.GradientSquares(parameter), statistics.Counts(parameter));
-        optimizers[parameter].Update(device, context, gradient, firstRow);
+        optimizers[parameter].Update(device, context, released.Gradient, released.FirstRow);
         for (int i = 0; CallsHooks && i < hooks.Count; i++)
         {
             hooks[i].AfterUpdate(device, released);

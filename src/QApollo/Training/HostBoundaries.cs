@@ -70,7 +70,7 @@ public sealed class HostBoundaries : BoundaryStore
     public override void EndWrite(IDevice device, int boundary, int microBatch)
     {
         Slot slot = Acquire(device, boundary, microBatch, fetch: false);
-        slot.Pending = device.BeginTransfer(slot.Tensor, HostRows(boundary, microBatch));
+        slot.Pending.Add(device.BeginTransfer(slot.Tensor, HostRows(boundary, microBatch)));
     }
 
     private Tensor HostRows(int boundary, int microBatch) =>
@@ -93,11 +93,11 @@ public sealed class HostBoundaries : BoundaryStore
             }
         }
 
-        oldest.Settle(device);
         (oldest.Boundary, oldest.MicroBatch, oldest.LastUse) = (boundary, microBatch, ++_clock);
         if (fetch)
         {
-            oldest.Pending = device.BeginTransfer(HostRows(boundary, microBatch), oldest.Tensor);
+            // Transfers keep their order: what the slot held is written back before, and no operation waits for that.
+            oldest.Pending.Add(device.BeginTransfer(HostRows(boundary, microBatch), oldest.Tensor));
         }
 
         return oldest;
@@ -114,16 +114,17 @@ public sealed class HostBoundaries : BoundaryStore
 
         public int LastUse { get; set; }
 
-        public Transfer? Pending { get; set; }
+        public List<Transfer> Pending { get; } = [];
 
-        /// <summary>Orders what follows after the copy that is on its way, if any.</summary>
+        /// <summary>Orders what follows after the copies that are on their way.</summary>
         public void Settle(IDevice device)
         {
-            if (Pending is { } transfer)
+            foreach (Transfer transfer in Pending)
             {
                 device.AwaitTransfer(transfer);
-                Pending = null;
             }
+
+            Pending.Clear();
         }
     }
 }

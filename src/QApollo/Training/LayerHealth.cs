@@ -21,7 +21,7 @@ public readonly record struct LayerHealth(
         foreach (Weight weight in layer.Matrices)
         {
             elements += weight.Parameter.Elements;
-            groups += weight.Stored.Scales.Elements;
+            groups += weight.Scales?.View.Elements ?? 0;
             for (int count = 0; count < sums.Length; count++)
             {
                 sums[count] += statistics.CountValue(weight.Parameter.Index, (UpdateCount)count);

@@ -9,8 +9,14 @@ public sealed record MemoryOptions
     /// <summary>F32 or BF16: element type of the gradient scratch.</summary>
     public DType GradientDType { get; init; } = DType.F32;
 
+    /// <summary>F32 or BF16: element type that gradients travel in between ranks.</summary>
+    public DType WireDType { get; init; } = DType.F32;
+
     /// <summary>Where layer inputs wait for the backward pass.</summary>
     public MemorySpace Boundaries { get; init; } = MemorySpace.Device;
+
+    /// <summary>Where the layers' matrices wait between their uses.</summary>
+    public LayerPlacement Layers { get; init; } = LayerPlacement.OnDevice;
 
     /// <summary>Tokens whose logits exist at a time; 0 for at most 1024, or 64 MiB of logits, whichever is less.</summary>
     public int LogitChunk { get; init; }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Models;
@@ -43,7 +44,7 @@ public sealed class StepInputs
         _distinctCounts = new int[shape.GradAccum];
     }
 
-    /// <summary>Labels of the step that are not ignored.</summary>
+    /// <summary>Labels of the step that are not ignored; those of all ranks after <see cref="CountOver"/>.</summary>
     public int CountedLabels { get; private set; }
 
     /// <summary>Brings a step's inputs to the device.</summary>
@@ -64,6 +65,14 @@ public sealed class StepInputs
         device.Upload(MemoryMarshal.AsBytes<int>(_hostStarts), _starts);
         device.Upload(MemoryMarshal.AsBytes<int>(_hostPositions), _positions);
         _documentStarts.Load(device, tokens);
+    }
+
+    /// <summary>Counts the labels of all ranks: the loss is the mean over them.</summary>
+    public void CountOver(ICommunicator ranks)
+    {
+        Span<double> counted = [CountedLabels];
+        ranks.SumInOrder(counted);
+        CountedLabels = (int)counted[0];
     }
 
     /// <summary>Brings one micro-batch to the device, as the step's first; for passes without a gradient.</summary>

@@ -1,4 +1,6 @@
+using QApollo.Collectives;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -12,26 +14,53 @@ public sealed class Trainer : IDisposable
 {
     private readonly IDevice _device;
     private readonly Arena _arena;
+    private readonly ScratchFile? _layerFile;
     private readonly long _matrixElements;
 
     /// <summary>Plans, allocates, and initializes the weights from the seed.</summary>
     /// <param name="device">Stays the caller's; must outlive the trainer.</param>
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
+    /// <param name="ranks">With whom to train; stays the caller's. Null for nobody.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
     /// <exception cref="OutOfMemoryException">The device has less memory than the plan needs.</exception>
     public Trainer(
-        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null)
-        : this(new TrainingLayout(options, device.Profile, projections, hooks), device)
+        TrainingOptions options, IDevice device, IProjectionSource? projections = null, IReadOnlyList<IReleaseHook>? hooks = null,
+        ICommunicator? ranks = null)
+        : this(new TrainingLayout(options with { Ranks = ranks?.Size ?? 1 }, device.Profile, projections, hooks), device, ranks: ranks)
     {
     }
 
     /// <summary>As the other constructor, with a layout that was made before.</summary>
-    public Trainer(TrainingLayout layout, IDevice device)
+    /// <param name="layerFile">The file of layers that wait on disk; by default one in the system's folder for temporary files.</param>
+    /// <exception cref="ArgumentException">The layout is planned for another number of ranks.</exception>
+    /// <exception cref="RunFailedException">The disk has not the space for the layers, or another process has the file.</exception>
+    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null, ICommunicator? ranks = null)
     {
+        Ranks = ranks ?? Alone.Instance;
+        if (layout.Options.Ranks != Ranks.Size)
+        {
+            throw new ArgumentException($"planned for {layout.Options.Ranks} ranks, and there are {Ranks.Size}", nameof(ranks));
+        }
+
+        layout.JoinRanks(Ranks);
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
+        if (layout.Plan.DiskBytes > 0)
+        {
+            try
+            {
+                _layerFile = new ScratchFile(layerFile ?? Path.Combine(Path.GetTempPath(), $"qapollo-layers-{Guid.NewGuid():N}"), layout.Plan.DiskBytes);
+                layout.Weights.Store.Attach(_layerFile);
+            }
+            catch (RunFailedException)
+            {
+                _arena.Dispose();
+                throw;
+            }
+        }
+
         if (layout.Workspace is not null)
         {
             device.UseWorkspace(layout.Workspace);
@@ -51,6 +80,9 @@ public sealed class Trainer : IDisposable
 
     public IDevice Device => _device;
 
+    /// <summary>With whom the gradients are summed.</summary>
+    public ICommunicator Ranks { get; }
+
     /// <summary>Bytes of the device allocation that was made.</summary>
     public long AllocatedBytes => _arena.DeviceBytes.Bytes;
 
@@ -64,27 +96,35 @@ public sealed class Trainer : IDisposable
     public IReadOnlyList<Parameter>? UnmovedParameters { get; private set; }
 
     /// <summary>Forward, backward and update for one step's tokens.</summary>
-    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength].</param>
+    /// <param name="tokens">[GradAccum * BatchSize * SequenceLength], of this rank.</param>
     /// <param name="labels">The target of each position; negative ones are ignored.</param>
-    /// <exception cref="RunFailedException">Loss or a gradient is not finite; the message names step and tensor.</exception>
-    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    /// <param name="skips">
+    /// Asked with the mean loss in nats, which may be infinite or NaN, before a byte of weights or optimizer state changes; true ends the
+    /// step there. Its number is used up all the same, so learning rate, rounding and projections of later steps are what they would be.
+    /// </param>
+    /// <exception cref="RunFailedException">Loss or a gradient of a step that is not skipped is not finite; the message names step and tensor.</exception>
+    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, Func<double, bool>? skips = null)
     {
         int step = CompletedSteps + 1;
         float learningRate = Layout.Options.Schedule.At(CompletedSteps);
-        Layout.RunStep(_device, tokens, labels, step, learningRate);
-        double gradientNorm = CheckFinite(step);
+        bool isUpdated = Layout.RunStep(_device, tokens, labels, step, learningRate, skips);
+        Span<double> lossSum = [Layout.Statistics.LossSumValue];
+        Ranks.SumInOrder(lossSum);
+        double gradientNorm = isUpdated ? CheckFinite(step, lossSum[0]) : double.NaN;
         CompletedSteps = step;
-        int counted = Math.Max(1, Layout.Inputs.CountedLabels);
         return new StepResult(
-            step, Layout.Statistics.LossSumValue / (double)counted, learningRate, Layout.Inputs.CountedLabels, gradientNorm,
-            ChangedShare(learningRate));
+            step, lossSum[0] / Math.Max(1, Layout.Inputs.CountedLabels), learningRate, Layout.Inputs.CountedLabels, gradientNorm,
+            isUpdated ? ChangedShare(learningRate) : 0)
+        {
+            IsSkipped = !isUpdated,
+        };
     }
 
     /// <summary>How the storage of a layer's matrices treated the last step's updates. Ask before anything else is computed.</summary>
     /// <param name="layer">0, 1, ...</param>
     public LayerHealth Health(int layer) => LayerHealth.Of(Layout.Weights.Layers[layer], Layout.Statistics);
 
-    /// <summary>Sum of the losses of one micro-batch, without a gradient.</summary>
+    /// <summary>Sum of the losses of one micro-batch of this rank, without a gradient.</summary>
     /// <param name="tokens">[BatchSize * SequenceLength].</param>
     /// <returns>Sum over the counted labels in nats, and their number.</returns>
     public (double LossSum, int Counted) Evaluate(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
@@ -93,13 +133,18 @@ public sealed class Trainer : IDisposable
         return (Layout.Statistics.LossSumValue, Layout.Inputs.CountedLabels);
     }
 
-    public void Dispose() => _arena.Dispose();
-
-    private double CheckFinite(int step)
+    public void Dispose()
     {
-        if (!float.IsFinite(Layout.Statistics.LossSumValue))
+        _layerFile?.Dispose();
+        _arena.Dispose();
+    }
+
+    /// <summary>Loss and gradients are sums over the ranks: what one of them spoilt, all of them see.</summary>
+    private double CheckFinite(int step, double lossSum)
+    {
+        if (!double.IsFinite(lossSum))
         {
-            throw new RunFailedException($"step {step}: the loss is {Layout.Statistics.LossSumValue}; a lower --lr or more --warmup-steps may help");
+            throw new RunFailedException($"step {step}: the loss is {lossSum}; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
         }
 
         double squares = 0;
@@ -109,7 +154,7 @@ public sealed class Trainer : IDisposable
             if (!float.IsFinite(perParameter[i]))
             {
                 throw new RunFailedException(
-                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help");
+                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
             }
 
             squares += perParameter[i];

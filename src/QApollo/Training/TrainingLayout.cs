@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Memory;
@@ -29,12 +30,12 @@ public sealed class TrainingLayout
         var attention = new AttentionShape(
             shape.BatchSize, shape.SequenceLength, shape.SequenceLength, model.NumAttentionHeads, model.NumKeyValueHeads, model.HeadDim);
 
-        Weights = new ModelWeights(table, model, options.Memory.Weights);
+        Weights = new ModelWeights(table, model, options.Memory.Weights, options.Memory.Layers);
         Optimizers = OptimizerFactory.Create(table, Weights, options.Optimizer, projections ?? new SeededProjections(options.Seed));
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
         Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
-        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []);
+        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []) { Defers = options.Ranks > 1 && profile.SumsBeside };
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
         var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);
@@ -54,6 +55,9 @@ public sealed class TrainingLayout
     }
 
     public TrainingOptions Options { get; }
+
+    /// <summary>With whom the gradients are summed.</summary>
+    public ICommunicator Ranks { get; private set; } = Alone.Instance;
 
     public ModelWeights Weights { get; }
 
@@ -80,6 +84,18 @@ public sealed class TrainingLayout
 
     public MemoryPlan Plan { get; }
 
+    /// <summary>Says with whom the run trains.</summary>
+    internal void JoinRanks(ICommunicator ranks)
+    {
+        Ranks = ranks;
+        if (ranks.Size > 1)
+        {
+            Step.Ranks = ranks;
+            Step.SegmentsReleases = false;
+            Release.OverRanks = new GradientSum(ranks, Options.Memory.WireDType, Options.Memory.GradientDType);
+        }
+    }
+
     /// <summary>Brings initial weights and tables to the device.</summary>
     public void Initialize(IDevice device)
     {
@@ -89,12 +105,17 @@ public sealed class TrainingLayout
 
     /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
     /// <param name="update">Its number: 1, 2, ...</param>
-    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
+    /// <param name="skips">See <see cref="TrainingStep.Run"/>.</param>
+    /// <returns>False when the step was skipped.</returns>
+    public bool RunStep(
+        IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate, Func<double, bool>? skips = null)
     {
         Inputs.Load(device, tokens, labels);
+        Inputs.CountOver(Ranks);
         Release.BeginStep((uint)update, learningRate);
-        Step.Run(device);
+        bool isUpdated = Step.Run(device, skips);
         Statistics.Read(device);
+        return isUpdated;
     }
 
     /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>
@@ -103,6 +124,17 @@ public sealed class TrainingLayout
         Inputs.LoadForEvaluation(device, tokens, labels);
         Step.Evaluate(device);
         Statistics.Read(device);
+    }
+
+    /// <summary>Lets an observer see the operations of one step, of which nothing is computed. Not beside a step.</summary>
+    public void Trace(IOperationObserver observer)
+    {
+        bool callsHooks = Release.CallsHooks;
+        Release.CallsHooks = false;
+        using var device = new TracingDevice(Plan.Profile, observer);
+        var tokens = new int[Options.Shape.TokensPerStep];
+        RunStep(device, tokens, tokens, update: 1, learningRate: 0);
+        Release.CallsHooks = callsHooks;
     }
 
     /// <summary>Everything that a run does to its tensors.</summary>
@@ -136,8 +168,9 @@ public sealed class TrainingLayout
             return vocabulary;
         }
 
-        int multiple = Math.Max(Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
-        if (multiple == 0)
+        (int embedding, int head) = (Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
+        int multiple = Math.Max(embedding, head);
+        if (embedding == 0 || head == 0)
         {
             throw new UsageException("--vocabulary-slice needs adamw, adamw8bit or sgd for embedding and head");
         }

@@ -28,6 +28,9 @@ public sealed record TrainingOptions
     /// </summary>
     public int? DocumentEnd { get; init; }
 
+    /// <summary>Processes that train together, each on as many micro-batches as <see cref="Shape"/> says.</summary>
+    public int Ranks { get; init; } = 1;
+
     /// <summary>Tokens of a text sample between steps, prompt included: at most a sequence; 0 when none is ever made.</summary>
     public int SampleTokens { get; init; }
 }

@@ -1,3 +1,4 @@
+using QApollo.Collectives;
 using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Models;
@@ -13,7 +14,8 @@ public sealed class TrainingStep
     // Numbers of the segments of a step (IDevice.BeginSegment); each layer's backward pass has one from the last on.
     private const int ForwardSegment = 0;
     private const int LossSegment = 1;
-    private const int BackwardSegment = 2;
+    private const int HeadUpdateSegment = 2;
+    private const int BackwardSegment = 3;
 
     private readonly StepShape _shape;
     private readonly ModelWeights _weights;
@@ -48,15 +50,27 @@ public sealed class TrainingStep
             : new HostBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType);
     }
 
+    /// <summary>Whether the parts in which gradients are released are segments: not where the host carries these to other ranks.</summary>
+    internal bool SegmentsReleases { get; set; } = true;
+
+    /// <summary>With whom losses and gradients are summed.</summary>
+    internal ICommunicator Ranks { get; set; } = Alone.Instance;
+
     /// <summary>Told where the parts of the step begin, while it is rehearsed.</summary>
     internal PhaseLog? Phases { get; set; }
 
     /// <summary>Forward, loss, backward and all updates of one step, for the inputs that are loaded.</summary>
-    public void Run(IDevice device)
+    /// <param name="skips">
+    /// Asked once, between the loss of all micro-batches and the first update, with the step's mean loss; true ends the step there.
+    /// The device is waited for. Null: every step is an update.
+    /// </param>
+    /// <returns>False when the step was skipped.</returns>
+    public bool Run(IDevice device, Func<double, bool>? skips = null)
     {
         Phases?.Begin("embedding forward");
         _statistics.Zero(device);
         _boundaries.Begin(device);
+        _weights.Store.BeginPass(device);
         ForwardEmbedding(device, _shape.GradAccum);
         device.BeginSegment(ForwardSegment);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
@@ -70,17 +84,29 @@ public sealed class TrainingStep
         device.BeginSegment(LossSegment);
         Loss(device);
         device.EndSegment();
+        if (skips is not null && skips(ReadLoss(device)))
+        {
+            _weights.Store.EndPass(device);
+            return false;
+        }
+
+        BeginReleases(device, HeadUpdateSegment);
+        UpdateHead(device);
+        EndReleases(device);
         for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
         {
             // One for each layer: the device computes the one before while the host goes through the next.
             Phases?.Begin("backward", layer);
-            device.BeginSegment(BackwardSegment + layer);
+            BeginReleases(device, BackwardSegment + layer);
             BackwardLayer(device, layer);
-            device.EndSegment();
+            EndReleases(device);
         }
 
         Phases?.Begin("embedding backward");
+        _weights.Store.Advance(device, part: 0, parts: 1);
         BackwardEmbedding(device);
+        _weights.Store.EndPass(device);
+        return true;
     }
 
     /// <summary>Forward and loss of the first micro-batch that is loaded; two boundaries serve all layers in turn.</summary>
@@ -88,14 +114,32 @@ public sealed class TrainingStep
     {
         _statistics.Zero(device);
         _boundaries.Begin(device);
+        _weights.Store.BeginPass(device);
         ForwardEmbedding(device, microBatches: 1);
         for (int layer = 0; layer < _weights.Layers.Length; layer++)
         {
             ForwardLayer(device, layer, layer % 2, (layer + 1) % 2, microBatches: 1);
         }
 
+        _weights.Store.EndPass(device);
         Tensor hidden = _boundaries.Read(device, _weights.Layers.Length % 2, 0);
         _head.Loss(device, hidden, _inputs.Labels(0), _logSumExp.View.ElementRange(0, _shape.TokensPerMicroBatch), _statistics.LossSum);
+    }
+
+    private void BeginReleases(IDevice device, int segment)
+    {
+        if (SegmentsReleases)
+        {
+            device.BeginSegment(segment);
+        }
+    }
+
+    private void EndReleases(IDevice device)
+    {
+        if (SegmentsReleases)
+        {
+            device.EndSegment();
+        }
     }
 
     private void ForwardEmbedding(IDevice device, int microBatches)
@@ -110,9 +154,11 @@ public sealed class TrainingStep
     private void ForwardLayer(IDevice device, int layer, int inputBoundary, int outputBoundary, int microBatches)
     {
         LayerWeights weights = _weights.Layers[layer];
+        _weights.Store.Use(device, layer, direction: 1);
         _expansions.ExpandForForward(device, weights);
         for (int microBatch = 0; microBatch < microBatches; microBatch++)
         {
+            _weights.Store.Advance(device, microBatch, microBatches);
             Tensor input = _boundaries.Read(device, inputBoundary, microBatch);
             if (microBatch + 1 < microBatches)
             {
@@ -125,23 +171,35 @@ public sealed class TrainingStep
         }
     }
 
+    /// <summary>Over all counted tokens of the step, in nats.</summary>
+    private double ReadLoss(IDevice device)
+    {
+        _statistics.Read(device);
+        Span<double> lossSum = [_statistics.LossSumValue];
+        Ranks.SumInOrder(lossSum);
+        return lossSum[0] / Math.Max(1, _inputs.CountedLabels);
+    }
+
+    /// <summary>Loss and gradients of all micro-batches at the model's end; no weight changes yet.</summary>
     private void Loss(IDevice device)
     {
-        float scale = 1f / Math.Max(1, _inputs.CountedLabels);
         int output = _weights.Layers.Length;
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
         {
             Tensor hidden = _boundaries.Read(device, output, microBatch);
             Tensor gradient = _gradientBoundary == output ? hidden : _boundaries.BeginWrite(device, _gradientBoundary, microBatch);
             _head.LossAndGradient(
-                device, hidden, _inputs.Labels(microBatch), LogSumExp(microBatch), _statistics.LossSum, gradient, scale,
+                device, hidden, _inputs.Labels(microBatch), LogSumExp(microBatch), _statistics.LossSum, gradient, GradientScale,
                 _vocabularyGradients.WholeHead, _vocabularyGradients.FinalNorm, accumulate: microBatch > 0);
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
+    }
 
+    private void UpdateHead(IDevice device)
+    {
         if (_vocabularyGradients.HeadIsSliced)
         {
-            ReleaseHeadInSlices(device, scale);
+            ReleaseHeadInSlices(device, GradientScale);
         }
         else if (!_vocabularyGradients.IsTied)
         {
@@ -149,7 +207,11 @@ public sealed class TrainingStep
         }
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
+        _release.Complete(device);
     }
+
+    /// <summary>Of the mean over the counted tokens.</summary>
+    private float GradientScale => 1f / Math.Max(1, _inputs.CountedLabels);
 
     private void ReleaseHeadInSlices(IDevice device, float scale)
     {
@@ -171,9 +233,11 @@ public sealed class TrainingStep
     private void BackwardLayer(IDevice device, int layer)
     {
         LayerWeights weights = _weights.Layers[layer];
+        _weights.Store.Use(device, layer, direction: -1);
         _expansions.ExpandForBackward(device, weights);
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
         {
+            _weights.Store.Advance(device, microBatch, _shape.GradAccum);
             Tensor input = _boundaries.Read(device, layer, microBatch);
             Tensor gradient = _boundaries.Read(device, _gradientBoundary, microBatch);
             _boundaries.Prefetch(device, layer, microBatch + 1);
@@ -182,6 +246,9 @@ public sealed class TrainingStep
             _layer.Backward(device, weights, input, gradient, _layerGradients, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
+
+        _release.Complete(device);
+        _weights.Store.Changed(layer);
     }
 
     private void BackwardEmbedding(IDevice device)
@@ -204,6 +271,8 @@ public sealed class TrainingStep
 
             _release.Release(device, _weights.Embedding, slice, firstRow);
         }
+
+        _release.Complete(device);
     }
 
     private Tensor LogSumExp(int microBatch) =>

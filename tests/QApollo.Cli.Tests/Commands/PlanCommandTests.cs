@@ -17,6 +17,7 @@ public class PlanCommandTests
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32 --budget 12GB --host-budget 16GiB", 12_000_000_000)]
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --residual-bits 4 --budget rtx-3060-12gb", 114 * GiB / 10)]
     [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --residual-layers 32 --budget 10.9GiB", 109 * GiB / 10)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --budget rtx-3060-12gb", 109 * GiB / 10)]
     [InlineData("--model llama3-8b --batch-size 1 --seq-len 1024 --budget 12GiB --head-weights bf16", 12 * GiB)]
     [InlineData("--model 13b --batch-size 1 --seq-len 256 --budget 16GiB --head-weights bf16", 16 * GiB)]
     public void Promised_numbers_hold(string options, long bound)
@@ -29,6 +30,28 @@ public class PlanCommandTests
         Assert.Equal(350_000_000, device.GetProperty("categories").GetProperty("context").GetInt64());
         long host = json.RootElement.GetProperty("pinnedHost").GetProperty("totalBytes").GetInt64() + json.RootElement.GetProperty("host").GetProperty("totalBytes").GetInt64();
         Assert.InRange(host, 0, 16 * GiB);
+    }
+
+    /// <summary>Models larger than the card: layers wait in host memory, which is bounded too.</summary>
+    [Theory]
+    [InlineData("7b", 32, "3.7GiB", "16GiB")]
+    [InlineData("13b", 32, "6GiB", "32GiB")]
+    [InlineData("30b", 16, "8GiB", "48GiB")]
+    [InlineData("llama2-70b", 16, "16GiB", "96GiB")]
+    public void Models_larger_than_the_card_are_planned_within_card_and_host(string model, int gradAccum, string device, string host)
+    {
+        string options = $"--model {model} --batch-size 1 --seq-len 1024 --grad-accum {gradAccum} --head-weights bf16 --grad-dtype f32";
+        CliResult result = Cli.Run($"plan {options} --budget {device} --host-budget {host} --json");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        using var json = JsonDocument.Parse(result.Output);
+        JsonElement root = json.RootElement;
+        Assert.Equal("host", root.GetProperty("choices").GetProperty("layers").GetString());
+        Assert.Equal(0, root.GetProperty("device").GetProperty("categories").GetProperty("codes").GetInt64());
+        Assert.Equal(350_000_000, root.GetProperty("device").GetProperty("categories").GetProperty("context").GetInt64());
+        Assert.InRange(root.GetProperty("device").GetProperty("totalBytes").GetInt64(), GiB, Bytes(device));
+        long hostBytes = root.GetProperty("pinnedHost").GetProperty("totalBytes").GetInt64() + root.GetProperty("host").GetProperty("totalBytes").GetInt64();
+        Assert.InRange(hostBytes, GiB, Bytes(host));
+        static long Bytes(string text) => (long)(double.Parse(text[..^3], System.Globalization.CultureInfo.InvariantCulture) * GiB);
     }
 
     /// <summary>4 bits of 6,476,005,376 weights are 3.02 GiB: all layers on 12 GB, some on 10 GiB, none where there is no room.</summary>
@@ -99,8 +122,10 @@ public class PlanCommandTests
     }
 
     [Theory]
-    [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16", 7802)]
-    [InlineData("--model 7b --batch-size 1 --seq-len 1024", 7661)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --head-weights bf16 --layers device", 7802)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --layers device", 7661)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024", 1735)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32", 2036)]
     public void The_least_memory_is_known_and_does_not_grow(string options, int mebibytes)
     {
         CliResult tooSmall = Cli.Run($"plan {options} --budget 1GiB");
@@ -153,6 +178,9 @@ public class PlanCommandTests
     [InlineData("--budget rtx-9999", "rtx-3060-12gb, rtx-3070-8gb")]
     [InlineData("--host-budget 5", "--host-budget: '5' has no unit")]
     [InlineData("--device tpu", "--device: 'tpu' is not known")]
+    [InlineData("--ranks 0", "--ranks: '0'")]
+    [InlineData("--ranks 2 --link 25GB", "--link: '25GB'")]
+    [InlineData("--ranks 2 --link 0B/s", "--link: '0B/s'")]
     [InlineData("--batch-size 100000 --seq-len 100000", "at most 16777216 tokens")]
     public void Bad_input_is_one_clear_line_and_exit_code_2(string options, string message)
     {
@@ -175,6 +203,31 @@ public class PlanCommandTests
         Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public void Ranks_cost_memory_and_time_on_the_wire()
+    {
+        using JsonDocument alone = Plan("--ranks 1 --link 25GB/s");
+        using JsonDocument eight = Plan("--ranks 8 --link 25GB/s");
+        using JsonDocument narrow = Plan("--ranks 8 --link 25GB/s --wire-dtype bf16 --exchange host");
+        Assert.Equal(0, alone.RootElement.GetProperty("ranks").GetProperty("bytesPerUpdate").GetDouble());
+        JsonElement ranks = eight.RootElement.GetProperty("ranks");
+        double bytes = ranks.GetProperty("bytesPerUpdate").GetDouble();
+        Assert.Equal(2 * 7 / 8.0 * 4 * 6_738_415_616, bytes);
+        Assert.Equal(bytes / 25e9, ranks.GetProperty("wireSeconds").GetDouble(), 1e-6);
+        Assert.InRange(narrow.RootElement.GetProperty("ranks").GetProperty("bytesPerUpdate").GetDouble(), bytes * 0.5, bytes * 0.501);
+        JsonElement efficiency = ranks.GetProperty("efficiency").EnumerateArray().Single(card => card.GetProperty("card").GetString() == "a100-80gb");
+        Assert.Equal(1, efficiency.GetProperty("1").GetDouble());
+        Assert.InRange(efficiency.GetProperty("64").GetDouble(), 0, efficiency.GetProperty("2").GetDouble());
+        Assert.False(Host(alone).TryGetProperty("communication", out _));
+        Assert.True(Host(eight).GetProperty("communication").GetInt64() > 0);
+        Assert.Equal(256 << 20, Context(eight) - Context(alone));
+        Assert.Equal(Context(alone), Context(narrow));
+
+        static JsonDocument Plan(string options) => JsonDocument.Parse(Cli.Run($"plan --model 7b --seq-len 256 --batch-size 1 --json {options}").Output);
+        static JsonElement Host(JsonDocument plan) => plan.RootElement.GetProperty("host").GetProperty("categories");
+        static long Context(JsonDocument plan) => plan.RootElement.GetProperty("device").GetProperty("categories").GetProperty("context").GetInt64();
     }
 
     [Fact]

@@ -32,6 +32,12 @@ public sealed class TrainingMachineTests
         Compare.BitEqual<byte>(Train(options, useGraphs: true), Train(options, useGraphs: false), "weights");
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Layers_in_host_memory_leave_the_bytes_of_layers_on_the_device(int course) =>
+        StreamingCourse.All[course].AssertEqualsPlain(() => PtxMachine.Library.Open());
+
     [Fact]
     public void Results_do_not_depend_on_the_order_of_warps() => KernelTour.AssertEqualInEveryOrder(PtxMachine.Library);
 

@@ -56,8 +56,17 @@ internal sealed unsafe class SimtLibrary(string path)
         return (products, handles);
     }
 
+    /// <summary>The library itself, which is the emulated driver, cuBLASLt and NCCL in one.</summary>
+    public string Path => path;
+
     /// <summary>The virtual time of a product of a million multiplications; a kernel takes one millisecond.</summary>
     public void SetProductCost(double milliseconds) => ((delegate* unmanaged<double, int>)Export("simt_set_product_cost"))(milliseconds);
+
+    /// <summary>The virtual speed of copies in bytes per millisecond; 0 for a millisecond each.</summary>
+    public void SetCopySpeed(double bytesPerMillisecond) => ((delegate* unmanaged<double, int>)Export("simt_set_copy_speed"))(bytesPerMillisecond);
+
+    /// <summary>Bytes of page-locked memory that the system gives at once.</summary>
+    public void SetLockedLimit(long bytes) => ((delegate* unmanaged<nuint, int>)Export("simt_set_locked_limit"))((nuint)bytes);
 
     /// <summary>Names and block sizes of all kernels.</summary>
     public IReadOnlyDictionary<string, int> Kernels()

@@ -31,6 +31,18 @@ public class StepBenchmarkTests
         }
     }
 
+    [Fact]
+    public void Waits_for_transfers_are_those_of_the_operations_that_wait()
+    {
+        using CpuDevice device = Engine.Cpu();
+        BenchmarkReport Run(TrainingOptions options) => new StepBenchmark(device, "a CPU", new TickingClock()).Run("tiny", options, steps: 1);
+        Assert.Null(Run(Options).TransferWaitSeconds);
+        BenchmarkReport report = Run(Options with { Memory = new MemoryOptions { Boundaries = MemorySpace.PinnedHost } });
+        double transfers = report.Rows.Where(row => row.Work.Operation is "transfer" or "await transfer").Sum(row => row.CountPerStep);
+        Assert.Equal(transfers * 1e-3, report.TransferWaitSeconds!.Value, 9);
+        Assert.Single(BenchmarkText.Figures(report), figure => figure.Label == "waits for transfers");
+    }
+
     /// <summary>Each operation takes one tick of the clock, a millisecond.</summary>
     [Fact]
     public void Times_counts_and_shares_add_up()

@@ -25,7 +25,7 @@ internal static class PlanAndRun
         trainer.Evaluate(tokens.AsSpan(0, perBatch), labels.AsSpan(0, perBatch));
 
         var expected = new List<(MemorySpace, long)> { (MemorySpace.Device, layout.Plan.DeviceArenaBytes) };
-        if (options.Memory.Boundaries == MemorySpace.PinnedHost)
+        if (options.Memory.Boundaries == MemorySpace.PinnedHost || options.Memory.Layers.Space != MemorySpace.Device)
         {
             expected.Add((MemorySpace.PinnedHost, layout.Plan.PinnedHostArenaBytes));
         }

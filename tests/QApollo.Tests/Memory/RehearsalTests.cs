@@ -19,11 +19,13 @@ public class RehearsalTests
     [InlineData("7b", 2, MemorySpace.PinnedHost)]
     [InlineData("llama3-8b", 1, MemorySpace.PinnedHost)]
     [InlineData("13b", 1, MemorySpace.Device)]
-    public void A_step_touches_only_what_the_plan_gave_it(string preset, int gradAccum, MemorySpace boundaries)
+    [InlineData("30b", 1, MemorySpace.Device, MemorySpace.PinnedHost)]
+    [InlineData("llama2-70b", 2, MemorySpace.PinnedHost, MemorySpace.PinnedHost)]
+    public void A_step_touches_only_what_the_plan_gave_it(string preset, int gradAccum, MemorySpace boundaries, MemorySpace layers = MemorySpace.Device)
     {
         TrainingOptions options = Engine.Options(LlamaPresets.Find(preset).Config, new StepShape(1, 256, gradAccum)) with
         {
-            Memory = new MemoryOptions { Boundaries = boundaries, VocabularySlice = 4096 },
+            Memory = new MemoryOptions { Boundaries = boundaries, Layers = new LayerPlacement(layers), VocabularySlice = 4096 },
             DocumentEnd = gradAccum > 1 ? 2 : null,
         };
         var profile = new CpuProfile(threads: 2);

@@ -24,6 +24,10 @@ public class LlamaPresetsTests
     [InlineData("7b", 4096, 11008, 32, 32, 6_738_415_616)]
     [InlineData("llama3-8b", 4096, 14336, 32, 32, 8_030_261_248)]
     [InlineData("13b", 5120, 13824, 40, 40, 13_015_864_320)]
+    [InlineData("30b", 6656, 17920, 60, 52, 32_528_943_616)]
+    [InlineData("65b", 8192, 22016, 80, 64, 65_285_660_672)]
+    [InlineData("llama2-70b", 8192, 28672, 80, 64, 68_976_648_192)]
+    [InlineData("llama3-70b", 8192, 28672, 80, 64, 70_553_706_496)]
     public void Shapes_and_parameter_counts_are_the_published_ones(string name, int hidden, int intermediate, int layers, int heads, long parameters)
     {
         LlamaConfig config = LlamaPresets.Find(name).Config;
@@ -56,7 +60,7 @@ public class LlamaPresetsTests
     [Fact]
     public void Presets_are_valid_listed_smallest_first_and_named_once()
     {
-        Assert.Equal(17, LlamaPresets.All.Count);
+        Assert.Equal(21, LlamaPresets.All.Count);
         Assert.Equal(LlamaPresets.All.OrderBy(preset => preset.Config.ParameterCount), LlamaPresets.All);
         Assert.Distinct(LlamaPresets.All.Select(preset => preset.Name));
         Assert.All(LlamaPresets.All, preset =>
@@ -73,10 +77,12 @@ public class LlamaPresetsTests
         Assert.All(LlamaPresets.All, preset => Assert.InRange(preset.LearningRate, 0.001, 0.01));
     }
 
-    [Fact]
-    public void Llama_3_differs_in_heads_vocabulary_and_constants()
+    [Theory]
+    [InlineData("Llama3-8B")]
+    [InlineData("llama3-70b")]
+    public void Llama_3_differs_in_heads_vocabulary_and_constants(string name)
     {
-        LlamaConfig config = LlamaPresets.Find("Llama3-8B").Config;
+        LlamaConfig config = LlamaPresets.Find(name).Config;
 
         Assert.Equal((8, 128_256, 8192, 500_000.0, 1e-5), (config.NumKeyValueHeads, config.VocabSize, config.MaxPositionEmbeddings, config.RopeTheta, config.RmsNormEps));
         Assert.False(config.TieWordEmbeddings);
@@ -90,6 +96,6 @@ public class LlamaPresetsTests
 
         Assert.Equal(
             "no model preset is called '2b'; there are demo, 9m, 20m, 35m, 60m, 130m, smollm2-135m, 250m, smollm2-360m, "
-            + "350m, tinyllama-1.1b, llama3.2-1b, 1b, 3b, 7b, llama3-8b, 13b", message);
+            + "350m, tinyllama-1.1b, llama3.2-1b, 1b, 3b, 7b, llama3-8b, 13b, 30b, 65b, llama2-70b, llama3-70b", message);
     }
 }

@@ -42,6 +42,10 @@ public class TrainingRunLockTests
 
         public DataPosition Position { get; set; }
 
+        public void Skip(int sequences)
+        {
+        }
+
         public void ReadNext(Span<int> tokens, Span<int> labels)
         {
             tokens.Clear();

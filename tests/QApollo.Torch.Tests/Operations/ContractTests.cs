@@ -79,3 +79,8 @@ public sealed class UpdateTests : UpdateContract
 {
     protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
 }
+
+public sealed class NormalizationTests : NormalizationContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}

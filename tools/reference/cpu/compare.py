@@ -7,7 +7,7 @@ resident memory.
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
 import re
@@ -74,8 +74,11 @@ def run_qapollo(model, optimizer, options):
 
 def require(peer):
     """One line instead of a traceback for what is missing."""
-    if peer == "pytorch" and importlib.util.find_spec("torch") is None:
-        raise SystemExit(f"compare.py: {sys.executable} has no PyTorch: install it (Debian: python3-torch), or use a Python that has it")
+    if peer == "pytorch":
+        try:
+            importlib.import_module("torch")
+        except ImportError as error:
+            raise SystemExit(f"compare.py: {sys.executable} cannot import PyTorch ({error}): install it (Debian: python3-torch), or use a Python that has it")
     if not QAPOLLO.exists():
         raise SystemExit(f"compare.py: {QAPOLLO} is not there: dotnet build src/QApollo.Cli -c Release")
 

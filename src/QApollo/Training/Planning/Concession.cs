@@ -8,12 +8,15 @@ namespace QApollo.Training.Planning;
 /// <param name="Name">What changes.</param>
 /// <param name="Cost">What it costs, in words.</param>
 /// <param name="Apply">The options with it; null where there is nothing (more) to give up.</param>
-public sealed record Concession(MemoryChoice Choice, string Name, string Cost, Func<TrainingOptions, DeviceProfile, TrainingOptions?> Apply);
+/// <param name="ExtraWork">What it adds to the step's arithmetic, as a share of it, where that is all that it costs; else null.</param>
+public sealed record Concession(
+    MemoryChoice Choice, string Name, string Cost, Func<TrainingOptions, DeviceProfile, TrainingOptions?> Apply, Func<TrainingOptions, double>? ExtraWork = null);
 
 /// <summary>
 /// The concessions in the order in which they cost quality and speed the least: first those that only move or repeat
 /// work, then those that round more: the head's moments; residual bits, a layer at a time, the last layer
-/// first (docs/residual-bits.md); gradients; the head itself.
+/// first (docs/residual-bits.md); gradients; the head itself. The last is the one that asks most of the rest of the machine:
+/// all layers in host memory.
 /// </summary>
 public static class ConcessionLadder
 {
@@ -26,7 +29,7 @@ public static class ConcessionLadder
     public static IReadOnlyList<Concession> All { get; } =
     [
         new(
-            MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary),
+            MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary, HeadProductShare),
         new(MemoryChoice.LogitChunk, "logits in smaller chunks", "smaller products with the head", HalveLogitChunk),
         new(MemoryChoice.Boundaries, "layer inputs in pinned host memory", "copies beside the computation, and host memory", MoveBoundaries),
         new(MemoryChoice.Expansions, "no dequantized copies of a layer", "a layer is dequantized for each micro-batch anew", DropExpansions),
@@ -38,6 +41,9 @@ public static class ConcessionLadder
             MemoryChoice.ResidualLayers, "residual bits in fewer layers", "updates of a layer's matrices rounded to whole codes", DropResiduals),
         new(MemoryChoice.GradientDType, "BF16 gradients", "gradients of weights in BF16 instead of F32, with 8 instead of 24 bits of mantissa", UseBFloatGradients),
         new(MemoryChoice.HeadWeights, "INT8 embedding and head", "embedding and head rounded to 8-bit groups", QuantizeHead),
+        new(
+            MemoryChoice.Layers, "layers in pinned host memory", "copies beside the computation, which hide behind many tokens per update only, and host memory",
+            MoveLayers),
     ];
 
     private static TrainingOptions? DropExpansions(TrainingOptions options, DeviceProfile profile)
@@ -52,9 +58,16 @@ public static class ConcessionLadder
         int vocabulary = options.Model.VocabSize;
         bool isWhole = options.Memory.VocabularySlice <= 0 || options.Memory.VocabularySlice >= vocabulary;
         bool canSlice = !options.Model.TieWordEmbeddings && vocabulary > VocabularySlices
-            && options.Optimizer.EmbeddingAndHeadKind is not (OptimizerKind.Apollo or OptimizerKind.ApolloMini);
+            && options.Optimizer.EmbeddingAndHeadKind is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Sgd;
         int rows = Math.Min(LargestVocabularySlice, (vocabulary + VocabularySlices - 1) / VocabularySlices);
         return isWhole && canSlice ? options with { Memory = options.Memory with { VocabularySlice = rows } } : null;
+    }
+
+    /// <summary>A product of the head beside its three, and four with each matrix: forward, again in the backward pass, and two gradients.</summary>
+    private static double HeadProductShare(TrainingOptions options)
+    {
+        double head = (double)options.Model.VocabSize * options.Model.HiddenSize;
+        return head / ((4 * (options.Model.ParameterCount - (2 * head))) + (3 * head));
     }
 
     private static TrainingOptions? HalveLogitChunk(TrainingOptions options, DeviceProfile profile)
@@ -99,6 +112,11 @@ public static class ConcessionLadder
 
     private static TrainingOptions? UseBFloatGradients(TrainingOptions options, DeviceProfile profile) =>
         options.Memory.GradientDType == DType.F32 ? options with { Memory = options.Memory with { GradientDType = DType.BF16 } } : null;
+
+    private static TrainingOptions? MoveLayers(TrainingOptions options, DeviceProfile profile) =>
+        options.Memory.Layers.Space == MemorySpace.Device && !profile.ComputesInHostMemory
+            ? options with { Memory = options.Memory with { Layers = new LayerPlacement(MemorySpace.PinnedHost) } }
+            : null;
 
     private static TrainingOptions? QuantizeHead(TrainingOptions options, DeviceProfile profile) =>
         options.Memory.Weights.EmbeddingAndHead != WeightFormat.Int8

@@ -16,6 +16,7 @@ public enum MemoryChoice
     HeadOptimizer,
     HeadWeights,
     ResidualLayers,
+    Layers,
 }
 
 /// <summary>A decided option as a user would type it.</summary>
@@ -42,7 +43,16 @@ public static class MemoryChoices
         new(MemoryChoice.HeadWeights, "--head-weights", "headWeights", Text(options.Memory.Weights.EmbeddingAndHead)),
         new(MemoryChoice.ResidualLayers, "--residual-bits", "residualBits", Text(options.Memory.Weights.ResidualBits)),
         new(MemoryChoice.ResidualLayers, "--residual-layers", "residualLayers", Text(options.Memory.Weights.LayersWithResiduals(options.Model))),
+        .. Layers(options.Memory.Layers),
     ];
+
+    /// <summary>The slots are told where layers pass through them.</summary>
+    private static ChosenOption[] Layers(LayerPlacement layers) => layers.Space == MemorySpace.Device
+        ? [new(MemoryChoice.Layers, "--layers", "layers", "device")]
+        : [
+            new(MemoryChoice.Layers, "--layers", "layers", layers.Space == MemorySpace.Disk ? "disk" : "host"),
+            new(MemoryChoice.Layers, "--layer-slots", "layerSlots", Text(layers.Slots)),
+        ];
 
     private static string Text(int value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
@@ -51,6 +61,7 @@ public static class MemoryChoices
         OptimizerKind.AdamW => "adamw",
         OptimizerKind.AdamW8Bit => "adamw8bit",
         OptimizerKind.Sgd => "sgd",
+        OptimizerKind.Scale => "scale",
         _ => kind.ToString(),
     };
 

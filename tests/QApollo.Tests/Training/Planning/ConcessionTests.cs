@@ -1,5 +1,6 @@
 using QApollo.Cpu;
 using QApollo.Models;
+using QApollo.Tests.Memory;
 using QApollo.TestSupport;
 using QApollo.Training;
 using QApollo.Training.Planning;
@@ -23,6 +24,7 @@ public class ConcessionTests
         { MemoryChoice.Boundaries, 0 },
         { MemoryChoice.MicroBatch, 1e-5 },
         { MemoryChoice.GradientDType, 0.02 },
+        { MemoryChoice.Layers, 0 },
     };
 
     /// <summary>The first step's gradients, relative to the largest of their matrix.</summary>
@@ -57,7 +59,7 @@ public class ConcessionTests
         {
             Memory = new MemoryOptions { Weights = new WeightFormats(ResidualBits: 4) },
         };
-        var profile = new CpuProfile(threads: 2);
+        var profile = new CardProfile();
         Assert.Equal(Enum.GetValues<MemoryChoice>().Order(), ConcessionLadder.All.Select(concession => concession.Choice).Order());
 
         // What is the largest decides what helps: so each is judged with all that come before it, and where layers are.
@@ -91,7 +93,7 @@ public class ConcessionTests
     {
         using CpuDevice device = Engine.Cpu();
         Concession concession = ConcessionLadder.All.Single(candidate => candidate.Choice == choice);
-        TrainingOptions conceded = concession.Apply(Plain, device.Profile)!;
+        TrainingOptions conceded = concession.Apply(Plain, new CardProfile())!;
         Assert.NotEqual(Plain, conceded);
         (int[] tokens, int[] labels) = Engine.RandomBatch(Plain, seed: 11);
         return (TrainingStepTests.Train(Plain, tokens, labels, steps), TrainingStepTests.Train(conceded, tokens, labels, steps));

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
+using QApollo.Tests.Memory;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using Xunit;
@@ -12,7 +13,7 @@ namespace QApollo.Tests.Training.Planning;
 /// <summary>The planner gives up no more than the budget asks for, in order, and nothing that the user decided.</summary>
 public class MemoryPlannerTests
 {
-    private static readonly CpuProfile Profile = new(threads: 2);
+    private static readonly CardProfile Profile = new();
 
     private static readonly TrainingOptions Wanted = Engine.Options(Engine.TinyModel(layers: 6), new StepShape(8, 64, 1)) with
     {
@@ -41,6 +42,7 @@ public class MemoryPlannerTests
         }
     }
 
+    /// <summary>But what costs next to nothing, whose memory is worth more to others.</summary>
     [Fact]
     public void Nothing_is_given_up_that_could_be_kept()
     {
@@ -50,6 +52,12 @@ public class MemoryPlannerTests
         Assert.NotEmpty(run.GivenUp);
         foreach (Concession concession in run.GivenUp)
         {
+            if (concession.ExtraWork?.Invoke(Wanted) < MemoryPlanner.NegligibleWork)
+            {
+                Assert.Equal(MemoryChoice.VocabularySlice, concession.Choice);
+                continue;
+            }
+
             TrainingOptions? without = Wanted;
             foreach (Concession other in run.GivenUp.Where(other => other != concession))
             {
@@ -58,6 +66,18 @@ public class MemoryPlannerTests
 
             Assert.False(budget.Allows(Footprint.Of(new TrainingLayout(without!, Profile))), concession.Name);
         }
+    }
+
+    /// <summary>A product with the head is a two-hundredth of a 7B's step, and a ninth of a 60M's with the same vocabulary.</summary>
+    [Theory]
+    [InlineData("7b", 0.0050)]
+    [InlineData("1b", 0.0130)]
+    [InlineData("60m", 0.1090)]
+    public void Slices_of_the_vocabulary_cost_one_product_of_the_step(string model, double share)
+    {
+        TrainingOptions options = Wanted with { Model = LlamaPresets.TryFind(model)!.Config };
+        double measured = ConcessionLadder.All.Single(concession => concession.Choice == MemoryChoice.VocabularySlice).ExtraWork!(options);
+        Assert.Equal(share, measured, 4);
     }
 
     [Fact]
@@ -125,7 +145,7 @@ public class MemoryPlannerTests
     public void Host_memory_is_bounded_too()
     {
         long onlyInputs = Footprint.Of(new TrainingLayout(Wanted, Profile)).HostBytes;
-        PlannedRun run = Plan(new MemoryBudget(Least(MemoryChoice.Boundaries), onlyInputs));
+        PlannedRun run = Plan(new MemoryBudget(Least(MemoryChoice.Boundaries, MemoryChoice.Layers), onlyInputs));
         Assert.Equal(MemorySpace.Device, run.Options.Memory.Boundaries);
         var exception = Assert.Throws<RunFailedException>(() => Plan(new MemoryBudget(MemoryBudget.Unlimited, onlyInputs / 2)));
         Assert.Contains("does not fit --host-budget", exception.Message, StringComparison.Ordinal);
@@ -158,8 +178,25 @@ public class MemoryPlannerTests
     {
         MemoryChoice[] order = [.. ConcessionLadder.All.Select(concession => concession.Choice)];
         int residuals = Array.IndexOf(order, MemoryChoice.ResidualLayers);
-        Assert.Equal([MemoryChoice.GradientDType, MemoryChoice.HeadWeights], order[(residuals + 1)..]);
+        Assert.Equal([MemoryChoice.GradientDType, MemoryChoice.HeadWeights, MemoryChoice.Layers], order[(residuals + 1)..]);
         Assert.Equal(MemoryChoice.HeadOptimizer, order[residuals - 1]);
+    }
+
+    [Fact]
+    public void Layers_move_to_host_memory_last_and_only_from_a_memory_of_another_kind()
+    {
+        TrainingOptions large = Wanted with { Model = Engine.TinyModel(layers: 16) };
+        var host = new HashSet<MemoryChoice> { MemoryChoice.Layers };
+        long resident = new MemoryPlanner(Profile, MemoryBudget.None, host).Smallest(large).Footprint.DeviceBytes;
+        PlannedRun fits = new MemoryPlanner(Profile, new MemoryBudget(resident, MemoryBudget.Unlimited), new HashSet<MemoryChoice>()).Plan(large, "tiny");
+        Assert.Equal(LayerPlacement.OnDevice, fits.Options.Memory.Layers);
+
+        var planner = new MemoryPlanner(Profile, new MemoryBudget(resident - 1, MemoryBudget.Unlimited), new HashSet<MemoryChoice>());
+        Assert.Equal(new LayerPlacement(MemorySpace.PinnedHost, LayerPlacement.FewestSlots), planner.Plan(large, "tiny").Options.Memory.Layers);
+
+        Concession layers = ConcessionLadder.All[^1];
+        Assert.Equal(MemoryChoice.Layers, layers.Choice);
+        Assert.Null(layers.Apply(large, new QApollo.Cpu.CpuProfile(threads: 2)));
     }
 
     [Fact]
@@ -208,6 +245,7 @@ public class MemoryPlannerTests
         MemoryChoice.GradientDType => options.Memory.GradientDType,
         MemoryChoice.HeadOptimizer => options.Optimizer.EmbeddingAndHeadKind,
         MemoryChoice.ResidualLayers => (options.Memory.Weights.ResidualBits, options.Memory.Weights.ResidualLayers),
+        MemoryChoice.Layers => options.Memory.Layers,
         _ => options.Memory.Weights.EmbeddingAndHead,
     };
 

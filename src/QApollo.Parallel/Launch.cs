@@ -1,0 +1,90 @@
+using System.Globalization;
+
+namespace QApollo.Parallel;
+
+/// <summary>Who started this process, and what is to carry the bytes between it and the others.</summary>
+public enum Launcher
+{
+    /// <summary>A process by itself.</summary>
+    None,
+
+    /// <summary>mpirun or srun of Open MPI.</summary>
+    OpenMpi,
+
+    /// <summary>mpiexec of MPICH, MS-MPI, Intel MPI or another relative of theirs, or srun.</summary>
+    Mpich,
+
+    /// <summary>RANK and WORLD_SIZE, as torchrun sets them: a connection between every two ranks.</summary>
+    Tcp,
+}
+
+/// <summary>What the launcher tells its processes, by their environment.</summary>
+/// <param name="Size">Processes, 1 or more.</param>
+/// <param name="MasterAddress">Host of rank 0; empty under MPI, which knows by itself.</param>
+public sealed record Launch(Launcher Launcher, int Rank, int Size, string MasterAddress = "", int MasterPort = 0)
+{
+    /// <summary>A process by itself.</summary>
+    public static Launch Alone { get; } = new(Launcher.None, 0, 1);
+
+    /// <param name="environment">Value of a variable, or null.</param>
+    /// <exception cref="UsageException">Variables contradict each other, or one is missing.</exception>
+    public static Launch Read(Func<string, string?> environment)
+    {
+        if (Mpi(environment, Launcher.OpenMpi, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") is { } openMpi)
+        {
+            return openMpi;
+        }
+
+        if (Mpi(environment, Launcher.Mpich, "PMI_RANK", "PMI_SIZE") is { } mpich)
+        {
+            return mpich;
+        }
+
+        if (Mpi(environment, Launcher.OpenMpi, "PMIX_RANK", "SLURM_NTASKS") is { } slurm)
+        {
+            return slurm;
+        }
+
+        return environment("WORLD_SIZE") is { Length: > 0 } ? Tcp(environment) : Alone;
+    }
+
+    private static Launch? Mpi(Func<string, string?> environment, Launcher launcher, string rankName, string sizeName)
+    {
+        if (environment(rankName) is not { Length: > 0 } || environment(sizeName) is not { Length: > 0 })
+        {
+            return null;
+        }
+
+        int size = Number(environment, sizeName, 1, int.MaxValue);
+        int rank = Number(environment, rankName, 0, size - 1);
+        return size == 1 ? Alone : new Launch(launcher, rank, size);
+    }
+
+    private static Launch Tcp(Func<string, string?> environment)
+    {
+        int size = Number(environment, "WORLD_SIZE", 1, 4096);
+        int rank = Number(environment, "RANK", 0, size - 1);
+        if (size == 1)
+        {
+            return Alone;
+        }
+
+        if (environment("MASTER_ADDR") is not { Length: > 0 } address)
+        {
+            throw new UsageException($"WORLD_SIZE is {size}, but MASTER_ADDR is not set: the host of rank 0, where the ranks meet");
+        }
+
+        // torchrun's own store answers at its port.
+        bool isTaken = environment("TORCHELASTIC_USE_AGENT_STORE") is "True";
+        return new Launch(Launcher.Tcp, rank, size, address, Number(environment, "MASTER_PORT", 1, 65534) + (isTaken ? 1 : 0));
+    }
+
+    private static int Number(Func<string, string?> environment, string name, int least, int most)
+    {
+        string? text = environment(name);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
+            ? number
+            : throw new UsageException(
+                text is { Length: > 0 } ? $"{name} is {text}: it takes a number from {least} to {most}" : $"WORLD_SIZE is set, but {name} is not: all ranks need it");
+    }
+}

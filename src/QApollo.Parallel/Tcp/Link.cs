@@ -1,0 +1,130 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+
+namespace QApollo.Parallel.Tcp;
+
+/// <summary>
+/// The connection to another rank. A message is its length and its bytes; a length below zero is a farewell, which names the
+/// rank that is gone as -1 - rank.
+/// </summary>
+internal sealed class Link : IDisposable
+{
+    private const int HeaderBytes = sizeof(int);
+
+    private readonly Socket _socket;
+    private readonly int _rank;
+
+    /// <param name="rank">Of the other side.</param>
+    public Link(Socket socket, int rank)
+    {
+        (_socket, _rank) = (socket, rank);
+        socket.NoDelay = true;
+
+        // A host that loses its power says nothing.
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 5);
+    }
+
+    public Socket Socket => _socket;
+
+    /// <exception cref="RankGoneException">The other side is gone.</exception>
+    public void Send(ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        BinaryPrimitives.WriteInt32LittleEndian(header, bytes.Length);
+        SendAll(header);
+        SendAll(bytes);
+    }
+
+    /// <param name="bytes">Filled by a message of this length.</param>
+    /// <exception cref="RankGoneException">The other side is gone, or knows of a rank that is.</exception>
+    public void Receive(Span<byte> bytes)
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        ReceiveAll(header);
+        int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+        if (length < 0)
+        {
+            throw new RankGoneException(-1 - length);
+        }
+
+        if (length != bytes.Length)
+        {
+            throw new RunFailedException($"rank {_rank} sent {length} bytes where {bytes.Length} were due: the ranks run different programs");
+        }
+
+        ReceiveAll(bytes);
+    }
+
+    /// <summary>The rank that is known to be gone, between two messages; null for none. Takes nothing from the connection.</summary>
+    public int? FindGone()
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        try
+        {
+            if (!_socket.Poll(0, SelectMode.SelectRead))
+            {
+                return null;
+            }
+
+            int read = _socket.Receive(header, SocketFlags.Peek);
+            int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+            return read == 0 ? _rank : read == HeaderBytes && length < 0 ? -1 - length : null;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return _rank;
+        }
+    }
+
+    /// <summary>Tells, if the other side still listens, that a rank is gone.</summary>
+    public void Farewell(int rank)
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        BinaryPrimitives.WriteInt32LittleEndian(header, -1 - rank);
+        try
+        {
+            _socket.Blocking = false;
+            _socket.Send(header);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // It has ended already.
+        }
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private void SendAll(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            while (bytes.Length > 0)
+            {
+                bytes = bytes[_socket.Send(bytes)..];
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            throw new RankGoneException(_rank);
+        }
+    }
+
+    private void ReceiveAll(Span<byte> bytes)
+    {
+        try
+        {
+            while (bytes.Length > 0)
+            {
+                int read = _socket.Receive(bytes);
+                bytes = read > 0 ? bytes[read..] : throw new RankGoneException(_rank);
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            throw new RankGoneException(_rank);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+using QApollo.Collectives;
+
+namespace QApollo.Parallel.Tcp;
+
+/// <summary>
+/// A connection between every two ranks, for those without an MPI. In round s a rank sends to the one s places on, and receives
+/// from the one s places back.
+/// </summary>
+internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
+{
+    /// <summary>What the system's buffers take without anyone receiving.</summary>
+    private const int SmallBytes = 4096;
+
+    private readonly Link?[] _links;
+    private readonly Sender _sender;
+    private byte* _source;
+    private int _stride;
+    private int _piece;
+    private int _gone = -1;
+    private bool _closed;
+    private volatile int _busy;
+
+    private TcpCommunicator(int rank, Link?[] links)
+    {
+        (Rank, _links) = (rank, links);
+        _sender = new Sender(SendToAll);
+    }
+
+    public int Rank { get; }
+
+    public int Size => _links.Length;
+
+    public string Description => "TCP";
+
+    /// <exception cref="RunFailedException">The others do not come, or are of another run.</exception>
+    public static TcpCommunicator Join(Launch launch) => new(launch.Rank, Rendezvous.Meet(launch));
+
+    public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        int piece = source.Length / Size;
+        source.Slice(Rank * piece, piece).CopyTo(destination[(Rank * piece)..]);
+        Exchange(source, stride: piece, piece, destination);
+    }
+
+    public void AllGather(ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        source.CopyTo(destination[(Rank * source.Length)..]);
+        Exchange(source, stride: 0, source.Length, destination);
+    }
+
+    public void Broadcast(Span<byte> bytes, int root)
+    {
+        _busy++;
+        try
+        {
+            if (Rank != root)
+            {
+                _links[root]!.Receive(bytes);
+                return;
+            }
+
+            foreach (Link? link in _links)
+            {
+                link?.Send(bytes);
+            }
+        }
+        catch (RankGoneException exception)
+        {
+            _gone = exception.Rank;
+            throw;
+        }
+        finally
+        {
+            _busy++;
+        }
+    }
+
+    public void Barrier()
+    {
+        Span<byte> all = stackalloc byte[Size];
+        AllGather([0], all);
+    }
+
+    /// <inheritdoc/>
+    public int? FindGone()
+    {
+        int before = _busy;
+        int? gone = before % 2 == 0 ? _links.Select(link => link?.FindGone()).FirstOrDefault(rank => rank is not null) : null;
+
+        // Within a message any bytes may follow.
+        return _busy == before ? gone : null;
+    }
+
+    public void Abort(int exitCode)
+    {
+        foreach (Link? link in _links)
+        {
+            link?.Farewell(_gone >= 0 ? _gone : Rank);
+        }
+
+        Dispose();
+    }
+
+    public void Dispose()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
+        foreach (Link? link in _links)
+        {
+            link?.Dispose();
+        }
+
+        _sender.Dispose();
+    }
+
+    /// <param name="stride">Bytes from the piece for a rank to that for the next one.</param>
+    private void Exchange(ReadOnlySpan<byte> source, int stride, int piece, Span<byte> destination)
+    {
+        fixed (byte* pinned = source)
+        {
+            _source = pinned;
+            (_stride, _piece) = (stride, piece);
+            bool isSmall = piece <= SmallBytes;
+            bool isSending = false;
+            _busy++;
+            try
+            {
+                if (isSmall)
+                {
+                    SendToAll();
+                }
+                else
+                {
+                    _sender.Begin();
+                    isSending = true;
+                }
+
+                for (int round = 1; round < Size; round++)
+                {
+                    int from = (Rank - round + Size) % Size;
+                    _links[from]!.Receive(destination.Slice(from * piece, piece));
+                }
+
+                if (isSending)
+                {
+                    isSending = false;
+                    _sender.Await();
+                }
+            }
+            catch (RankGoneException exception)
+            {
+                _gone = exception.Rank;
+                throw;
+            }
+            finally
+            {
+                _busy++;
+                if (isSending)
+                {
+                    // It reads the caller's memory: without its connections it ends.
+                    CloseAndAwait();
+                }
+            }
+        }
+    }
+
+    private void CloseAndAwait()
+    {
+        foreach (Link? link in _links)
+        {
+            link?.Farewell(_gone >= 0 ? _gone : Rank);
+            link?.Dispose();
+        }
+
+        try
+        {
+            _sender.Await();
+        }
+        catch (RankGoneException)
+        {
+            // Known already.
+        }
+    }
+
+    private void SendToAll()
+    {
+        for (int round = 1; round < Size; round++)
+        {
+            int to = (Rank + round) % Size;
+            _links[to]!.Send(new ReadOnlySpan<byte>(_source + ((long)to * _stride), _piece));
+        }
+    }
+}

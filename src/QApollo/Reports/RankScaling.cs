@@ -1,0 +1,60 @@
+using QApollo.Devices;
+using QApollo.Models;
+using QApollo.Training;
+
+namespace QApollo.Reports;
+
+/// <summary>What the exchange of gradients costs a number of ranks.</summary>
+/// <param name="Ranks">1 or more.</param>
+/// <param name="BytesPerUpdate">Bytes that leave each rank in an update, and reach it.</param>
+/// <param name="WireSeconds">Time that they take on the link.</param>
+public sealed record WireCost(int Ranks, double BytesPerUpdate, double WireSeconds);
+
+/// <summary>
+/// Data parallelism on paper. Each rank sends 2 (N - 1) / N of its gradients' bytes per update, the least that a sum over N ranks
+/// takes (Patarasuk and Yuan, 2009); an update takes its computation and then the exchange, which is not counted as hidden behind
+/// anything. Computation is the speed of light of a card, so that the efficiency is a lower bound in this respect.
+/// </summary>
+public sealed class RankScaling
+{
+    private static readonly int[] Counts = [1, 2, 4, 8, 16, 32, 64];
+
+    private readonly TrainingLayout _layout;
+    private readonly double _gradientBytes;
+
+    /// <param name="layout">Of one rank.</param>
+    /// <param name="linkBytesPerSecond">What each rank can send while it receives as much; above 0.</param>
+    public RankScaling(TrainingLayout layout, double linkBytesPerSecond)
+    {
+        (_layout, LinkBytesPerSecond) = (layout, linkBytesPerSecond);
+        MemoryOptions memory = layout.Options.Memory;
+        bool isNarrow = memory.WireDType == DType.BF16 || memory.GradientDType == DType.BF16;
+        _gradientBytes = layout.Weights.All.Sum(weight => (double)weight.Parameter.Elements * Of(weight.Parameter, isNarrow));
+    }
+
+    public double LinkBytesPerSecond { get; }
+
+    /// <summary>Of the ranks that are planned for.</summary>
+    public WireCost Planned => Cost(_layout.Options.Ranks);
+
+    /// <summary>The numbers of ranks that a report shows, the planned one among them.</summary>
+    public IReadOnlyList<int> Shown => [.. Counts.Append(_layout.Options.Ranks).Distinct().Order()];
+
+    public WireCost Cost(int ranks)
+    {
+        double bytes = 2.0 * (ranks - 1) / ranks * _gradientBytes;
+        return new WireCost(ranks, bytes, bytes / LinkBytesPerSecond);
+    }
+
+    /// <summary>Seconds that a card computes for an update at the very best.</summary>
+    public double StepSeconds(SpeedBound bound) => _layout.Options.Shape.TokensPerStep / bound.TokensPerSecond;
+
+    /// <summary>Share of their time that so many cards compute: 0 to 1.</summary>
+    public double Efficiency(SpeedBound bound, int ranks)
+    {
+        double step = StepSeconds(bound);
+        return step / (step + Cost(ranks).WireSeconds);
+    }
+
+    private static int Of(Parameter parameter, bool isNarrow) => parameter.IsVector || !isNarrow ? sizeof(float) : sizeof(ushort);
+}

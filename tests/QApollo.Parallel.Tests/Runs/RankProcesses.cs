@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace QApollo.Parallel.Tests.Runs;
+
+/// <summary>The program on several ranks, as a user starts it.</summary>
+internal sealed class RankProcesses : IDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    private readonly DateTime _started = DateTime.UtcNow;
+    private readonly Process[] _processes;
+    private readonly StringBuilder[] _outputs;
+
+    private RankProcesses(IReadOnlyList<ProcessStartInfo> starts)
+    {
+        _outputs = [.. starts.Select(_ => new StringBuilder())];
+        _processes = [.. starts.Select(Start)];
+    }
+
+    /// <summary>One process a rank under TCP; under MPI, the launcher alone.</summary>
+    public IReadOnlyList<Process> Processes => _processes;
+
+    /// <summary>RANK and WORLD_SIZE in the environment; no launcher.</summary>
+    /// <param name="arguments">By rank.</param>
+    public static RankProcesses Tcp(string folder, int size, Func<int, string[]> arguments)
+    {
+        int port = FreePort();
+        return new RankProcesses([.. Enumerable.Range(0, size).Select(rank =>
+        {
+            ProcessStartInfo start = Info("dotnet", folder, [Program, .. arguments(rank)]);
+            (start.Environment["RANK"], start.Environment["WORLD_SIZE"]) = ($"{rank}", $"{size}");
+            (start.Environment["MASTER_ADDR"], start.Environment["MASTER_PORT"]) = ("127.0.0.1", $"{port}");
+            return start;
+        })]);
+    }
+
+    public static RankProcesses Mpi(Mpi mpi, string folder, int size, Func<int, string[]> arguments)
+    {
+        List<string> words = [.. mpi.Options];
+        for (int rank = 0; rank < size; rank++)
+        {
+            words.AddRange(rank > 0 ? [":"] : []);
+            words.AddRange(["-n", "1", "dotnet", Program, .. arguments(rank)]);
+        }
+
+        return new RankProcesses([Info(mpi.Launcher, folder, words)]);
+    }
+
+    /// <summary>Waits for all of them.</summary>
+    /// <returns>Exit code, and standard output and error together, of each.</returns>
+    public (int ExitCode, string Text)[] ToEnd(TimeSpan? limit = null)
+    {
+        var watch = Stopwatch.StartNew();
+        foreach (Process process in _processes)
+        {
+            TimeSpan left = (limit ?? Limit) - watch.Elapsed;
+            if (!process.WaitForExit(left > TimeSpan.Zero ? left : TimeSpan.Zero))
+            {
+                throw new TimeoutException("ranks did not end: " + string.Join(Environment.NewLine, _outputs.Select(text => text.ToString())));
+            }
+
+            process.WaitForExit();
+        }
+
+        return [.. _processes.Zip(_outputs, (process, text) => (process.ExitCode, text.ToString()))];
+    }
+
+    /// <summary>Waits until these processes, all of them joined, have begun to write the run's metrics.</summary>
+    public void WaitForSteps(string runFolder)
+    {
+        var watch = Stopwatch.StartNew();
+        var metrics = new FileInfo(Path.Combine(runFolder, "metrics.jsonl"));
+        while (!metrics.Exists || metrics.Length == 0 || metrics.LastWriteTimeUtc < _started)
+        {
+            if (_processes.Any(process => process.HasExited) || watch.Elapsed > Limit)
+            {
+                throw new InvalidOperationException("no step was done: " + string.Join(Environment.NewLine, _outputs.Select(text => text.ToString())));
+            }
+
+            Thread.Sleep(20);
+            metrics.Refresh();
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Process process in _processes)
+        {
+            if (!process.HasExited)
+            {
+                process.Kill(entireProcessTree: true);
+                process.WaitForExit();
+            }
+
+            process.Dispose();
+        }
+    }
+
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "qapollo.dll");
+
+    private static ProcessStartInfo Info(string program, string folder, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        return start;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private Process Start(ProcessStartInfo start, int index)
+    {
+        void Append(string? line)
+        {
+            lock (_outputs[index])
+            {
+                _ = line is null ? null : _outputs[index].AppendLine(line);
+            }
+        }
+
+        Process process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) => Append(line.Data);
+        process.ErrorDataReceived += (_, line) => Append(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+}

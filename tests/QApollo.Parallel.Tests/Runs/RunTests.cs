@@ -1,0 +1,198 @@
+using System.Diagnostics;
+using System.Globalization;
+using QApollo.Checkpoints;
+using QApollo.Cli.Tests;
+using QApollo.Runs;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace QApollo.Parallel.Tests.Runs;
+
+/// <summary>`qapollo train` on several ranks: equal bytes whatever carries them, one message for all, and deaths that lose nothing.</summary>
+public class RunTests(ITestOutputHelper log)
+{
+    private const int Steps = 12;
+    private static readonly string[] StateFiles = ["model.safetensors", "optimizer.safetensors", "state.json"];
+
+    [OpenMpiFact]
+    public void Open_MPI_and_TCP_train_to_the_same_bytes_and_to_the_loss_of_one_rank()
+    {
+        using var tiny = new TinyRun();
+        using (RankProcesses one = RankProcesses.Tcp(tiny.Folder, 1, _ => tiny.Train("one", Steps, evalEvery: 6, "--grad-accum", "2")))
+        {
+            string text = RequireSuccess(one);
+            Assert.DoesNotContain("ranks:", text, StringComparison.Ordinal);
+        }
+
+        using (RankProcesses tcp = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("tcp", Steps, evalEvery: 6)))
+        {
+            Assert.Contains("ranks: 2 on 1 machine by TCP; 64 tokens per update", RequireSuccess(tcp), StringComparison.Ordinal);
+        }
+
+        using (RankProcesses mpi = RankProcesses.Mpi(Mpi.Open!, tiny.Folder, 2, _ => tiny.Train("mpi", Steps, evalEvery: 6)))
+        {
+            Assert.Contains("by MPI: Open MPI", RequireSuccess(mpi), StringComparison.Ordinal);
+        }
+
+        RequireEqual(tiny, "tcp", "mpi", Steps);
+        double[] expected = Losses(tiny, "one");
+        Assert.All(expected.Zip(Losses(tiny, "mpi")), pair => Assert.InRange(pair.Second, pair.First * 0.995, pair.First * 1.005));
+    }
+
+    [MpichFact]
+    public void Four_ranks_of_MPICH_train_and_two_of_TCP_go_on()
+    {
+        using var tiny = new TinyRun();
+        using (RankProcesses mpi = RankProcesses.Mpi(Mpi.Mpich!, tiny.Folder, 4, _ => tiny.Train("run", Steps / 2, "--wire-dtype", "bf16", "--check-replicas", "2")))
+        {
+            Assert.Contains("ranks: 4 on 1 machine by MPI: MPICH", RequireSuccess(mpi), StringComparison.Ordinal);
+        }
+
+        using RankProcesses tcp = RankProcesses.Tcp(
+            tiny.Folder, 2, _ => ["train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", $"{Steps}", "--grad-accum", "2"]);
+        RequireSuccess(tcp);
+        Assert.Equal(Steps, Losses(tiny, "run").Length);
+        var state = RunState.Read(Path.Combine(tiny.RunFolder("run"), CheckpointFolder.NameOf(Steps), "state.json"));
+        Assert.Equal(Steps * 8 * 16, state.Tokens);
+    }
+
+    [Theory]
+    [InlineData("--seed 2", "qapollo: rank 1 has --seed 2, rank 0 has --seed 1: all ranks must be given the same")]
+    [InlineData("--batch-size 3", "qapollo: rank 1 has --batch-size 3, rank 0 has --batch-size 2: all ranks must be given the same")]
+    [InlineData("--model nowhere", "qapollo: rank 1: --model: ")]
+    [InlineData("--device cuda:7", "qapollo: rank 1: ")]
+    [InlineData("--data other.txt", "qapollo: rank 1 has --data ")]
+    public void What_one_rank_has_otherwise_is_told_once(string more, string expected)
+    {
+        using var tiny = new TinyRun();
+        File.WriteAllText(Path.Combine(tiny.Folder, "other.txt"), string.Concat(Enumerable.Repeat("another text\n", 300)));
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, rank => tiny.Train("run", 3, rank == 1 ? more.Split(' ') : []));
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        string[] messages = [.. ends.SelectMany(end => end.Text.Split('\n')).Where(line => line.StartsWith("qapollo: ", StringComparison.Ordinal))];
+        Assert.StartsWith(expected, Assert.Single(messages), StringComparison.Ordinal);
+        Assert.All(ends, end => Assert.InRange(end.ExitCode, 1, 2));
+        Assert.False(File.Exists(Path.Combine(tiny.RunFolder("run"), "run.json")));
+    }
+
+    [Fact]
+    public void Fewer_sequences_than_ranks_and_faults_of_all_are_told_once()
+    {
+        using var tiny = new TinyRun();
+        File.WriteAllText(tiny.TextPath, "Only a few words stand here.\n");
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3, "--valid-share", "0")), "sequences of 16 tokens are fewer than the 3 ranks");
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--lr", "high")), "--lr");
+    }
+
+    /// <summary>Kills a random rank at a random moment, until the run has reached its end.</summary>
+    [Fact]
+    public void A_rank_that_dies_ends_the_others_and_loses_nothing()
+    {
+        const int Ranks = 3;
+        const int Last = 400;
+        int kills = int.TryParse(Environment.GetEnvironmentVariable("QAPOLLO_KILLS"), CultureInfo.InvariantCulture, out int value) ? value : 3;
+        using var tiny = new TinyRun();
+        var random = new Random(20260102);
+        using (RankProcesses whole = RankProcesses.Tcp(tiny.Folder, Ranks, _ => tiny.Train("whole", Last, "--save-every", "5")))
+        {
+            RequireSuccess(whole);
+        }
+
+        int interrupted = 0;
+        for (int kill = 0; kill < kills; kill++)
+        {
+            using RankProcesses ranks = Begin();
+            ranks.WaitForSteps(tiny.RunFolder("killed"));
+            Thread.Sleep(random.Next(300));
+            int victim = random.Next(Ranks);
+            ranks.Processes[victim].Kill();
+            var watch = Stopwatch.StartNew();
+            (int ExitCode, string Text)[] ends = ranks.ToEnd(TimeSpan.FromSeconds(30));
+            log.WriteLine($"rank {victim} killed; all ended after {watch.Elapsed.TotalSeconds:F1} s");
+            for (int rank = 0; rank < Ranks; rank++)
+            {
+                bool isDone = ends[rank].ExitCode == 0 && Directory.Exists(Path.Combine(tiny.RunFolder("killed"), CheckpointFolder.NameOf(Last)));
+                interrupted += rank != victim && !isDone ? 1 : 0;
+                Assert.True(rank == victim || isDone || ends[rank].Text.Contains($"qapollo: rank {rank}: rank {victim} is gone", StringComparison.Ordinal), ends[rank].Text);
+            }
+        }
+
+        Assert.True(interrupted > 0, "every run was done before its rank was killed");
+        using (RankProcesses last = Begin())
+        {
+            RequireSuccess(last);
+        }
+
+        RequireEqual(tiny, "whole", "killed", Last);
+
+        RankProcesses Begin() => RankProcesses.Tcp(tiny.Folder, Ranks, _ => CheckpointFolder.List(tiny.RunFolder("killed")).Count == 0
+            ? tiny.Train("killed", Last, "--save-every", "5")
+            : ["train", "--resume", "--output-dir", tiny.RunFolder("killed")]);
+    }
+
+    [OpenMpiFact]
+    public void Under_MPI_a_rank_that_fails_ends_the_others_with_its_own_words()
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Mpi(Mpi.Open!, tiny.Folder, 2, _ => tiny.Train("run", 1_000_000, "--save-every", "1"));
+        ranks.WaitForSteps(tiny.RunFolder("run"));
+
+        // Nothing can be saved any more, on the rank that saves.
+        File.WriteAllText(tiny.RunFolder("in the way"), string.Empty);
+        Directory.Move(tiny.RunFolder("run"), tiny.RunFolder("away"));
+        File.Move(tiny.RunFolder("in the way"), tiny.RunFolder("run"));
+        (int ExitCode, string Text) end = Assert.Single(ranks.ToEnd(TimeSpan.FromSeconds(60)));
+        Assert.NotEqual(0, end.ExitCode);
+        Assert.Contains("qapollo: rank 0: ", end.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("qapollo: rank 1: ", end.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Asked_on_the_last_rank_all_save_and_stop()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 1_000_000, "--schedule", "constant"));
+        ranks.WaitForSteps(tiny.RunFolder("run"));
+        using (var shell = Process.Start("sh", ["-c", $"kill -INT {ranks.Processes[1].Id}"]))
+        {
+            shell.WaitForExit();
+        }
+
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.All(ends, end => Assert.Equal(130, end.ExitCode));
+        Assert.Contains("stopped; go on with: qapollo train --resume", ends[0].Text, StringComparison.Ordinal);
+        Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+    }
+
+    private static string RequireSuccess(RankProcesses ranks)
+    {
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.All(ends, end => Assert.True(end.ExitCode == 0, end.Text));
+        return ends[0].Text;
+    }
+
+    private static void RequireOneMessage(RankProcesses started, string expected)
+    {
+        using RankProcesses ranks = started;
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.All(ends, end => Assert.Equal(2, end.ExitCode));
+        string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')).Where(line => line.StartsWith("qapollo: ", StringComparison.Ordinal)));
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+
+    private static double[] Losses(TinyRun tiny, string run) =>
+        [.. MetricsHistory.Read(Path.Combine(tiny.RunFolder(run), "metrics.jsonl")).Losses.Select(loss => loss.Loss)];
+
+    private static void RequireEqual(TinyRun tiny, string expected, string actual, int step)
+    {
+        foreach (string file in StateFiles)
+        {
+            byte[] Of(string run) => File.ReadAllBytes(Path.Combine(tiny.RunFolder(run), CheckpointFolder.NameOf(step), file));
+            Assert.True(Of(expected).AsSpan().SequenceEqual(Of(actual)), $"{file} of {expected} and {actual} differ");
+        }
+    }
+}
