@@ -14,6 +14,8 @@ internal static class ErrorReport
 
     private const string TooFewFiles = " (more files may have to be open at once than are allowed: see ulimit -n)";
 
+    private const string NoThread = "a thread cannot be started: more open files, threads or memory are needed than are allowed (see ulimit -n, -u and -v)";
+
     /// <summary>Also for errors of other threads, which would end the process past every handler.</summary>
     public static void CatchAll(bool verbose) => AppDomain.CurrentDomain.UnhandledException += (_, fault) =>
     {
@@ -78,15 +80,23 @@ internal static class ErrorReport
         // Several faults of a command line have a line each.
         UsageException => exception.Message,
         OperationCanceledException => "stopped",
+        OutOfMemoryException when IsThreadStart(exception) => NoThread,
         OutOfMemoryException => Printable.OnOneLine(exception.Message),
+        IOException when IsOfConsole(exception) => $"standard output cannot be written: {Printable.OnOneLine(exception.Message)}",
         RunFailedException or CudaException or IOException or UnauthorizedAccessException => Printable.OnOneLine(exception.Message) + Hint(exception),
         _ => $"an error in the program{Where(exception)}: {exception.GetType().Name}: {Printable.OnOneLine(exception.Message)}; --verbose tells more, please report it",
     };
 
+    /// <summary>The runtime speaks of memory there whatever it lacks.</summary>
+    private static bool IsThreadStart(Exception exception) => exception.StackTrace?.Contains("System.Threading.Thread.Start", StringComparison.Ordinal) ?? false;
+
+    /// <summary>The one stream whose errors name no file.</summary>
+    private static bool IsOfConsole(Exception exception) => exception.StackTrace?.Contains("System.ConsolePal.", StringComparison.Ordinal) ?? false;
+
     /// <summary>What lies inside the wrappers of threads, tasks and static constructors.</summary>
     private static Exception Cause(Exception exception)
     {
-        while (exception is AggregateException or TypeInitializationException or System.Reflection.TargetInvocationException && exception.InnerException is { } inner)
+        while (exception is AggregateException or TypeInitializationException or TaskSchedulerException or System.Reflection.TargetInvocationException && exception.InnerException is { } inner)
         {
             exception = inner;
         }

@@ -65,11 +65,8 @@ internal static class Program
                 : [.. parsed.Errors.Select(error => error.Message)];
         }
 
-        foreach (string error in errors)
-        {
-            Console.Error.WriteLine(error);
-        }
-
+        string begin = errors[0].StartsWith("qapollo", StringComparison.Ordinal) ? string.Empty : "qapollo: ";
+        Console.Error.WriteLine(begin + string.Join(Environment.NewLine, errors));
         return ExitCode.Usage;
     }
 
@@ -89,6 +86,7 @@ internal static class Program
         root.Subcommands.Add(TokenizerCommand.Create());
         root.Subcommands.Add(CacheCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
+        root.Subcommands.Add(ReportCommand.Create());
         root.Subcommands.Add(PresetsCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(ProfileCommand.Create());

@@ -139,6 +139,21 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
         ApolloScaling.Scale(
             _context, projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
 
+    public void SumSquares(Tensor values, ChannelAxis axis, Tensor weights, Tensor sums) => SquareSums.Sum(_context, values, axis, weights, sums);
+
+    public void ScaleRows(Tensor values, Tensor factors) => Normalization.ScaleRows(_context, values, factors);
+
+    public void Reciprocal(Tensor values, bool root, float scale, Tensor output) => Normalization.Reciprocal(values, root, scale, output);
+
+    public void DivideBySquares(Tensor values, Tensor divisors) => Normalization.DivideBySquares(values, divisors);
+
+    public void Average(Tensor values, float decay, float oneMinusDecay, Tensor average) =>
+        Normalization.Average(_context, values, decay, oneMinusDecay, average);
+
+    public void LimitGrowth(
+        Tensor squares, Tensor weights, bool useLimiter, bool storeOnly, Tensor limiterNorm, Tensor coefficients, Tensor limited) =>
+        Normalization.LimitGrowth(squares, weights, useLimiter, storeOnly, limiterNorm, coefficients, limited);
+
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares) =>
         Adam.Direction(_context, gradient, moment1, moment2, scalars, gradientSquares);
 

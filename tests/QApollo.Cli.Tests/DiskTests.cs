@@ -115,6 +115,63 @@ public class DiskTests
         }
     }
 
+    /// <summary>The disk under a log is another one than that of the run, as a rule.</summary>
+    [Theory]
+    [InlineData("--plain")]
+    [InlineData("--quiet")]
+    public void A_run_goes_on_when_its_lines_cannot_be_written(string view)
+    {
+        if (!File.Exists("/dev/full"))
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        ProcessResult result = RunInto("/dev/full", tiny.Train("run", 3, "--lr", "1000", "--warmup-steps", "0", "--residual-bits", "0", view));
+
+        Assert.Equal(1, result.ExitCode);
+        string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (view == "--plain")
+        {
+            Assert.Equal("qapollo: standard output cannot be written: No space left on device", Assert.Single(lines));
+            Assert.False(Directory.Exists(tiny.RunFolder("run")));
+            return;
+        }
+
+        Assert.Equal(2, lines.Length);
+        Assert.StartsWith("warning: standard output cannot be written: ", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("qapollo: standard output cannot be written: ", lines[1], StringComparison.Ordinal);
+        CheckpointFolder.Verify(Path.Combine(tiny.RunFolder("run"), CheckpointFolder.NameOf(3)));
+    }
+
+    [Fact]
+    public void Results_that_cannot_be_written_say_where_to()
+    {
+        if (!File.Exists("/dev/full"))
+        {
+            return;
+        }
+
+        foreach (string[] command in (string[][])[["plan", "--model", "9m"], ["plan", "--model", "9m", "--json"], ["train", "--help"], ["completion", "bash"], ["presets"], ["version"]])
+        {
+            ProcessResult result = RunInto("/dev/full", command);
+            Assert.Equal((1, "qapollo: standard output cannot be written: No space left on device\n"), (result.ExitCode, result.Error));
+        }
+    }
+
+    private static ProcessResult RunInto(string file, string[] arguments)
+    {
+        var start = new ProcessStartInfo("sh") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        foreach (string argument in (string[])["-c", $"exec dotnet \"$0\" \"$@\" > {file}", Path.Combine(AppContext.BaseDirectory, "qapollo.dll"), .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = new RunningProcess(start);
+        return process.WaitForEnd();
+    }
+
     [MountFact]
     public void A_read_only_folder_is_named()
     {

@@ -24,6 +24,19 @@ public class ErrorReportTests
         Assert.Contains("ulimit -n", ErrorReport.Message(new FileNotFoundException("Could not load file or assembly 'X'.")), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_thread_that_cannot_be_started_is_not_told_as_a_want_of_memory_alone()
+    {
+        Assert.Contains("ulimit -n", ErrorReport.Message(new NoThreadException()), StringComparison.Ordinal);
+        Assert.Equal("asked for 5 GiB", ErrorReport.Message(new OutOfMemoryException("asked for 5 GiB")));
+    }
+
+    /// <summary>As the runtime throws it.</summary>
+    private sealed class NoThreadException : OutOfMemoryException
+    {
+        public override string StackTrace => "   at System.Threading.Thread.StartCore()\n   at QApollo.Cpu.Threading.WorkerPool..ctor(Int32 threads)";
+    }
+
     /// <summary>With few handles, anything can fail: the loading of the program, the report of an error.</summary>
     [Fact]
     public async Task Few_handles_are_told()
@@ -34,14 +47,14 @@ public class ErrorReportTests
         }
 
         using var tiny = new TinyRun();
-        foreach (int handles in (int[])[40, 52, 64, 76])
+        foreach (int handles in (int[])[40, 52, 64, 66, 70, 73, 76])
         {
             var start = new ProcessStartInfo("sh") { RedirectStandardError = true, RedirectStandardOutput = true };
             start.Environment["DOTNET_EnableDiagnostics"] = "0";
             start.ArgumentList.Add("-c");
             start.ArgumentList.Add($"ulimit -n {handles}; exec dotnet \"$0\" \"$@\"");
             start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
-            foreach (string argument in tiny.Train($"run{handles}", 1))
+            foreach (string argument in tiny.Train($"run{handles}", 1).Select(argument => argument == "1" ? "2" : argument))
             {
                 start.ArgumentList.Add(argument);
             }

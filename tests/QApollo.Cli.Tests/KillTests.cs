@@ -16,7 +16,6 @@ public class KillTests(ITestOutputHelper log)
 {
     private const int Steps = 200;
     private const int DefaultKills = 6;
-    private const int LimitSeconds = 180;
 
     [Fact]
     public void A_killed_run_resumes_to_the_same_bytes()
@@ -41,18 +40,15 @@ public class KillTests(ITestOutputHelper log)
                 string[] arguments = CheckpointFolder.List(folder).Count == 0
                     ? tiny.Train($"killed{finished}", Steps, "--save-every", "1")
                     : ["train", "--resume", "--output-dir", folder];
-                using Process process = QApolloProcess.Start(tiny.Folder, arguments, out _, out var error);
-                bool ended = process.WaitForExit(TimeSpan.FromSeconds(done < kills ? 2 * startSeconds * random.NextDouble() : LimitSeconds));
-                if (ended)
+                using RunningProcess process = QApolloProcess.Start(tiny.Folder, arguments);
+                if (done == kills || process.EndsWithin(TimeSpan.FromSeconds(2 * startSeconds * random.NextDouble())))
                 {
-                    process.WaitForExit();
-                    Assert.True(process.ExitCode == 0, error.ToString());
+                    ProcessResult ended = process.WaitForEnd();
+                    Assert.True(ended.ExitCode == 0, ended.Error);
                     continue;
                 }
 
                 process.Kill();
-                process.WaitForExit();
-                Assert.True(done < kills, $"not at its end after {LimitSeconds} s");
                 done++;
                 insideSave += Directory.Exists(folder) && Directory.EnumerateDirectories(folder, "*.partial").Any() ? 1 : 0;
             }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using QApollo.Checkpoints;
 using Xunit;
 
@@ -19,8 +18,6 @@ public class SignalTests
         }
     }
 
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
-
     [SignalTheory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]
@@ -29,15 +26,14 @@ public class SignalTests
     {
         using var tiny = new TinyRun();
         string[] arguments = tiny.Train("run", 1_000_000, "--schedule", "constant");
-        using Process process = QApolloProcess.Start(tiny.Folder, arguments, out var output, out var error);
-        WaitForSteps(process, tiny.RunFolder("run"));
-        Send($"kill -{signal} {process.Id}");
+        using RunningProcess process = QApolloProcess.Start(tiny.Folder, arguments);
+        process.WaitForSteps(tiny.RunFolder("run"));
+        process.Send(signal);
 
-        Assert.True(process.WaitForExit(Limit));
-        process.WaitForExit();
-        Assert.True(process.ExitCode == exitCode, $"{process.ExitCode}: {error}");
-        Assert.Contains("stopping at the end of this step; once more to abort", output.ToString(), StringComparison.Ordinal);
-        Assert.Contains("stopped; go on with: qapollo train --resume", output.ToString(), StringComparison.Ordinal);
+        ProcessResult result = process.WaitForEnd();
+        Assert.True(result.ExitCode == exitCode, $"{result.ExitCode}: {result.Error}");
+        Assert.Contains("stopping at the end of this step; once more to abort", result.Output, StringComparison.Ordinal);
+        Assert.Contains("stopped; go on with: qapollo train --resume", result.Output, StringComparison.Ordinal);
         (int step, string path) = Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
         CheckpointFolder.Verify(path);
 
@@ -46,12 +42,13 @@ public class SignalTests
     }
 
     /// <summary>A model whose step takes so long that the second signal comes before its end. Of two at once either may be seen first.</summary>
+    /// <param name="atOnce">The second signal does not wait until the first one is seen.</param>
     [SignalTheory]
-    [InlineData("INT", "sleep 0.3", "INT", 130, 130)]
-    [InlineData("INT", "sleep 0.3", "TERM", 143, 143)]
-    [InlineData("INT", "true", "TERM", 143, 130)]
-    [InlineData("TERM", "true", "INT", 130, 143)]
-    public void Two_signals_are_two_even_at_once_and_abort(string first, string between, string second, int exitCode, int otherOrder)
+    [InlineData("INT", false, "INT", 130, 130)]
+    [InlineData("INT", false, "TERM", 143, 143)]
+    [InlineData("INT", true, "TERM", 143, 130)]
+    [InlineData("TERM", true, "INT", 130, 143)]
+    public void Two_signals_are_two_even_at_once_and_abort(string first, bool atOnce, string second, int exitCode, int otherOrder)
     {
         using var tiny = new TinyRun();
         string[] arguments =
@@ -59,16 +56,25 @@ public class SignalTests
             "train", "--model", "9m", "--data", tiny.TextPath, "--output-dir", tiny.RunFolder("run"), "--cache-dir", Path.Combine(tiny.Folder, "cache"),
             "--batch-size", "16", "--seq-len", "256", "--grad-accum", "64", "--threads", "1", "--valid-share", "0",
         ];
-        using Process process = QApolloProcess.Start(tiny.Folder, arguments, out var output, out var error);
-        WaitFor(process, () => output.ToString().Contains("memory: ", StringComparison.Ordinal));
-        Thread.Sleep(1000);
-        Send($"kill -{first} {process.Id}; {between}; kill -{second} {process.Id}");
+        using RunningProcess process = QApolloProcess.Start(tiny.Folder, arguments);
 
-        bool hasEnded = process.WaitForExit(TimeSpan.FromSeconds(60));
-        process.Kill();
-        process.WaitForExit();
-        Assert.True(hasEnded && (process.ExitCode == exitCode || process.ExitCode == otherOrder), $"{process.ExitCode}: {output} {error}");
-        Assert.Contains("qapollo: aborted", error.ToString(), StringComparison.Ordinal);
+        // The file is there when the run begins; what is computed then is its first step.
+        process.WaitFor(() => File.Exists(Path.Combine(tiny.RunFolder("run"), "metrics.jsonl")));
+        process.WaitForWork(TimeSpan.FromSeconds(0.5));
+        if (atOnce)
+        {
+            process.Send(first, second);
+        }
+        else
+        {
+            process.Send(first);
+            process.WaitFor(() => process.Output.Contains("once more to abort", StringComparison.Ordinal));
+            process.Send(second);
+        }
+
+        ProcessResult result = process.WaitForEnd();
+        Assert.True(result.ExitCode == exitCode || result.ExitCode == otherOrder, $"{result.ExitCode}: {result.Output} {result.Error}");
+        Assert.Contains("qapollo: aborted", result.Error, StringComparison.Ordinal);
         Assert.Empty(CheckpointFolder.List(tiny.RunFolder("run")));
     }
 
@@ -83,39 +89,11 @@ public class SignalTests
         ProcessResult trained = QApolloProcess.Run(tiny.Train("run", 40));
         Assert.True(trained.ExitCode == 0, trained.Error);
         string[] arguments = ["generate", "--checkpoint", tiny.RunFolder("run"), "--prompt", "A line\nL", "--max-tokens", "100000", "--threads", "1", "--temperature", "0"];
-        using Process process = QApolloProcess.Start(tiny.Folder, arguments, out var output, out var error);
-        WaitFor(process, () => output.Length > 0);
-        Send($"kill -{signal} {process.Id}");
-        Assert.True(process.WaitForExit(Limit));
-        process.WaitForExit();
-        Assert.True(process.ExitCode == exitCode, $"{process.ExitCode}: {error}");
-        Assert.Contains("stopped", error.ToString(), StringComparison.Ordinal);
-    }
-
-    /// <summary>Until the first line of metrics.jsonl.</summary>
-    private static void WaitForSteps(Process process, string run)
-    {
-        var metrics = new FileInfo(Path.Combine(run, "metrics.jsonl"));
-        WaitFor(process, () =>
-        {
-            metrics.Refresh();
-            return metrics.Exists && metrics.Length > 0;
-        });
-    }
-
-    private static void WaitFor(Process process, Func<bool> isTrue)
-    {
-        var watch = Stopwatch.StartNew();
-        while (!isTrue())
-        {
-            Assert.True(!process.HasExited && watch.Elapsed < Limit);
-            Thread.Sleep(20);
-        }
-    }
-
-    private static void Send(string commands)
-    {
-        using var shell = Process.Start("sh", ["-c", commands]);
-        shell.WaitForExit();
+        using RunningProcess process = QApolloProcess.Start(tiny.Folder, arguments);
+        process.WaitFor(() => process.Output.Length > 0);
+        process.Send(signal);
+        ProcessResult result = process.WaitForEnd();
+        Assert.True(result.ExitCode == exitCode, $"{result.ExitCode}: {result.Error}");
+        Assert.Contains("stopped", result.Error, StringComparison.Ordinal);
     }
 }

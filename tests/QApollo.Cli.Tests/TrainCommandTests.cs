@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using QApollo.Checkpoints;
+using QApollo.Runs;
 using Xunit;
 
 namespace QApollo.Cli.Tests;
@@ -44,6 +45,51 @@ public class TrainCommandTests
         Assert.Equal([32, 48], reader.Find(Name).Shape);
         Assert.Equal(SafetensorsDType.BF16, reader.Find(Name + "_scale").DType);
         Assert.Equal(SafetensorsDType.U8, reader.Find(Name + "_zero").DType);
+    }
+
+    [Fact]
+    public void Skipped_updates_are_told_and_counted()
+    {
+        using var tiny = new TinyRun();
+        string[] options = ["--on-spike", "skip", "--lr", "1000", "--schedule", "constant", "--warmup-steps", "0", "--residual-bits", "0"];
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 4, options));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(3, result.Output.Split("its update is left out").Length - 1);
+        Assert.Contains("3 updates skipped", result.Output.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
+        Assert.Equal(3, File.ReadLines(Path.Combine(tiny.RunFolder("run"), "metrics.jsonl")).Count(line => line.Contains("\"skipped\":true", StringComparison.Ordinal)));
+    }
+
+    /// <summary>What is skipped depends on the losses before, which a resumed run takes from its metrics.</summary>
+    [Fact]
+    public void A_run_that_skips_updates_resumes_to_the_same_bytes()
+    {
+        using var tiny = new TinyRun();
+        var random = new Random(1);
+        string Line(int number) => number % 70 == 40
+            ? new string([.. Enumerable.Range(0, 200).Select(_ => (char)random.Next('0', 'Z'))])
+            : string.Concat(Enumerable.Repeat("abcabcabc ", 20));
+        File.WriteAllLines(tiny.TextPath, Enumerable.Range(0, 420).Select(Line));
+        string[] options =
+        [
+            "--batch-size", "1", "--seq-len", "64", "--schedule", "constant", "--warmup-steps", "30", "--valid-share", "0", "--on-spike", "skip", "--save-every", "100",
+            "--keep", "0", "--sample-tokens", "0",
+        ];
+        ProcessResult whole = QApolloProcess.Run(tiny.Train("whole", 300, options));
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        ProcessResult parts = QApolloProcess.Run(tiny.Train("parts", 250, options));
+        Assert.True(parts.ExitCode == 0, parts.Error);
+        Directory.Delete(Path.Combine(tiny.RunFolder("parts"), CheckpointFolder.NameOf(250)), recursive: true);
+        ProcessResult resumed = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("parts"), "--max-steps", "300");
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+
+        int[] Skipped(string run) => [.. MetricsHistory.Read(Path.Combine(tiny.RunFolder(run), "metrics.jsonl")).Skipped.Order()];
+        int[] skipped = Skipped("whole");
+        Assert.Contains(skipped, step => step <= 200);
+        Assert.Contains(skipped, step => step > 200);
+        Assert.Equal(skipped, Skipped("parts"));
+        Assert.Contains($", {skipped.Length} updates skipped", resumed.Output, StringComparison.Ordinal);
+        RequireEqualFolders(Path.Combine(tiny.RunFolder("whole"), CheckpointFolder.NameOf(300)), Path.Combine(tiny.RunFolder("parts"), CheckpointFolder.NameOf(300)));
     }
 
     [Fact]
@@ -142,6 +188,27 @@ public class TrainCommandTests
         }
     }
 
+    /// <summary>Each trains INT8 matrices with residual bits, and goes on from its checkpoint as if it had not been stopped.</summary>
+    [Theory]
+    [InlineData("scale", "learning rate: 0.001 (the default of scale)")]
+    [InlineData("sinkgd", "learning rate: 0.01 (the default from scratch)")]
+    [InlineData("racs", "learning rate: 0.01 (the default from scratch)")]
+    public void Optimizers_almost_without_state_train_and_go_on(string optimizer, string rate)
+    {
+        using var tiny = new TinyRun();
+        string[] options = ["--optimizer", optimizer, "--residual-bits", "8", "--schedule", "constant", "--warmup-steps", "0", "--grad-accum", "2"];
+        ProcessResult whole = QApolloProcess.Run(tiny.Train("whole", 3, options));
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        Assert.Contains(rate, whole.Output, StringComparison.Ordinal);
+        Assert.Equal(0, QApolloProcess.Run(tiny.Train("parts", 2, options)).ExitCode);
+        Assert.Equal(0, QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("parts"), "--max-steps", "3").ExitCode);
+        foreach (string file in (string[])["model.safetensors", "optimizer.safetensors"])
+        {
+            string[] paths = [.. ((string[])["whole", "parts"]).Select(run => Path.Combine(tiny.RunFolder(run), "step-000003", file))];
+            Assert.True(File.ReadAllBytes(paths[0]).AsSpan().SequenceEqual(File.ReadAllBytes(paths[1])), file);
+        }
+    }
+
     [Fact]
     public void A_run_begins_with_the_options_that_differ_from_the_defaults()
     {
@@ -194,7 +261,7 @@ public class TrainCommandTests
         ProcessResult with = QApolloProcess.Run([.. resume, "3", "--residual-bits", "4"]);
         Assert.True(with.ExitCode == 0, with.Error);
         Assert.Contains("note: 14 matrices have no residual bits in the checkpoint: theirs start from zero", with.Output, StringComparison.Ordinal);
-        using (var reader = new SafetensorsReader(Path.Combine(tiny.RunFolder("run"), "step-000003", "model.safetensors")))
+        using (var reader = new SafetensorsReader(Path.Combine(tiny.RunFolder("run"), "step-000003", "residuals.safetensors")))
         {
             Assert.Equal([32, 24], reader.Find("model.layers.1.mlp.down_proj.weight_residual").Shape);
         }
@@ -202,7 +269,7 @@ public class TrainCommandTests
         ProcessResult other = QApolloProcess.Run([.. resume, "4", "--residual-bits", "8"]);
         Assert.Equal(2, other.ExitCode);
         Assert.Contains("weight_residual", other.Error, StringComparison.Ordinal);
-        Assert.Contains("but this run needs U8[32, 32]", other.Error, StringComparison.Ordinal);
+        Assert.Contains("has 4 bits, but this run needs 8", other.Error, StringComparison.Ordinal);
         Assert.Single(other.Error.TrimEnd().Split('\n'));
         ProcessResult without = QApolloProcess.Run([.. resume, "4", "--residual-bits", "0"]);
         Assert.True(without.ExitCode == 0, without.Error);

@@ -7,6 +7,7 @@ using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Data.Tokenizers;
 using QApollo.Data.Tokenizers.Interchange;
 using QApollo.Models;
+using QApollo.Quantization;
 using QApollo.TestSupport;
 using Xunit;
 
@@ -80,49 +81,57 @@ public class HuggingFaceRoundTripTests
         Assert.Equal(Loss(model.Folder, config, Dense), Loss(read, config, Dense));
         using var trained = new SafetensorsReader(Path.Combine(model.Folder.Path, "model.safetensors"));
         using var exported = new SafetensorsReader(temp.File("out/model.safetensors"));
+        Assert.Equal(trained.Entries.Select(entry => entry.ToString()), exported.Entries.Select(entry => entry.ToString()));
+        Assert.All(exported.Entries, entry => Assert.Equal(Bytes(trained, entry.Name), Bytes(exported, entry.Name)));
         foreach (Parameter parameter in ParameterTable.Of(config).Where(parameter => parameter.IsMatrix))
         {
-            Assert.Equal(Bytes(trained, parameter.Name), Bytes(exported, parameter.Name + "_packed"));
-            Assert.Equal(Bytes(trained, parameter.Name + "_scale"), Bytes(exported, parameter.Name + "_scale"));
             Assert.Equal([parameter.Rows, parameter.Columns], MemoryMarshal.Cast<byte, long>(Bytes(exported, parameter.Name + "_shape")).ToArray());
-            RequireZeroPoints(parameter, Bytes(trained, parameter.Name + "_zero"), Bytes(exported, parameter.Name + "_zero_point"));
         }
 
         JsonNode weights = Json(temp.File("out/config.json"))["quantization_config"]!["config_groups"]!["group_0"]!["weights"]!;
         Assert.False(weights["symmetric"]!.GetValue<bool>());
         Assert.Equal(Group, weights["group_size"]!.GetValue<int>());
+        Assert.True(JsonNode.DeepEquals(Json(Path.Combine(model.Folder.Path, "config.json"))["quantization_config"], Json(temp.File("out/config.json"))["quantization_config"]));
     }
 
-    [Fact]
-    public void Groups_around_128_are_symmetric_for_others_and_lossless_in_Q8_0()
+    /// <summary>Every matrix, with embedding and head in INT8 too: nothing of the model is rounded.</summary>
+    [Theory]
+    [InlineData(32, WeightFormat.BF16)]
+    [InlineData(64, WeightFormat.BF16)]
+    [InlineData(32, WeightFormat.Int8)]
+    public void A_model_trained_on_symmetric_groups_is_lossless_in_Q8_0_and_has_no_zero_points_for_others(int group, WeightFormat head)
     {
         using var temp = new TempFolder();
-        using var model = new TrainedModel(TinyModels.Config("llama"), Int8, steps: 3);
-        SymmetricCopy(model.Folder, temp.File("symmetric"));
-        using var symmetric = new ModelFolder(temp.File("symmetric"));
-        HuggingFaceExport.Write(symmetric, Options(temp, ExportDType.Int8));
+        var formats = new WeightFormats(WeightFormat.Int8, head, group, ResidualBits: 4, ZeroPoints: ZeroPointRule.Symmetric);
+        LlamaConfig config = TinyModels.Config("llama") with { HiddenSize = 64, IntermediateSize = 128 };
+        using var model = new TrainedModel(config, formats, steps: 30);
+        Assert.Equal(ZeroPointRule.Symmetric, model.Folder.Formats.ZeroPoints);
+        HuggingFaceExport.Write(model.Folder, Options(temp, ExportDType.Int8));
         using var read = new ModelFolder(temp.File("out"));
-        Assert.Equal(Loss(symmetric, symmetric.Config, Int8), Loss(read, symmetric.Config, Int8));
+        Dictionary<string, float[]> before = Values(model.Folder, config, formats with { ResidualBits = 0 });
+        Dictionary<string, float[]> again = Values(read, config, read.Formats);
+        Assert.All(ParameterTable.Of(config), parameter => Compare.BitEqual<float>(again[parameter.Name], before[parameter.Name], parameter.Name));
+        Assert.Equal(ZeroPointRule.Symmetric, read.Formats.ZeroPoints);
         Assert.True(Json(temp.File("out/config.json"))["quantization_config"]!["config_groups"]!["group_0"]!["weights"]!["symmetric"]!.GetValue<bool>());
         using var exported = new SafetensorsReader(temp.File("out/model.safetensors"));
         Assert.DoesNotContain(exported.Entries, entry => entry.Name.EndsWith("_zero_point", StringComparison.Ordinal));
+        foreach (Parameter parameter in ParameterTable.Of(config).Where(parameter => parameter.IsMatrix))
+        {
+            Assert.DoesNotContain((byte)0, Bytes(exported, parameter.Name + "_packed"));
+        }
 
-        ExportReport report = GgufExport.Write(symmetric, new GgufExportOptions
+        ExportReport report = GgufExport.Write(model.Folder, new GgufExportOptions
         {
             Output = temp.File("lossless.gguf"),
             DType = ExportDType.Q8,
             Name = "symmetric",
             Vocabulary = TokenizerExport.Load("bytes").Gguf(Documents),
         });
-        long blocks = ParameterTable.Of(symmetric.Config).Where(parameter => parameter.IsMatrix).Sum(parameter => parameter.Elements) / 32;
-        Assert.Equal(blocks, report.LosslessQ8Blocks);
-        var rounded = new RoundedWeights(symmetric, ExportDType.Q8, isGguf: true);
-        Dictionary<string, float[]> before = Values(symmetric, symmetric.Config);
-        Dictionary<string, float[]> after = Values(rounded, symmetric.Config);
-        foreach (Parameter parameter in ParameterTable.Of(symmetric.Config).Where(parameter => parameter.IsMatrix))
-        {
-            Compare.BitEqual<float>(after[parameter.Name], before[parameter.Name], parameter.Name);
-        }
+        Parameter[] exact = [.. ParameterTable.Of(config).Where(parameter => !parameter.IsVector && (head == WeightFormat.Int8 || parameter.IsMatrix))];
+        Assert.Equal((exact.Sum(parameter => parameter.Elements) / 32, report.Int8Q8Blocks), (report.LosslessQ8Blocks, report.LosslessQ8Blocks));
+        var rounded = new RoundedWeights(model.Folder, ExportDType.Q8, isGguf: true);
+        Dictionary<string, float[]> after = Values(rounded, config, Dense);
+        Assert.All(exact, parameter => Compare.BitEqual<float>(after[parameter.Name], before[parameter.Name], parameter.Name));
     }
 
     [Fact]
@@ -192,48 +201,10 @@ public class HuggingFaceRoundTripTests
         return computed.Loss(Tokens);
     }
 
-    private static Dictionary<string, float[]> Values(IWeightSource weights, LlamaConfig config)
+    private static Dictionary<string, float[]> Values(IWeightSource weights, LlamaConfig config, WeightFormats formats)
     {
-        using var computed = new Computed(weights, config, Dense, Length);
+        using var computed = new Computed(weights, config, formats, Length);
         return computed.Values();
-    }
-
-    /// <summary>The same codes, none of them 0, around zero points of 128.</summary>
-    private static void SymmetricCopy(ModelFolder model, string folder)
-    {
-        Directory.CreateDirectory(folder);
-        File.Copy(Path.Combine(model.Path, "config.json"), Path.Combine(folder, "config.json"));
-        using var reader = new SafetensorsReader(Path.Combine(model.Path, "model.safetensors"));
-        using var writer = new SafetensorsWriter(Path.Combine(folder, "model.safetensors"), reader.Entries.Select(entry => entry.Declaration), reader.Metadata);
-        foreach (SafetensorsEntry entry in writer.Entries)
-        {
-            byte[] bytes = Bytes(reader, entry.Name);
-            if (entry.Name.EndsWith("_zero", StringComparison.Ordinal))
-            {
-                Array.Fill(bytes, (byte)128);
-            }
-            else if (entry.DType == SafetensorsDType.U8)
-            {
-                bytes = Array.ConvertAll(bytes, code => Math.Max(code, (byte)1));
-            }
-
-            writer.Write(entry, bytes);
-        }
-
-        writer.Complete();
-    }
-
-    /// <summary>Byte r % 4 of word (r / 4, g) is the zero point of group g of row r.</summary>
-    private static void RequireZeroPoints(Parameter parameter, byte[] zeroPoints, byte[] packed)
-    {
-        int groups = parameter.Columns / Group;
-        for (int row = 0; row < parameter.Rows; row++)
-        {
-            for (int group = 0; group < groups; group++)
-            {
-                Assert.Equal(zeroPoints[(row * groups) + group], packed[(((row / 4 * groups) + group) * 4) + (row % 4)]);
-            }
-        }
     }
 
     private static byte[] Bytes(SafetensorsReader reader, string name)

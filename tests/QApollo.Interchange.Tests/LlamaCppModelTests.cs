@@ -4,6 +4,7 @@ using QApollo.Checkpoints.Interchange.Gguf;
 using QApollo.Data.Tokenizers;
 using QApollo.Data.Tokenizers.Interchange;
 using QApollo.Models;
+using QApollo.Quantization;
 using QApollo.TestSupport;
 using Xunit;
 using Xunit.Abstractions;
@@ -62,11 +63,14 @@ public class LlamaCppModelTests(ITestOutputHelper output)
         }
     }
 
-    [Fact]
-    public void A_checkpoint_in_INT8_is_computed_as_here()
+    [Theory]
+    [InlineData(ZeroPointRule.Asymmetric)]
+    [InlineData(ZeroPointRule.Symmetric)]
+    public void A_checkpoint_in_INT8_is_computed_as_here(ZeroPointRule zeroPoints)
     {
         using var temp = new TempFolder();
-        using var model = new TrainedModel(TinyModels.Config("llama"), new WeightFormats(WeightFormat.Int8, WeightFormat.BF16, 32), steps: 100);
+        var formats = new WeightFormats(WeightFormat.Int8, WeightFormat.BF16, 32, ZeroPoints: zeroPoints);
+        using var model = new TrainedModel(TinyModels.Config("llama"), formats, steps: 100);
         using var computed = new Computed(model.Folder, Length);
         int[] tokens = new ByteTokenizer().Ids(Texts.Long)[^Length..];
         using var llama = new LlamaCpp(Export(model.Folder, temp, ExportDType.F32));

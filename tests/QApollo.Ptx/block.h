@@ -8,7 +8,7 @@ namespace ptx {
 /// Lanes of a warp at one place of the code. Groups that meet again become one.
 struct Group { int at; u32 mask; bool waits; };
 
-struct PendingCopy { u32 address; u8 data[16]; };
+struct PendingCopy { u32 address, bytes; u8 data[16]; };
 
 /// Asynchronous copies of one lane: committed groups, oldest first, and those that no group has yet.
 struct LaneCopies { std::vector<std::vector<PendingCopy>> groups; std::vector<PendingCopy> open; };

@@ -8,6 +8,9 @@ thread_local std::string error_text;
 
 namespace {
 
+/// Of all launches of this thread.
+thread_local Counters thread_counters;
+
 bool is_global(u64 address, u64 bytes) {
     if (driver_has_memory(address, bytes)) return true;
     for (LoadedModule& loaded : modules()) {
@@ -93,10 +96,25 @@ bool Launcher::launch(Kernel* kernel, Dim3 grid, Dim3 size, size_t dynamic_bytes
     }
     error_text = reasons[reasons[0].empty() ? 1 : 0];
     kernel->counters.launches++;
-    for (const Counters& cost : costs) kernel->counters.add(cost);
+    for (const Counters& cost : costs) {
+        kernel->counters.add(cost);
+        thread_counters.add(cost);
+    }
     return !failed;
 }
 
+}
+
+/// What all launches of the calling thread have cost: tensor core instructions, all warp instructions, wavefronts and the least of
+/// them, sectors and the least of them.
+extern "C" __attribute__((visibility("default"))) int ptx_thread_counts(unsigned long long* counts) {
+    using namespace ptx;
+    const Counters& c = thread_counters;
+    u64 instructions = 0;
+    for (u64 of_class : c.instructions) instructions += of_class;
+    const u64 all[] = {c.instructions[Tensor], instructions, c.wavefronts, c.least_wavefronts, c.sectors, c.least_sectors};
+    std::copy(std::begin(all), std::end(all), counts);
+    return 0;
 }
 
 /// A line for each kernel that was loaded, in JSON: launches, warp instructions by class, sectors, wavefronts, instructions and how

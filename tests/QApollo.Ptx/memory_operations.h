@@ -100,30 +100,32 @@ template <class Word> void atomic_add(Block& block, Warp& warp, const Instructio
     }
 }
 
-/// cp.async.cg.shared.global [target], [source], 16, bytes: of 16 bytes those beyond `bytes` become zero.
+/// cp.async.{cg, ca}.shared.global [target], [source], size, bytes: those beyond `bytes` become zero. Size is 16, with .ca also 4 or 8.
 inline void async_copy(Block& block, Warp& warp, const Instruction& i, u32 mask) {
     u64 target[Lanes], source[Lanes];
-    u32 reading = 0;
+    u32 reading = 0, size = 0;
     for (int lane = 0; lane < Lanes; lane++) {
         if (!(mask >> lane & 1)) continue;
         target[lane] = warp.at(i.source[0])[lane] + u64(i.offset);
         source[lane] = warp.at(i.source[1])[lane];
-        u32 size = u32(warp.at(i.source[2])[lane]), filled = u32(warp.at(i.source[3])[lane]);
-        if (size != 16 || filled > 16) fault("cp.async of %u of %u bytes", filled, size);
-        if (target[lane] % 16 || source[lane] % 16) fault("misaligned cp.async to %llu from %llx", (unsigned long long)target[lane], (unsigned long long)source[lane]);
+        size = u32(warp.at(i.source[2])[lane]);
+        u32 filled = u32(warp.at(i.source[3])[lane]);
+        bool is_size = size == 16 || (i.variant && (size == 4 || size == 8));
+        if (!is_size || filled > size) fault("cp.async of %u of %u bytes", filled, size);
+        if (target[lane] % size || source[lane] % size) fault("misaligned cp.async to %llu from %llx", (unsigned long long)target[lane], (unsigned long long)source[lane]);
         if (filled) reading |= 1u << lane;
     }
-    block.counters.count_shared(target, mask, 16);
-    if (reading) block.counters.count_global(source, reading, 16);
+    block.counters.count_shared(target, mask, size);
+    if (reading) block.counters.count_global(source, reading, size);
     for (int lane = 0; lane < Lanes; lane++) {
         if (!(mask >> lane & 1)) continue;
         u32 filled = u32(warp.at(i.source[3])[lane]);
-        PendingCopy copy{u32(target[lane]), {}};
+        PendingCopy copy{u32(target[lane]), size, {}};
         if (filled) {
             if (!block.is_global(source[lane], filled)) fault("cp.async of %u bytes from %llx, outside of every allocation", filled, (unsigned long long)source[lane]);
             memcpy(copy.data, reinterpret_cast<u8*>(source[lane]), filled);
         }
-        block.shared.begin_copy(target[lane], warp.index);
+        block.shared.begin_copy(target[lane], size, warp.index);
         warp.copies[lane].open.push_back(copy);
     }
 }
@@ -143,7 +145,7 @@ inline void async_wait(Block& block, Warp& warp, const Instruction& i, u32 mask)
         if (!(mask >> lane & 1)) continue;
         auto& groups = warp.copies[lane].groups;
         while (groups.size() > size_t(i.offset)) {
-            for (PendingCopy& copy : groups.front()) block.shared.end_copy(copy.address, copy.data, warp.index);
+            for (PendingCopy& copy : groups.front()) block.shared.end_copy(copy.address, copy.data, copy.bytes, warp.index);
             groups.erase(groups.begin());
         }
     }

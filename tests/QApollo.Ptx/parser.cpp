@@ -374,8 +374,9 @@ private:
             i.offset = i64(literal(parts[0]));
         } else if (name == "cp.async.wait_all") {
             fault("cp.async.wait_all");
-        } else if (name == "cp.async.cg.shared.global" && (parts.size() == 3 || parts.size() == 4)) {
+        } else if ((name == "cp.async.cg.shared.global" || name == "cp.async.ca.shared.global") && (parts.size() == 3 || parts.size() == 4)) {
             i.kind = AsyncCopy;
+            i.variant = name == "cp.async.ca.shared.global";
             i.run = async_copy;
             add_address(i, parts[0]);
             i64 target_offset = i.offset;
@@ -472,7 +473,7 @@ private:
     void global(const std::string& line) {
         size_t equals = line.find('=');
         Declaration d = declaration(line.substr(0, equals));
-        module_.globals.push_back({d.name, d.bytes, std::vector<u64>(d.bytes / 8 + 1)});
+        module_.globals.push_back({d.name, d.bytes, std::vector<u64>(d.bytes / 8 + 1 + 256 / 8)});
         Variable& variable = module_.globals.back();
         names_.globals[d.name] = u64(variable.data());
         if (equals == std::string::npos) return;

@@ -73,7 +73,8 @@ struct Variable {
     std::string name;
     size_t bytes;
     std::vector<u64> storage;
-    u8* data() { return reinterpret_cast<u8*>(storage.data()); }
+    // A card places it on a boundary of 256 bytes, and sectors are counted from there.
+    u8* data() { return reinterpret_cast<u8*>((u64(storage.data()) + 255) / 256 * 256); }
 };
 
 struct Module {

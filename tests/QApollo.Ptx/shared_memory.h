@@ -56,10 +56,10 @@ public:
         memcpy(bytes_.data() + address, source, bytes);
     }
 
-    /// An asynchronous copy may write its 16 bytes at any time from now until it is awaited.
-    void begin_copy(u64 address, int warp) {
-        check(address, CopyBytes);
-        for (u64 i = address / CellBytes; i < (address + CopyBytes) / CellBytes; i++) {
+    /// An asynchronous copy may write its bytes at any time from now until it is awaited.
+    void begin_copy(u64 address, u32 bytes, int warp) {
+        check(address, bytes);
+        for (u64 i = address / CellBytes; i < (address + bytes) / CellBytes; i++) {
             Cell& cell = cells_[i];
             if (is_copied(cell)) fault("two asynchronous copies write shared byte %llu at the same time", byte(i));
             claim(cell, i, warp);
@@ -67,17 +67,17 @@ public:
         }
     }
 
-    void end_copy(u64 address, const u8* data, int warp) {
-        for (u64 i = address / CellBytes; i < (address + CopyBytes) / CellBytes; i++) {
+    void end_copy(u64 address, const u8* data, u32 bytes, int warp) {
+        for (u64 i = address / CellBytes; i < (address + bytes) / CellBytes; i++) {
             cells_[i].copies = false;
             claim(cells_[i], i, warp);
         }
-        memcpy(bytes_.data() + address, data, CopyBytes);
+        memcpy(bytes_.data() + address, data, bytes);
     }
 
 private:
     /// Accesses of two warps to one byte each of a cell count as accesses to the same: no kernel has shared arrays of bytes.
-    static constexpr u64 CellBytes = 2, CopyBytes = 16;
+    static constexpr u64 CellBytes = 2;
 
     struct Cell {
         u32 write_epoch = 0, read_epoch = 0, readers = 0; // warps, one bit each

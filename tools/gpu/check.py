@@ -26,6 +26,7 @@ SECTIONS = {
     "memory": (memory.memory, 120, 600),
     "peaks": (speed.peaks, 30, 60),
     "bench": (speed.bench, 90, 300),
+    "costs": (speed.costs, 30, 60),
     "speed": (speed.speed, 80, 900),
     "reference": (reference.reference, 100, 900),
     "gemm": (speed.gemm, 90, 300),

@@ -63,7 +63,7 @@ class Nvrtc:
         status = self.library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*[f.encode() for f in flags]))
         log = self.text(program, "ProgramLog")
         if status != 0:
-            sys.exit(f"{source.name} ({architecture}):\n{log}")
+            raise RuntimeError(f"{source.name} ({architecture}):\n{log}")
         ptx = self.text(program, "PTX") if architecture.startswith("compute") else ""
         self.library.nvrtcDestroyProgram(ctypes.byref(program))
         return ptx, log

@@ -34,7 +34,12 @@ internal static class BenchCommand
         TrainingOptions options = BudgetSettings.Resolve(values, TrainSettings.ToTrainingOptions(values, PlanCommand.LoadTokenizer(values)), choice).Options;
         Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Profile.Name}");
         using IDevice device = choice.Open();
-        BenchmarkReport report = Measure(values, options with { SampleTokens = 0 }, device);
+        BenchmarkReport report;
+        using (StageView progress = StageView.OnError())
+        {
+            report = Measure(values, options with { SampleTokens = 0 }, device, progress);
+        }
+
         string filter = values.GetText(R.Filter) ?? string.Empty;
         if (values.Get(R.Json))
         {
@@ -48,7 +53,7 @@ internal static class BenchCommand
         return ExitCode.Success;
     }
 
-    private static BenchmarkReport Measure(OptionValues values, TrainingOptions options, IDevice device)
+    private static BenchmarkReport Measure(OptionValues values, TrainingOptions options, IDevice device, StageView progress)
     {
         int threads = (device.Profile as CpuProfile)?.Threads ?? 1;
         bool processorTime = values.Get(R.ProcessorTime);
@@ -63,6 +68,7 @@ internal static class BenchCommand
             IsProcessorTime = processorTime,
             OneThread = oneThread,
             Threads = threads,
+            Progress = progress,
         }.Run(values.Get(T.Model), options, values.Get(R.Steps));
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 
 namespace QApollo.Cli.Commands;
@@ -19,8 +20,9 @@ internal static class CompletionCommand
     private static Command Shell(string name, string description, Func<string> script)
     {
         var command = new Command(name, description);
-        command.SetAction(_ =>
+        command.SetAction(parsed =>
         {
+            CommandLine.RequireNoMore(parsed);
             Console.Write(script());
             return ExitCode.Success;
         });

@@ -11,8 +11,8 @@ namespace QApollo.Cli.Commands;
 /// <summary>`qapollo data prepare`: text to token shards beforehand.</summary>
 internal static class DataCommand
 {
-    private static readonly OptionSpec<string> Output = Spec.Text(
-        "--output-dir", D.Group, "Folder of the shards.", "a path", null, "a folder of the cache, where train finds it again");
+    private static readonly OptionSpec<string> Output = Spec.Folder(
+        "--output-dir", D.Group, "Folder of the shards.", null, "a folder of the cache, where train finds it again");
 
     private static readonly OptionSpec<long> Seed = Spec.Long("--seed", D.Group, "Chooses which documents are held out; train uses its own --seed.", 1, 0);
 

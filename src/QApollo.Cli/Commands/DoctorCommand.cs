@@ -21,7 +21,7 @@ internal static class DoctorCommand
     private static readonly OptionSpec<string> Device = Spec.Text(
         "--device", "Run", "The device to look at.", "all, cpu, cuda (the first GPU), cuda:N (N counts from 0)", AllDevices);
 
-    private static readonly OptionSpec<string> OutputDir = Spec.Text("--output-dir", "Run", "Folder whose disk space is told.", "a path", "checkpoints");
+    private static readonly OptionSpec<string> OutputDir = Spec.Folder("--output-dir", "Run", "Folder whose disk space is told.", "checkpoints");
 
     public static Command Create()
     {

@@ -46,7 +46,8 @@ internal static class EvalCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint, D.OneText);
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         using var interrupt = new InterruptSignal("stopping");
         using PreparedData data = DataSettings.PrepareForScoring(values, values.Get(D.OneText), tokenizer, interrupt.Token);
@@ -54,8 +55,8 @@ internal static class EvalCommand
         int length = values.IsGiven(SeqLen) ? values.Get(SeqLen) : ModelSettings.ScoredLength(folder);
         if (length > folder.Config.MaxPositionEmbeddings)
         {
-            Console.Error.WriteLine(FormattableString.Invariant(
-                $"note: sequences of {length:N0} tokens are longer than the model's {folder.Config.MaxPositionEmbeddings:N0} positions (max_position_embeddings): it was not trained for them"));
+            Note(FormattableString.Invariant(
+                $"sequences of {length:N0} tokens are longer than the model's {folder.Config.MaxPositionEmbeddings:N0} positions (max_position_embeddings): it was not trained for them"));
         }
 
         long maxTokens = values.Get(MaxTokens) == 0 ? long.MaxValue : values.Get(MaxTokens);
@@ -63,6 +64,7 @@ internal static class EvalCommand
         var batchOptions = new BatchOptions(
             values.Get(BatchSize), length, folder.Config.VocabSize, tokenizer.EndOfDocument, Mode: packing);
         var batches = new ValidationBatches(data.Train, batchOptions, maxTokens);
+        Note(ModelSettings.WholeSequences(MaxTokens, values, batches));
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(folder, ModelSettings.Place(values, ToInferenceOptions(values, folder, batchOptions), device), device);
         DataScore score;
@@ -78,6 +80,15 @@ internal static class EvalCommand
 
         Write(folder.Path, score, values.Get(M.Json));
         return ExitCode.Success;
+    }
+
+    /// <summary>On standard error: standard output may be JSON.</summary>
+    private static void Note(string? note)
+    {
+        if (note is not null)
+        {
+            Console.Error.WriteLine($"note: {note}");
+        }
     }
 
     private static InferenceOptions ToInferenceOptions(OptionValues values, ModelFolder folder, BatchOptions batches) => new()

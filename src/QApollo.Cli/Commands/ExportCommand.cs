@@ -68,16 +68,15 @@ internal static class ExportCommand
         long shardBytes = ByteSize.TryParse(values.Get(MaxShardSize), out long bytes) && bytes > 0
             ? bytes
             : throw new UsageException($"--max-shard-size: '{values.Get(MaxShardSize)}' is no size; it takes one such as 5GB or 500MiB");
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         TokenizerExport source = TokenizerExport.Load(ModelSettings.TokenizerName(values, folder));
 
-        // Models of this program saw documents one behind the other; those from elsewhere begin as their tokenizer says.
-        int? begin = tokenizer.BeginOfDocument ?? (folder.State is null ? null : tokenizer.EndOfDocument);
-        var tokens = new DocumentTokens(begin, tokenizer.EndOfDocument, folder.Config.MaxPositionEmbeddings);
+        DocumentTokens tokens = ModelSettings.DocumentTokens(tokenizer, folder.Config, isTrainedHere: folder.State is not null);
         using var interrupt = new InterruptSignal("stopping");
         using ExportScore? score = values.Get(Data).Length > 0
-            ? new ExportScore(values, values.Get(Data), values.Get(MaxTokens), folder, tokenizer, interrupt.Token)
+            ? new ExportScore(values, values.Get(Data), MaxTokens, folder, tokenizer, interrupt.Token)
             : null;
         double? before = score?.Perplexity(folder, folder.Formats);
         ExportReport report;
@@ -95,6 +94,7 @@ internal static class ExportCommand
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"perplexity {before:F4} as trained, {score.Perplexity(rounded, rounded.Formats):F4} as exported ({score.Tokens:N0} tokens)"));
+            Console.Write(score.Note is null ? string.Empty : $"note: {score.Note}{Environment.NewLine}");
         }
 
         return ExitCode.Success;
@@ -120,7 +120,7 @@ internal static class ExportCommand
             DType = values.Get(DType),
             Name = NameOf(folder),
             TokenizerFiles = source.HuggingFaceFiles(tokens),
-            BeginToken = tokens.Begin,
+            BeginToken = source.BeginToken(tokens),
             EndToken = tokens.End,
             MaxShardBytes = shardBytes,
             Replace = values.Get(Force),
@@ -148,10 +148,13 @@ internal static class ExportCommand
             Console.WriteLine($"note: the model has {folder.Config.VocabSize} rows for the tokenizer's {tokenizer.VocabularySize} ids, as usual for padded vocabularies");
         }
 
-        if (report.Q8Blocks > 0 && report.LosslessQ8Blocks > 0)
+        if (report.Int8Q8Blocks > 0)
         {
+            string others = report.LosslessQ8Blocks == report.Int8Q8Blocks ? string.Empty : "; the others are rounded anew";
+            string dense = report.Q8Blocks == report.Int8Q8Blocks ? string.Empty : "; what is stored in other types is rounded to Q8_0";
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{(double)report.LosslessQ8Blocks / report.Q8Blocks:P1} of the Q8_0 blocks hold the INT8 codes without loss; the others are rounded anew"));
+                CultureInfo.InvariantCulture,
+                $"{(double)report.LosslessQ8Blocks / report.Int8Q8Blocks:P1} of the Q8_0 blocks of INT8 weights hold their codes without loss{others}{dense}"));
         }
 
         foreach (string note in report.Notes)

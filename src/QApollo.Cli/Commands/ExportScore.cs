@@ -20,15 +20,19 @@ internal sealed class ExportScore : IDisposable
     private readonly IDevice _device;
     private readonly CancellationToken _stop;
 
-    public ExportScore(OptionValues values, string[] data, long maxTokens, ModelFolder folder, ITokenizer tokenizer, CancellationToken stop)
+    public ExportScore(OptionValues values, string[] data, OptionSpec<long> maxTokensOption, ModelFolder folder, ITokenizer tokenizer, CancellationToken stop)
     {
         (_folder, _tokenizer, _stop) = (folder, tokenizer, stop);
         _data = DataSettings.PrepareForScoring(values, data, tokenizer, stop);
         int length = ModelSettings.ScoredLength(folder);
         _batches = new ValidationBatches(
-            _data.Train, new BatchOptions(BatchSize, length, folder.Config.VocabSize, tokenizer.EndOfDocument), maxTokens == 0 ? long.MaxValue : maxTokens);
+            _data.Train, new BatchOptions(BatchSize, length, folder.Config.VocabSize, tokenizer.EndOfDocument), values.Get(maxTokensOption) == 0 ? long.MaxValue : values.Get(maxTokensOption));
+        Note = ModelSettings.WholeSequences(maxTokensOption, values, _batches);
         _device = DeviceChoice.OpenFor(values);
     }
+
+    /// <summary>What a person should know of the number of tokens; null for nothing.</summary>
+    public string? Note { get; }
 
     /// <summary>Tokens scored.</summary>
     public long Tokens { get; private set; }

@@ -50,7 +50,8 @@ internal static class GenerateCommand
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
         OptionValues values = ModelSettings.Read(commandLine, parsed, M.Checkpoint);
-        using var folder = new ModelFolder(values.Get(M.Checkpoint));
+        using StageView loading = StageView.OnError();
+        using var folder = new ModelFolder(values.Get(M.Checkpoint), loading);
         ITokenizer tokenizer = ModelSettings.FindTokenizer(values, folder);
         byte[] text = ReadPrompt(values);
 
@@ -71,7 +72,7 @@ internal static class GenerateCommand
         using IDevice device = DeviceChoice.OpenFor(values);
         using var model = new InferenceModel(
             folder, ModelSettings.Place(values, ToInferenceOptions(values, folder, prompt.Length + options.MaxTokens), device), device);
-        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenId);
+        var generator = new TextGenerator(model.Layout.Generation!, device, tokenizer, folder.Config.EosTokenIds);
         return Generate(model, generator, text, prompt, options, isCut: options.MaxTokens < values.Get(MaxTokens));
     }
 

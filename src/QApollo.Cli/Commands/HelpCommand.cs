@@ -23,8 +23,9 @@ internal static class HelpCommand
     public static Command CreateVersion()
     {
         var command = new Command("version", "Tell the program's version.");
-        command.SetAction(_ =>
+        command.SetAction(parsed =>
         {
+            CommandLine.RequireNoMore(parsed);
             Console.WriteLine(Version);
             return ExitCode.Success;
         });
@@ -40,7 +41,8 @@ internal static class HelpCommand
         }
     }
 
-    private static string Version => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    /// <summary>The program's, with the commit it was built from where that is known.</summary>
+    public static string Version => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private static int Execute(RootCommand root, string[] words)
     {

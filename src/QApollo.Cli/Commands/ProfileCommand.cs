@@ -31,7 +31,12 @@ internal static class ProfileCommand
         (TrainingOptions options, MemoryReport plan) = PlanCommand.MakeReport(values, choice);
         using IDevice device = choice.Open();
         Console.Error.WriteLine($"measuring {values.Get(R.Steps)} steps on {choice.Describe(device)}");
-        ProfileReport report = new Profiler(device, device is CudaDevice cuda ? cuda.MemoryInfo : null).Run(options, plan, values.Get(R.Steps));
+        ProfileReport report;
+        using (StageView progress = StageView.OnError())
+        {
+            report = new Profiler(device, device is CudaDevice cuda ? cuda.MemoryInfo : null) { Progress = progress }.Run(options, plan, values.Get(R.Steps));
+        }
+
         foreach (ProductTime time in device is CudaDevice measured ? measured.ProductTimes : [])
         {
             Console.Error.WriteLine(string.Create(

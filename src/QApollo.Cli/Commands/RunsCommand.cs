@@ -11,7 +11,7 @@ namespace QApollo.Cli.Commands;
 /// <summary>`qapollo runs`: the runs of a folder, how far they are and how they stand.</summary>
 internal static class RunsCommand
 {
-    private static readonly OptionSpec<string> Folder = Spec.Path("--output-dir", "Runs", "Folder with the folders of runs, or of one run.", "a path", "checkpoints");
+    private static readonly OptionSpec<string> Folder = Spec.Folder("--output-dir", "Runs", "Folder with the folders of runs, or of one run.", "checkpoints");
 
     public static Command Create()
     {

@@ -11,6 +11,7 @@ using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Runs;
+using QApollo.Runs.TensorBoard;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -50,7 +51,8 @@ internal static class TrainCommand
             RunFile.RequireFresh(directory);
         }
 
-        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder);
+        using var loading = new StageView(values.Get(T.Quiet) ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        using ModelFolder? initial = resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading);
         using IDevice device = request.Device.Open();
         TrainingLayout layout = planned.Layout;
         HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
@@ -63,7 +65,11 @@ internal static class TrainCommand
 
         using var trainer = new Trainer(layout, device, values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp"));
         QuantizationError quantization = initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default;
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with { EvaluateFirst = initial is not null };
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with
+        {
+            EvaluateFirst = initial is not null,
+            ModelFiles = request.ModelFiles,
+        };
         RunSampler? sampler = layout.Sampling is null ? null : new RunSampler(trainer, tokenizer, values.GetText(T.SamplePrompt) ?? string.Empty);
         TextWriter notes = Notes(values);
         string model = $"{values.Get(T.Model)}, {options.Model.ParameterCount:N0} parameters";
@@ -81,6 +87,11 @@ internal static class TrainCommand
         notes.WriteLine($"device: {request.Device.Describe(device)}");
         RecordProducts(values, device, layout.Plan.Products.Count, notes);
         notes.WriteLine($"data: {data.TrainTokens:N0} tokens to train on, {data.ValidationTokens:N0} held out, by {tokenizer.Description}");
+        if (validation is ValidationBatches single && ModelSettings.WholeSequences(T.ValidTokens, values, single) is { } note)
+        {
+            notes.WriteLine($"note: {note}");
+        }
+
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
@@ -93,7 +104,8 @@ internal static class TrainCommand
         var facts = new RunFacts(
             $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
         IRunView view = RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet));
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, view, sampler);
+        var observers = new RunObservers(view);
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading };
         if (resume)
         {
             notes.WriteLine($"resumed {run.Resume()}");
@@ -108,7 +120,17 @@ internal static class TrainCommand
         }
 
         RunFile.Write(values, directory);
+        SessionFile.Append(directory, trainer.CompletedSteps, request.Device.Describe(device), ByteSize.Format(layout.Plan.DeviceArenaBytes) + " in one allocation");
+        using TensorBoardLog? events = values.Get(T.TensorBoard)
+            ? new TensorBoardLog(directory, trainer.CompletedSteps, values.Specs.Where(spec => !spec.IsTransient).Select(spec => (spec.Name, values.Shown(spec))), view.OnWarning)
+            : null;
+        if (events is not null)
+        {
+            observers.Add(events);
+        }
+
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
@@ -116,7 +138,8 @@ internal static class TrainCommand
             loss += string.Create(CultureInfo.InvariantCulture, $"; best {run.Best.Loss:F4}: {Path.Combine(directory, CheckpointFolder.NameOf(run.Best.Step))}");
         }
 
-        Console.WriteLine(finished ? $"done: {directory}{loss}" : $"stopped; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
+        Console.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         return finished ? ExitCode.Success : InterruptSignal.ExitCode ?? ExitCode.Failure;
     }
 

@@ -35,6 +35,17 @@ internal sealed class CommandLine
     public static string PathOf(CommandResult result) =>
         result.Parent is CommandResult parent ? $"{PathOf(parent)} {result.Command.Name}" : "qapollo";
 
+    /// <summary>For commands without options of their own.</summary>
+    /// <exception cref="UsageException">There are words that the command does not know.</exception>
+    public static void RequireNoMore(ParseResult result)
+    {
+        if (result.UnmatchedTokens.Count > 0)
+        {
+            throw new UsageException(string.Join(
+                Environment.NewLine, UnknownWords.Describe(result.CommandResult.Command, (RootCommand)result.RootCommandResult.Command, result.UnmatchedTokens, PathOf(result.CommandResult))));
+        }
+    }
+
     /// <summary>Reads the given options; every fault is added to <paramref name="errors"/>.</summary>
     public OptionValues Read(ParseResult result, ICollection<string> errors)
     {

@@ -50,8 +50,8 @@ internal static class DataOptionTable
 
     public static FlagSpec Strict { get; } = Spec.Flag("--strict", Group, "Refuse invalid UTF-8 and rows without text, instead of replacing and skipping and counting them.");
 
-    public static OptionSpec<string> CacheDir { get; } = Spec.Path(
-        "--cache-dir", Group, "Folder of prepared tokens.", "a path", null, "the user's cache folder");
+    public static OptionSpec<string> CacheDir { get; } = Spec.Folder(
+        "--cache-dir", Group, "Folder of prepared tokens.", null, "the user's cache folder");
 
     public static OptionSpec<string> CacheLimit { get; } = SizeOption.Create(
         "--cache-limit", Group, "When data is prepared anew, datasets that were not used for longest go until the others have at most so much; 0B for no limit.", "64GiB");

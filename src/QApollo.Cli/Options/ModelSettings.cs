@@ -3,7 +3,9 @@ using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Views;
 using QApollo.Cuda;
+using QApollo.Data;
 using QApollo.Data.Tokenizers;
+using QApollo.Data.Tokenizers.Interchange;
 using QApollo.Devices;
 using QApollo.Inference;
 using QApollo.Models;
@@ -29,7 +31,8 @@ internal static class ModelSettings
         OptionValues? run = RunOptions(folder);
         SpecialTokenMode special = run is null || values.IsGiven(D.SpecialTokens) ? values.Get(D.SpecialTokens) : run.Get(D.SpecialTokens);
         ITokenizer tokenizer = TokenizerLoader.Load(name, special);
-        if (folder.State is { } state && state.TokenizerFingerprint != tokenizer.Fingerprint)
+        // A checkpoint's own copy is in its record of checksums; it may be another form of what the run read.
+        if (folder.State is { } state && name != folder.Path && state.TokenizerFingerprint != tokenizer.Fingerprint)
         {
             throw new UsageException($"--tokenizer: {folder.Path} was trained with another tokenizer than {name} ({tokenizer.Description}); pass that one");
         }
@@ -42,15 +45,26 @@ internal static class ModelSettings
     public static string TokenizerName(OptionValues values, ModelFolder folder) =>
         values.GetText(M.Tokenizer) ?? TokenizerOf(folder.Path) ?? (folder.State is null ? folder.Path : "bytes");
 
-    /// <summary>The tokenizer that belongs to a model, as --tokenizer takes it: of a run's checkpoint that of the run, of others the one in its folder.</summary>
+    /// <summary>
+    /// The tokenizer that belongs to a model, as --tokenizer takes it: of a run's checkpoint that of the run, as long as it is there, of
+    /// others the one in its folder.
+    /// </summary>
     /// <param name="folder">Of the model's files, as <see cref="ModelFolder.Find"/> gives it.</param>
     /// <returns>Null where there is none.</returns>
     public static string? TokenizerOf(string folder)
     {
         bool isCheckpoint = File.Exists(Path.Combine(folder, CheckpointFolder.StateFile));
         string? own = isCheckpoint ? RunFile.TryRead(ParentOf(folder))?.Get(D.Tokenizer) : null;
-        return own ?? (TokenizerLoader.HoldsTokenizer(folder) ? folder : null);
+        bool isThere = own is not null && (TokenizerLoader.IsName(own) || Path.Exists(own) || !TokenizerLoader.HoldsTokenizer(folder));
+        return isThere ? own : TokenizerLoader.HoldsTokenizer(folder) ? folder : null;
     }
+
+    /// <summary>
+    /// What stands around documents. Models of this program saw them one behind the other; those from elsewhere begin as their
+    /// tokenizer says.
+    /// </summary>
+    public static DocumentTokens DocumentTokens(ITokenizer tokenizer, LlamaConfig config, bool isTrainedHere) =>
+        new(tokenizer.BeginOfDocument ?? (isTrainedHere ? tokenizer.EndOfDocument : null), tokenizer.EndOfDocument, config.MaxPositionEmbeddings);
 
     /// <summary>What stands around each document, in words.</summary>
     public static string DocumentMarks(ITokenizer tokenizer)
@@ -78,6 +92,16 @@ internal static class ModelSettings
     /// <summary>How long sequences are scored: as the run trained on them; for models from elsewhere, at most what they attend to.</summary>
     public static int ScoredLength(ModelFolder folder) => RunOptions(folder)?.Get(T.SeqLen)
         ?? Math.Min(DefaultScoredLength, Math.Min(folder.Config.MaxPositionEmbeddings, folder.Config.SlidingWindow ?? int.MaxValue));
+
+    /// <summary>Says that a limit of tokens is not reached since sequences are scored whole; null where it is, or does not matter.</summary>
+    public static string? WholeSequences(OptionSpec<long> limit, OptionValues values, ValidationBatches batches)
+    {
+        long most = values.Get(limit);
+        long scored = batches.SequenceCount * batches.SequenceLength;
+        return batches.SequenceCount < batches.AllSequences && scored < most
+            ? FormattableString.Invariant($"{limit.Name} {most:N0}: {scored:N0} are scored, in {batches.SequenceCount:N0} whole sequences of {batches.SequenceLength:N0}")
+            : null;
+    }
 
     /// <summary>The formats of --weights; those of the files otherwise.</summary>
     public static WeightFormats Formats(OptionValues values, ModelFolder folder) =>

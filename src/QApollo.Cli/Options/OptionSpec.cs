@@ -33,6 +33,9 @@ internal abstract class OptionSpec(string name, string group, string help, strin
     /// <summary>Belongs to one invocation only (such as --resume): not written to run.json.</summary>
     public bool IsTransient { get; init; }
 
+    /// <summary>A value is the path of a folder, which may be made.</summary>
+    public bool IsFolder { get; init; }
+
     /// <summary>Whether a value is a path, which run.json holds in full: a run goes on from any folder. Null: none ever is.</summary>
     public Func<string, bool>? IsPath { get; init; }
 
@@ -47,6 +50,20 @@ internal abstract class OptionSpec(string name, string group, string help, strin
 
     /// <summary>The value as a user would type it.</summary>
     public abstract string Format(object value);
+
+    /// <summary>The path, or the first part of it, that is a file; null where a folder is or can be made.</summary>
+    protected static string? FileIn(string path)
+    {
+        for (string? part = path; !string.IsNullOrEmpty(part); part = Path.GetDirectoryName(part))
+        {
+            if (File.Exists(part))
+            {
+                return part;
+            }
+        }
+
+        return null;
+    }
 
     private static string ToKey(string name)
     {
@@ -78,7 +95,13 @@ internal class OptionSpec<T>(
         string text = texts.Count == 1 ? texts[0] : string.Empty;
         if (texts.Count != 1)
         {
-            error = $"{Name}: takes one value, got {texts.Count}";
+            error = $"{Name}: takes one value{(RangeText is null ? string.Empty : $", {RangeText}")}; got {(texts.Count == 0 ? "none" : texts.Count)}";
+            return false;
+        }
+
+        if (IsFolder && FileIn(text) is { } file)
+        {
+            error = $"{Name}: {file} is a file; name a folder";
             return false;
         }
 

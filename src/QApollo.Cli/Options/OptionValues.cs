@@ -44,7 +44,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         }
         catch (RunFailedException exception)
         {
-            errors.Add($"{exception.Message}; it takes a JSON object of options, like the run.json of a run");
+            errors.Add($"{exception.Message.TrimEnd('.')}; it takes a JSON object of options, like the run.json of a run");
         }
     }
 

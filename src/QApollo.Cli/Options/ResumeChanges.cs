@@ -7,12 +7,12 @@ namespace QApollo.Cli.Options;
 internal static class ResumeChanges
 {
     /// <summary>Compared by what they hold when the checkpoint is loaded: a copy in another place is no change.</summary>
-    private static readonly OptionSpec[] ComparedByContent = [T.Model, D.Tokenizer, T.OutputDir, D.CacheDir, T.Seed];
+    private static readonly OptionSpec[] ComparedByContent = [D.Tokenizer, T.OutputDir, D.CacheDir, T.Seed];
 
     /// <param name="given">Of the command line and --config.</param>
     /// <param name="run">Of the run's run.json; null where it cannot be read.</param>
     /// <param name="errors">Receives what cannot be changed.</param>
-    /// <returns>"--lr 0.01 -> 0.02", one for each option.</returns>
+    /// <returns>"--lr 0.01 -> 0.02", one for each option; a model of another shape is refused when the checkpoint is loaded.</returns>
     public static IReadOnlyList<string> Find(OptionValues given, OptionValues? run, ICollection<string> errors)
     {
         var changes = new List<string>();
@@ -30,7 +30,11 @@ internal static class ResumeChanges
                 continue;
             }
 
-            if (T.FixedOnResume.Contains(spec))
+            if (spec == T.Model)
+            {
+                changes.Add($"{spec.Name} {before} -> {now}, of the same shape: the weights are those of the checkpoint");
+            }
+            else if (T.FixedOnResume.Contains(spec))
             {
                 errors.Add(
                     $"{spec.Name}: the run has {before}, not {now}, and a resumed run keeps it: leave the option out, or begin another run from its weights (--model {given.Get(T.OutputDir)})");

@@ -36,6 +36,10 @@ internal static class Spec
         string name, string group, string help, string rangeText, string? defaultValue, string? defaultNote = null, Func<string, bool>? isPath = null) =>
         new(name, group, help, rangeText, defaultValue, text => (text.Length > 0, text)) { DefaultNote = defaultNote, IsPath = isPath ?? (_ => true) };
 
+    /// <summary>A folder, which is made where there is none.</summary>
+    public static OptionSpec<string> Folder(string name, string group, string help, string? defaultValue, string? defaultNote = null) =>
+        new(name, group, help, "a path", defaultValue, text => (text.Length > 0, text)) { DefaultNote = defaultNote, IsPath = _ => true, IsFolder = true };
+
     /// <summary>One of a few words.</summary>
     public static OptionSpec<T> Choice<T>(string name, string group, string help, T defaultValue, params (string Word, T Value)[] choices)
         where T : struct, Enum => Choice(name, group, help, defaultValue, null, choices);

@@ -60,10 +60,10 @@ internal static class TrainOptionTable
 
     public static OptionSpec<OptimizerKind> HeadOptimizer { get; } = Spec.Choice(
         "--head-optimizer", OptimizerGroup, "Update rule of embedding and head.", (OptimizerKind)(-1),
-        "adamw beside the APOLLO family, else that of --optimizer", OptimizerWords[2..]);
+        "adamw beside apollo-mini, apollo, sinkgd and racs, else that of --optimizer", OptimizerWords[4..]);
 
     public static OptionSpec<double> LearningRate { get; } = Spec.Real(
-        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.0003 for weights that are trained on (adamw: 0.00005)");
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.001 with scale; 0.0003 for weights that are trained on (adamw, scale: 0.00005)");
 
     public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
         "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,
@@ -78,7 +78,7 @@ internal static class TrainOptionTable
 
     public static OptionSpec<double> WeightDecay { get; } = Spec.Real("--weight-decay", OptimizerGroup, "Decoupled weight decay.", 0, 0, 100);
 
-    public static OptionSpec<double> Beta1 { get; } = Spec.Real("--beta1", OptimizerGroup, "Decay of the first moment.", 0.9, 0, 0.999999);
+    public static OptionSpec<double> Beta1 { get; } = Spec.Real("--beta1", OptimizerGroup, "Decay of the first moment; of the averages of scale and racs.", 0.9, 0, 0.999999);
 
     public static OptionSpec<double> Beta2 { get; } = Spec.Real("--beta2", OptimizerGroup, "Decay of the second moment.", 0.999, 0, 0.999999);
 
@@ -90,7 +90,8 @@ internal static class TrainOptionTable
     public static OptionSpec<int> Rank { get; } = Spec.Int("--rank", OptimizerGroup, "Rank of apollo's projection; apollo-mini's is 1.", 256, 1);
 
     public static OptionSpec<double> Scale { get; } = Spec.Real(
-        "--scale", OptimizerGroup, "APOLLO's scale; its square root multiplies the update.", double.NaN, 0, 1e6, "128 for apollo-mini, 1 for apollo");
+        "--scale", OptimizerGroup, "APOLLO's scale; its square root multiplies the update. A factor of the update of scale, sinkgd and racs.", double.NaN, 0, 1e6,
+        "128 for apollo-mini, 1 for apollo and scale, 0.05 for sinkgd and racs");
 
     public static FlagSpec ScaleFront { get; } = Spec.Flag("--scale-front", OptimizerGroup, "Scale before the norm-growth limiter instead of after it.");
 
@@ -126,6 +127,10 @@ internal static class TrainOptionTable
     public static OptionSpec<RegridMode> Regrid { get; } = Spec.Choice(
         "--regrid", NumbersGroup, "When a group's scale is set anew.", RegridMode.WhenNeeded,
         ("when-needed", RegridMode.WhenNeeded), ("always", RegridMode.Always));
+
+    public static OptionSpec<ZeroPointRule> ZeroPoints { get; } = Spec.Choice(
+        "--zero-points", NumbersGroup, "Grids of INT8 groups; symmetric ones, zero at code 128, are exported to Q8_0 without loss.", ZeroPointRule.Asymmetric,
+        ("asymmetric", ZeroPointRule.Asymmetric), ("symmetric", ZeroPointRule.Symmetric));
 
     public static OptionSpec<DType> GradDType { get; } = Spec.Choice(
         "--grad-dtype", NumbersGroup, "Element type of the gradient scratch.", DType.F32, ("f32", DType.F32), ("bf16", DType.BF16));
@@ -181,8 +186,8 @@ internal static class TrainOptionTable
 
     public static OptionSpec<long> Seed { get; } = Spec.Long("--seed", RunGroup, "Keys the initial weights, the data order and all random numbers.", 1, 0);
 
-    public static OptionSpec<string> OutputDir { get; } = Spec.Path(
-        "--output-dir", RunGroup, "Folder of the run.", "a path", null, "checkpoints/<model>-<date>-<time>");
+    public static OptionSpec<string> OutputDir { get; } = Spec.Folder(
+        "--output-dir", RunGroup, "Folder of the run.", null, "checkpoints/<model>-<date>-<time>");
 
     public static OptionSpec<int> EvalEvery { get; } = Spec.Int("--eval-every", RunGroup, "Steps between validations; 0 for only the one at the end.", 100, 0);
 
@@ -195,14 +200,16 @@ internal static class TrainOptionTable
     public static OptionSpec<int> HealthEvery { get; } = Spec.Int(
         "--health-every", RunGroup, "Steps between lines of quantization health in metrics.jsonl; 0 for none.", 10, 0);
 
+    public static FlagSpec TensorBoard { get; } = Spec.Flag("--tensorboard", RunGroup, "Write event files for TensorBoard into the run's folder.");
+
     public static FlagSpec KeepBest { get; } = Spec.Flag("--keep-best", RunGroup, "Save after each validation that is the best so far, and keep that checkpoint too.");
 
     public static OptionSpec<int> Patience { get; } = Spec.Int(
         "--patience", RunGroup, "Validations in a row without a better one that end the run (early stopping); 0: none do.", 0, 0);
 
     public static OptionSpec<SpikeAction> OnSpike { get; } = Spec.Choice(
-        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; go back to the newest checkpoint and on with later data; or stop.",
-        SpikeAction.Warn, ("warn", SpikeAction.Warn), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
+        "--on-spike", RunGroup, "After a loss that jumps or is far worse than a guess: say so; skip that step's update; go back to the newest checkpoint and on with later data; or stop.",
+        SpikeAction.Warn, ("warn", SpikeAction.Warn), ("skip", SpikeAction.Skip), ("rewind", SpikeAction.Rewind), ("stop", SpikeAction.Stop));
 
     public static OptionSpec<int> SampleEvery { get; } = Spec.Int(
         "--sample-every", RunGroup, "Steps between text samples; 0 for only the one at the end.", 0, 0);
@@ -239,16 +246,17 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights, LogitChunk, VocabularySlice, Budget,
+        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights,
+        LogitChunk, VocabularySlice, Budget,
         HostBudget,
-        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, SaveEvery, SaveMinutes, Keep, KeepBest,
+        Device, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
         Plain, Quiet, Resume, DryRun, Config,
     ];
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>
     public static IReadOnlyList<OptionSpec> FixedOnResume { get; } =
-        [FromScratch, .. Shape, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize];
+        [FromScratch, .. Shape, VocabSize, Packing, SeqLen, Optimizer, HeadOptimizer, Rank, Weights, HeadWeights, GroupSize, ZeroPoints];
 
     /// <summary>What changes the shape of a preset.</summary>
     public static IReadOnlyList<OptionSpec<int>> Shape => [Layers, Heads, KeyValueHeads, HiddenSize, IntermediateSize];
@@ -258,8 +266,8 @@ internal static class TrainOptionTable
 
     private static (string Word, OptimizerKind Value)[] OptimizerWords =>
     [
-        ("apollo-mini", OptimizerKind.ApolloMini), ("apollo", OptimizerKind.Apollo), ("adamw", OptimizerKind.AdamW),
-        ("adamw8bit", OptimizerKind.AdamW8Bit), ("sgd", OptimizerKind.Sgd),
+        ("apollo-mini", OptimizerKind.ApolloMini), ("apollo", OptimizerKind.Apollo), ("sinkgd", OptimizerKind.SinkGd), ("racs", OptimizerKind.Racs),
+        ("adamw", OptimizerKind.AdamW), ("adamw8bit", OptimizerKind.AdamW8Bit), ("scale", OptimizerKind.Scale), ("sgd", OptimizerKind.Sgd),
     ];
 
     private static (string Word, WeightFormat Value)[] FormatWords =>

@@ -1,5 +1,8 @@
 using QApollo.Checkpoints;
+using QApollo.Checkpoints.Interchange;
+using QApollo.Data.Tokenizers.Interchange;
 using QApollo.Files;
+using QApollo.Models;
 using QApollo.Runs;
 using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
@@ -16,6 +19,9 @@ internal sealed record TrainRequest(
     OptionValues Values, ModelChoice Model, TrainingOptions Options, DeviceChoice Device, ITokenizer Tokenizer, IReadOnlyList<string> Notes,
     IReadOnlyList<string> Changes, FolderLock? Held) : IDisposable
 {
+    /// <summary>The tokenizer as other programs read it, for the checkpoints.</summary>
+    public required IReadOnlyList<InterchangeFile> ModelFiles { get; init; }
+
     /// <exception cref="UsageException">All faults of the command line, a line each.</exception>
     /// <exception cref="RunFailedException">Another process is at work in the folder of the run to resume.</exception>
     public static TrainRequest Read(CommandLine commandLine, System.CommandLine.ParseResult parsed)
@@ -85,8 +91,14 @@ internal sealed record TrainRequest(
         }
 
         // Documents end with the tokenizer's token, whatever the model's configuration said before.
-        options = options with { Model = options.Model with { EosTokenId = tokenizer!.EndOfDocument } };
-        return new TrainRequest(values, model, options, device!, tokenizer, notes, changes, held);
+        DocumentTokens documents = ModelSettings.DocumentTokens(tokenizer!, options.Model, isTrainedHere: true);
+        TokenizerExport files = TokenizerExport.Load(values.Get(D.Tokenizer));
+        LlamaConfig known = options.Model with { BosTokenId = files.BeginToken(documents) ?? options.Model.BosTokenId };
+        options = options with { Model = known.WithEndToken(documents.End) };
+        return new TrainRequest(values, model, options, device!, tokenizer!, notes, changes, held)
+        {
+            ModelFiles = files.HuggingFaceFiles(documents),
+        };
 
         TResult? Try<TResult>(Func<TResult> read)
             where TResult : class

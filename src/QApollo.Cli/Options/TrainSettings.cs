@@ -95,7 +95,7 @@ internal static class TrainSettings
         WeightFormat matrices = values.Get(T.Weights);
         return new WeightFormats(
             matrices, values.Get(T.HeadWeights), values.Get(T.GroupSize), values.Get(T.ResidualBits),
-            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers);
+            values.IsGiven(T.ResidualLayers) ? values.Get(T.ResidualLayers) : WeightFormats.AllLayers, values.Get(T.ZeroPoints));
     }
 
     /// <summary>Notes the vocabulary of a preset as if it had been pinned: a resumed run keeps it.</summary>

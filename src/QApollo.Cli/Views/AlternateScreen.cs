@@ -14,8 +14,10 @@ internal sealed class AlternateScreen(IAnsiConsole console)
     private const string LeaveText = "\u001b[?7h\u001b[?25h\u001b[?1049l";
     private const string ClearToLineEnd = "\u001b[K";
     private const string ClearToScreenEnd = "\u001b[J";
+    private const string ClearScreen = "\u001b[2J";
 
     private readonly Lock _lock = new();
+    private (int Width, int Height) _size;
     private bool _isShown;
     private bool _isSuspended;
     private bool _isClosed;
@@ -32,6 +34,11 @@ internal sealed class AlternateScreen(IAnsiConsole console)
 
             var frame = new StringBuilder(_isShown ? string.Empty : EnterText);
             _isShown = true;
+
+            // Some terminals keep what a narrower window hides, and put it into the scrollback at the end.
+            (int, int) size = (console.Profile.Width, console.Profile.Height);
+            frame.Append(size == _size ? string.Empty : ClearScreen);
+            _size = size;
             for (int i = 0; i < lines.Count; i++)
             {
                 frame.Append(System.Globalization.CultureInfo.InvariantCulture, $"\u001b[{i + 1};1H{Styled(lines[i])}{ClearToLineEnd}");

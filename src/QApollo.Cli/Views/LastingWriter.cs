@@ -6,8 +6,11 @@ namespace QApollo.Cli.Views;
 /// A terminal that may go away (a closed window, a lost connection): from then on nothing is shown, and the work goes on to
 /// its next safe point. A file or a pipe that fails is told, as text would be missing from it.
 /// </summary>
-internal sealed class LastingWriter(TextWriter output, bool isTerminal) : TextWriter
+/// <param name="onFailure">Told once when a file or pipe fails, and the work goes on without it; null: the failure ends the work.</param>
+internal sealed class LastingWriter(TextWriter output, bool isTerminal, Action<IOException>? onFailure = null) : TextWriter
 {
+    private bool _hasFailed;
+
     public override Encoding Encoding => output.Encoding;
 
     public override void Write(char value) => Try(() => output.Write(value));
@@ -26,9 +29,14 @@ internal sealed class LastingWriter(TextWriter output, bool isTerminal) : TextWr
         {
             write();
         }
-        catch (IOException) when (isTerminal)
+        catch (IOException) when (isTerminal || (_hasFailed && onFailure is not null))
         {
             // Nobody looks any more.
+        }
+        catch (IOException exception) when (onFailure is not null)
+        {
+            _hasFailed = true;
+            onFailure(exception);
         }
     }
 }

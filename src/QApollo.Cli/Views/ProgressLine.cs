@@ -20,8 +20,9 @@ internal sealed class ProgressLine(TextWriter output, Func<int> columns) : IDisp
         _written = shown.Length;
     }
 
-    /// <summary>Clears the line.</summary>
-    public void Dispose()
+    public void Dispose() => Clear();
+
+    public void Clear()
     {
         if (_written > 0)
         {

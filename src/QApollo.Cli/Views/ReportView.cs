@@ -40,7 +40,7 @@ internal static class ReportView
             TextTable.Write("Over the link in one update, at the very best", ReportText.LinkHeader, report.Link.Select(ReportText.LinkRow), 2, 3, 4, 5, 6);
         }
 
-        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4);
+        TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4, 6);
     }
 
     public static void Write(ProfileReport report)
@@ -50,7 +50,7 @@ internal static class ReportView
         TextTable.Write("Measured", ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }), 1);
         TextTable.Write("Planned and measured", ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report), 1, 2, 3);
         TextTable.Write("Time per operation of one step", ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report), 1, 2, 3, 4);
-        TextTable.Write("Quantization health of one step", ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report), 1, 2, 3, 4, 5);
+        TextTable.WriteAny("Quantization health of one step", ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report), 1, 2, 3, 4, 5);
     }
 
     /// <param name="filter">Only operations that contain it.</param>
@@ -62,7 +62,7 @@ internal static class ReportView
         TextTable.Write("Where a step's time goes", BenchmarkText.KindHeader, BenchmarkText.KindRows(report), 1, 2);
         TextTable.Write(
             "Operations of a step, against matrix peak and copy bandwidth", BenchmarkText.OperationHeader,
-            BenchmarkText.Filter(report, filter).Select(row => BenchmarkText.OperationRow(report, row)), 2, 3, 4, 5, 6);
+            BenchmarkText.OperationRows(report, filter), 2, 3, 4, 5, 6, 7);
     }
 
     public static void Write(DoctorReport report)

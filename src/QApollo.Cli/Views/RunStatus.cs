@@ -72,10 +72,13 @@ internal sealed class RunStatus(RunFacts facts, int firstStep) : IRunObserver
         lock (_lock)
         {
             _last = result;
-            _loss.Add(result.Loss);
-            _speed.Add(tokensPerSecond);
-            _history.Add(result.Loss);
             _rate.Add(result.Step);
+            if (!result.IsSkipped)
+            {
+                _loss.Add(result.Loss);
+                _speed.Add(tokensPerSecond);
+                _history.Add(result.Loss);
+            }
         }
     }
 

@@ -31,6 +31,16 @@ internal static class TextTable
         Terminal.Ansi.Write(table);
     }
 
+    /// <summary>As <see cref="Write"/>; nothing where there are no rows.</summary>
+    public static void WriteAny(string title, IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows, params int[] numbers)
+    {
+        IReadOnlyList<string>[] all = [.. rows];
+        if (all.Length > 0)
+        {
+            Write(title, header, all, numbers);
+        }
+    }
+
     /// <summary>The title on a line, then header and rows with two spaces between columns.</summary>
     internal static string Plain(string title, IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows, params int[] numbers)
     {

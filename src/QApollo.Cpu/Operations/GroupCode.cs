@@ -15,7 +15,7 @@ internal static unsafe class GroupCode
     public const int MaxGroup = 256;
 
     /// <summary>The grid of the values.</summary>
-    public static GroupGrid Range(float* values, int count)
+    public static GroupGrid Range(float* values, int count, ZeroPointRule rule)
     {
         Vector<float> min = Vector<float>.Zero;
         Vector<float> max = min;
@@ -26,7 +26,7 @@ internal static unsafe class GroupCode
             max = Vector.Max(max, x);
         }
 
-        return GroupGrid.FromRange(Min(min), Max(max));
+        return GroupGrid.FromRange(Min(min), Max(max), rule);
     }
 
     /// <summary>In place: w / scale + zero.</summary>
@@ -41,16 +41,16 @@ internal static unsafe class GroupCode
     }
 
     /// <summary>
-    /// x rounded to multiples of 2^-bits, limited to 0..255: the nearest code (half up), and what is left of it in units of
+    /// x rounded to multiples of 2^-bits, limited to lowest..255: the nearest code (half up), and what is left of it in units of
     /// 2^-bits, as signed bytes.
     /// </summary>
     /// <param name="words">Random words: floor + (u &lt; frac), u the upper 24 bits of word + offset. Null: to nearest, half to even.</param>
     /// <param name="residuals">Zeros for 0 bits.</param>
     /// <returns>The sum of squares of rounded minus exact values, in codes.</returns>
-    public static float Round(float* x, uint* words, uint offset, int bits, byte* codes, byte* residuals, int count)
+    public static float Round(float* x, uint* words, uint offset, int bits, int lowest, byte* codes, byte* residuals, int count)
     {
         int width = Vector<float>.Count;
-        var rounder = new Rounder(bits, offset);
+        var rounder = new Rounder(bits, offset, lowest);
         for (int i = 0; i < count; i += 4 * width)
         {
             Vector<int> f0 = rounder.Round(x, words, i);
@@ -132,12 +132,13 @@ internal static unsafe class GroupCode
         Vector.Narrow(Vector.AsVectorUInt32(f0), Vector.AsVectorUInt32(f1)), Vector.Narrow(Vector.AsVectorUInt32(f2), Vector.AsVectorUInt32(f3)));
 
     /// <summary>Rounding of one register of <see cref="GroupCode.Round"/>.</summary>
-    private struct Rounder(int bits, uint offset)
+    private struct Rounder(int bits, uint offset, int lowest)
     {
         private readonly int _bits = bits;
         private readonly Vector<uint> _offset = Vector.Create(offset);
         private readonly Vector<float> _fine = Vector.Create((float)(1 << bits));
         private readonly Vector<float> _unit = Vector.Create(1f / (1 << bits));
+        private readonly Vector<float> _least = Vector.Create((float)(lowest << bits));
         private readonly Vector<float> _most = Vector.Create((float)(255 << bits));
         private readonly Vector<int> _half = Vector.Create((1 << bits) / 2);
 
@@ -163,7 +164,7 @@ internal static unsafe class GroupCode
                 rounded = Vector.ConditionalSelect(Vector.LessThan(uniform, value - floor), floor + Vector<float>.One, floor);
             }
 
-            rounded = Vector.MinNative(Vector.MaxNative(rounded, Vector<float>.Zero), _most);
+            rounded = Vector.MinNative(Vector.MaxNative(rounded, _least), _most);
             Vector<float> error = (rounded - value) * _unit;
             Noise += error * error;
             return Vector.ConvertToInt32Native(rounded);

@@ -34,6 +34,7 @@ internal unsafe struct GroupUpdateJob : IJob
         uint* words = stackalloc uint[Max + PhiloxWords.Slack];
         int columns = Weight.InFeatures;
         int bits = Weight.ResidualBits;
+        int lowestCode = GroupGrid.LowestCode(Weight.ZeroPointRule);
         var counts = new GroupCounts();
         int end = Math.Min((task + 1) * RowsPerTask, Weight.OutFeatures);
         for (int row = task * RowsPerTask; row < end; row++)
@@ -83,7 +84,7 @@ internal unsafe struct GroupUpdateJob : IJob
                 if (outcome == Outcome.Regrid)
                 {
                     MoveValues(v, g, c, grid.Scale, x, count);
-                    GroupGrid newGrid = GroupCode.Range(x, count);
+                    GroupGrid newGrid = GroupCode.Range(x, count, Weight.ZeroPointRule);
                     if (!float.IsFinite(newGrid.Scale))
                     {
                         continue;
@@ -101,7 +102,7 @@ internal unsafe struct GroupUpdateJob : IJob
                     drawn = PhiloxWords.Fill(Scalars.RoundingStream, element, count, words);
                 }
 
-                float noiseSquares = GroupCode.Round(x, drawn, Scalars.RoundingOffset, bits, newCodes, newResiduals, count);
+                float noiseSquares = GroupCode.Round(x, drawn, Scalars.RoundingOffset, bits, lowestCode, newCodes, newResiduals, count);
                 int codeDifferences = GroupCode.Differences(stored, newCodes, count);
                 int differences = bits == 0 ? codeDifferences : GroupCode.Differences(stored, newCodes, residuals, newResiduals, count);
                 new ReadOnlySpan<byte>(newCodes, count).CopyTo(new Span<byte>(stored, count));
@@ -185,8 +186,8 @@ internal unsafe struct GroupUpdateJob : IJob
         float lowest = GroupCode.Min(move.Min);
         float highest = GroupCode.Max(move.Max);
         bool finite = float.IsFinite(Vector.Sum(move.Sum));
-        bool keep = finite && lowest >= 0f && highest <= 255f && Scalars.Regrid != RegridMode.Always
-            && highest - lowest >= GroupGrid.MinFill * GroupGrid.Steps;
+        bool keep = finite && lowest >= GroupGrid.LowestCode(Weight.ZeroPointRule) && highest <= 255f && Scalars.Regrid != RegridMode.Always
+            && grid.Fill(lowest, highest, Weight.ZeroPointRule) >= GroupGrid.MinFill * GroupGrid.Steps;
         return keep ? Outcome.Keep : Outcome.Regrid;
     }
 

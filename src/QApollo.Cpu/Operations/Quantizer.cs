@@ -60,9 +60,9 @@ internal static unsafe class Quantizer
                     long first = (long)row * columns + column;
                     new ReadOnlySpan<float>(Source + first, count).CopyTo(new Span<float>(values, count));
                     new Span<float>(values + count, GroupCode.MaxGroup - count).Clear();
-                    GroupGrid grid = GroupCode.Range(values, count);
+                    GroupGrid grid = GroupCode.Range(values, count, Weight.ZeroPointRule);
                     GroupCode.ToGrid(values, grid, count);
-                    GroupCode.Round(values, words: null, offset: 0, bits, codes, residuals, count);
+                    GroupCode.Round(values, words: null, offset: 0, bits, GroupGrid.LowestCode(Weight.ZeroPointRule), codes, residuals, count);
                     new ReadOnlySpan<byte>(codes, count).CopyTo(new Span<byte>((byte*)Weight.Values.Address + first, count));
                     if (bits != 0)
                     {

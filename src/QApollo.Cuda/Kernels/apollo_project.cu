@@ -15,12 +15,14 @@ template <class T> DEVICE void project_rows(const T* g, const float* p, float* r
     int row = int(blockIdx.x) * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
     if (row >= m) return;
     float product = 0, square = 0, values[8], weights[8];
+#pragma unroll 1
     for (int column = lane * 8; column < n; column += 256) {
-        load8(g + i64(row) * n + column, n - column, vector, values);
+        int count = vector ? 8 : n - column; // rows of vectors have no others
+        load8(g + i64(row) * n + column, count, vector, values);
 #pragma unroll
         for (int i = 0; i < 8; i++) square = __fmaf_rn(values[i], values[i], square);
         if (!p) continue;
-        load8(p + column, n - column, vector, weights);
+        load8(p + column, count, vector, weights);
 #pragma unroll
         for (int i = 0; i < 8; i++) product = __fmaf_rn(values[i], weights[i], product);
     }
@@ -67,11 +69,12 @@ EXPORT_KERNEL(apollo_sum_chunks)
 
 /// Element (channel, k) of G and (rank, k) of P, k the summed side.
 template <bool Rows, class T> DEVICE void project_rank(const T* g, const float* p, float* r, int channels, int depth, int rank) {
-    constexpr int Tile = 64, Depth = 16, Pitch = Tile + 4; // the padding spreads a column over the banks
+    constexpr int Tile = 64, Depth = 16, Pitch = Tile + 4;
     SHARED(float, tile_g, Depth * Pitch);
     SHARED(float, tile_p, Depth * Pitch);
     int first_channel = blockIdx.x * Tile, first_rank = blockIdx.y * Tile, t = threadIdx.x;
-    int my_channel = t % 16 * 4, my_rank = t / 16 * 4;
+    // What runs fastest in R belongs to neighbouring threads.
+    int my_channel = (Rows ? t / 16 : t % 16) * 4, my_rank = (Rows ? t % 16 : t / 16) * 4;
     float sums[4][4];
 #pragma unroll
     for (int i = 0; i < 4; i++)
@@ -85,14 +88,18 @@ template <bool Rows, class T> DEVICE void project_rank(const T* g, const float* 
             bool in_depth = k0 + k < depth, in_g = in_depth && first_channel + c < channels, in_p = in_depth && first_rank + c < rank;
             i64 at_g = Rows ? i64(first_channel + c) * depth + k0 + k : i64(k0 + k) * channels + first_channel + c;
             i64 at_p = Rows ? i64(first_rank + c) * depth + k0 + k : i64(k0 + k) * rank + first_rank + c;
-            tile_g[k * Pitch + c] = in_g ? to_float(g[at_g]) : 0.0f;
-            tile_p[k * Pitch + c] = in_p ? p[at_p] : 0.0f;
+            // The padding spreads 8 of k over the banks, and the exchanged halves of four the other 8.
+            int place = k * Pitch + (c ^ (k >> 2 & 2));
+            tile_g[place] = in_g ? to_float(g[at_g]) : 0.0f;
+            tile_p[place] = in_p ? p[at_p] : 0.0f;
         }
         __syncthreads();
 #pragma unroll
         for (int k = 0; k < Depth; k++) {
             float4 a = *reinterpret_cast<const float4*>(tile_g + k * Pitch + my_channel), b = *reinterpret_cast<const float4*>(tile_p + k * Pitch + my_rank);
-            float av[4] = {a.x, a.y, a.z, a.w}, bv[4] = {b.x, b.y, b.z, b.w};
+            bool exchanged = k & 8;
+            float av[4] = {exchanged ? a.z : a.x, exchanged ? a.w : a.y, exchanged ? a.x : a.z, exchanged ? a.y : a.w};
+            float bv[4] = {exchanged ? b.z : b.x, exchanged ? b.w : b.y, exchanged ? b.x : b.z, exchanged ? b.y : b.w};
 #pragma unroll
             for (int i = 0; i < 4; i++)
 #pragma unroll
@@ -101,13 +108,23 @@ template <bool Rows, class T> DEVICE void project_rank(const T* g, const float* 
         // The tiles are overwritten next.
         __syncthreads();
     }
+    int channel = first_channel + my_channel, a = first_rank + my_rank, inners = Rows ? rank : channels;
+    bool vectors = inners % 4 == 0 && (reinterpret_cast<u64>(r) & 15) == 0;
 #pragma unroll
-    for (int i = 0; i < 4; i++)
+    for (int o = 0; o < 4; o++) {
+        if ((Rows ? channel : a) + o >= (Rows ? channels : rank)) break;
+        float values[4];
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            int channel = first_channel + my_channel + i, a = first_rank + my_rank + j;
-            if (channel < channels && a < rank) r[Rows ? i64(channel) * rank + a : i64(a) * channels + channel] = sums[i][j];
+        for (int i = 0; i < 4; i++) values[i] = Rows ? sums[o][i] : sums[i][o];
+        int inner = Rows ? a : channel;
+        float* target = r + i64((Rows ? channel : a) + o) * inners + inner;
+        if (vectors) {
+            if (inner < inners) *reinterpret_cast<float4*>(target) = make_float4(values[0], values[1], values[2], values[3]);
+        } else {
+#pragma unroll
+            for (int i = 0; i < 4; i++) if (inner + i < inners) target[i] = values[i];
         }
+    }
 }
 
 #define APOLLO_PROJECT(T, suffix)                                                                                                     \

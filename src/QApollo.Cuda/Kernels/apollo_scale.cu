@@ -28,6 +28,7 @@ DEVICE void moments(const float* r, float* moment1, float* moment2, const float*
     i64 item = i64(blockIdx.x) * blockDim.x + threadIdx.x, channel = item / Lanes;
     float directions = 0, projections = 0, weighted = 0;
     if (channel < channels && is_finite(sums[0])) {
+#pragma unroll 1
         for (int k = int(item % Lanes); k < rank; k += Lanes) {
             i64 at = channel * channel_stride + k * rank_stride;
             float projected = r[at], m = moment1[at], v = moment2[at];

@@ -11,11 +11,11 @@
 // attention_backward_q: one block of 4 warps per 64 queries of a head, keys 32 at a time in two stages of (K, V); if
 //   masked, from the document of the first query on.
 //   Grid (ceil(length / 64) from the last to the first, heads, batch).
-// Both: (128 + 128) * (D + 8) bf16 and 512 bytes of shared memory, up to 68.5 KiB. Sums in binary32, over rows ascending.
+// Both: 128 + 128 rows of D bf16 and 512 bytes of shared memory, up to 68.5 KiB. Sums in binary32, over rows ascending.
 #pragma once
 #include "attention.h"
 
-struct BackwardShape { int length, heads, kv_heads, features, async; float scale; const int* document_starts; };
+struct BackwardShape { int length, heads, kv_heads, features; float scale; const int* document_starts; };
 
 constexpr int OwnRows = 64, StepRows = 32, BackwardThreads = 128;
 
@@ -30,60 +30,75 @@ DEVICE int end_of_queries(const int* document_starts, int length, int first, int
     return low;
 }
 
-template <int D, bool Masked>
+template <int D, bool Masked, bool Aligned>
 DEVICE void backward_kv(const bf16* query, const bf16* key, const bf16* value, const float* log_sum_exp, const bf16* gradient,
                         const float* delta, bf16* key_gradient, bf16* value_gradient, const BackwardShape& s) {
-    using Tile = HeadTile<D>;
-    constexpr int StepSize = StepRows * Tile::Pitch;
-    DYNAMIC_SHARED(bf16, tile_k);
-    bf16* tile_v = tile_k + OwnRows * Tile::Pitch;
-    bf16* steps = tile_v + OwnRows * Tile::Pitch;                       // [2][Q, dO]
-    float* logs = reinterpret_cast<float*>(steps + 4 * StepSize);       // [2][log_sum_exp, delta]
+    constexpr int OwnBytes = HeadTile<D>::bytes(OwnRows), StepBytes = HeadTile<D>::bytes(StepRows);
+    DYNAMIC_SHARED(unsigned char, memory);
+    SharedAddress tile_k = shared_address(memory), tile_v = tile_k + OwnBytes, stages = tile_v + OwnBytes; // [2][Q, dO]
+    float* logs = reinterpret_cast<float*>(memory + 2 * OwnBytes + 4 * StepBytes);                        // [2][log_sum_exp, delta]
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     int first_key = blockIdx.x * OwnRows, kv_head = blockIdx.y, group = s.heads / s.kv_heads;
     i64 batch_row = i64(blockIdx.z) * s.length, rows = i64(gridDim.z) * s.length;
     i64 query_stride = i64(s.heads) * s.features, key_stride = i64(s.kv_heads) * s.features;
-    i64 own = (batch_row + first_key) * key_stride + kv_head * s.features;
-    const int* starts = s.document_starts + (Masked ? batch_row : 0);
-    int end = Masked ? end_of_queries(starts, s.length, first_key, first_key + OwnRows - 1) : s.length;
-    int steps_per_head = (end - first_key + StepRows - 1) / StepRows, count = steps_per_head * group;
+    int query_bytes = s.heads * s.features * 2, key_bytes = s.kv_heads * s.features * 2;
+    bool masked = Masked && s.document_starts;
+    const int* starts = s.document_starts + (masked ? batch_row : 0);
+    int end = masked ? end_of_queries(starts, s.length, first_key, first_key + OwnRows - 1) : s.length;
+    int count = (end - first_key + StepRows - 1) / StepRows * group;
     float to_log2 = s.scale * Log2E;
+    HeadLoader<D, BackwardThreads, Aligned> loader;
+    HeadFragments<D> fragments;
+    loader.start(s.features);
+    fragments.start();
 
-    auto fetch = [&](int step) {
-        int head = kv_head * group + step / steps_per_head, first = first_key + step % steps_per_head * StepRows;
-        bf16* stage = steps + (step & 1) * 2 * StepSize;
-        i64 from = (batch_row + first) * query_stride + head * s.features;
-        Tile::template load<StepRows, BackwardThreads>(stage, query + from, s.length - first, query_stride, s.features, s.async);
-        Tile::template load<StepRows, BackwardThreads>(stage + StepSize, gradient + from, s.length - first, query_stride, s.features, s.async);
-        if (threadIdx.x < 2 * StepRows) {
-            int row = threadIdx.x % StepRows;
-            bool is_log = threadIdx.x < StepRows, inside = first + row < s.length;
-            const float* source = (is_log ? log_sum_exp : delta) + head * rows + batch_row + first + row;
-            // An infinite logarithm makes the probabilities of rows beyond the sequence zero.
-            logs[(step & 1) * 2 * StepRows + threadIdx.x] = inside ? (is_log ? *source * Log2E : *source) : (is_log ? INFINITY : 0.0f);
-        }
+    // The next step to load: its first query, and its head's first row.
+    int next = first_key;
+    i64 offset = batch_row * query_stride + i64(kv_head) * group * s.features;
+    const bf16 *next_query = query + offset, *next_gradient = gradient + offset;
+    bool is_log = threadIdx.x < StepRows, has_row = threadIdx.x < 2 * StepRows;
+    const float* next_log = (is_log ? log_sum_exp : delta) + i64(kv_head) * group * rows + batch_row;
+    float log = 0;
+    auto fetch = [&](int stage) {
+        loader.template load<StepRows>(stages + stage * 2 * StepBytes, next_query, next, s.length - 1, query_bytes);
+        loader.template load<StepRows>(stages + stage * 2 * StepBytes + StepBytes, next_gradient, next, s.length - 1, query_bytes);
         async_commit();
+        int row = next + int(threadIdx.x) % StepRows;
+        // An infinite logarithm makes the probabilities of rows beyond the sequence zero.
+        log = is_log ? INFINITY : 0.0f;
+        if (has_row && row < s.length) log = next_log[row];
+        next += StepRows;
+        if (next >= end) {
+            next = first_key;
+            next_query += s.features;
+            next_gradient += s.features;
+            next_log += rows;
+        }
     };
+    auto store_logs = [&](int stage) { if (has_row) logs[stage * 2 * StepRows + threadIdx.x] = is_log ? log * Log2E : log; };
 
-    Tile::template load<OwnRows, BackwardThreads>(tile_k, key + own, s.length - first_key, key_stride, s.features, s.async);
-    Tile::template load<OwnRows, BackwardThreads>(tile_v, value + own, s.length - first_key, key_stride, s.features, s.async);
+    loader.pad(tile_k, 2 * OwnRows + 4 * StepRows);
+    i64 own = batch_row * key_stride + kv_head * s.features;
+    loader.template load<OwnRows>(tile_k, key + own, first_key, s.length - 1, key_bytes);
+    loader.template load<OwnRows>(tile_v, value + own, first_key, s.length - 1, key_bytes);
     fetch(0);
+    store_logs(0);
     float sums_k[D / 8][4], sums_v[D / 8][4];
     clear(sums_k);
     clear(sums_v);
-    for (int step = 0; step < count; step++) {
+    SharedAddress own_k = tile_k + warp * HeadTile<D>::bytes(16), own_v = tile_v + warp * HeadTile<D>::bytes(16);
+    int first_query = first_key, stage = 0;
+    for (int left = count; left > 0; left--) {
         async_wait<0>();
         // This step's stage is visible, and the other one is no longer read.
         __syncthreads();
-        if (step + 1 < count) fetch(step + 1);
-        const bf16* tile_q = steps + (step & 1) * 2 * StepSize;
-        const bf16* tile_g = tile_q + StepSize;
-        const float* step_logs = logs + (step & 1) * 2 * StepRows;
-        int first_query = first_key + step % steps_per_head * StepRows;
+        if (left > 1) fetch(stage ^ 1);
+        SharedAddress tile_q = stages + stage * 2 * StepBytes, tile_g = tile_q + StepBytes;
+        const float* step_logs = logs + stage * 2 * StepRows + (lane & 3) * 2;
 
         float p[4][4], ds[4][4];
-        multiply_rows<D>(p, tile_k, warp * 16, tile_q);
-        if (Masked && starts[min(first_query + StepRows, s.length) - 1] > first_key + warp * 16) {
+        fragments.multiply_rows(p, own_k, tile_q);
+        if (masked && starts[min(first_query + StepRows, s.length) - 1] > first_key + warp * 16) {
 #pragma unroll
             for (int j = 0; j < 4; j++)
 #pragma unroll
@@ -93,56 +108,69 @@ DEVICE void backward_kv(const bf16* query, const bf16* key, const bf16* value, c
                 }
         }
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 4; j++) {
+            float2 log2 = *reinterpret_cast<const float2*>(step_logs + j * 8);
 #pragma unroll
-            for (int e = 0; e < 4; e++) {
-                int q = j * 8 + (lane & 3) * 2 + (e & 1), k = warp * 16 + (lane >> 2) + (e >> 1) * 8;
-                float value = fast_exp2(__fmaf_rn(p[j][e], to_log2, -step_logs[q]));
-                p[j][e] = first_key + k <= first_query + q ? value : 0.0f;
-            }
-        accumulate_rows<D>(sums_v, p, tile_g);
-        multiply_rows<D>(ds, tile_v, warp * 16, tile_g);
+            for (int e = 0; e < 4; e++) p[j][e] = fast_exp2(__fmaf_rn(p[j][e], to_log2, -(e & 1 ? log2.y : log2.x)));
+        }
+        if (first_query < first_key + warp * 16 + 16) {
+            int ahead = first_query - first_key - warp * 16 + (lane & 3) * 2 - (lane >> 2); // of the lane's first query before its first key
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+            for (int j = 0; j < 4; j++)
 #pragma unroll
-            for (int e = 0; e < 4; e++) ds[j][e] = p[j][e] * (ds[j][e] - step_logs[StepRows + j * 8 + (lane & 3) * 2 + (e & 1)]);
-        accumulate_rows<D>(sums_k, ds, tile_q);
+                for (int e = 0; e < 4; e++) if (ahead < (e >> 1) * 8 - (e & 1) - j * 8) p[j][e] = 0.0f;
+        }
+        fragments.accumulate_rows(sums_v, p, tile_g);
+        fragments.multiply_rows(ds, own_v, tile_g);
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            float2 row_delta = *reinterpret_cast<const float2*>(step_logs + StepRows + j * 8);
+#pragma unroll
+            for (int e = 0; e < 4; e++) ds[j][e] = p[j][e] * (ds[j][e] - (e & 1 ? row_delta.y : row_delta.x));
+        }
+        fragments.accumulate_rows(sums_k, ds, tile_q);
+        stage ^= 1;
+        if (left > 1) store_logs(stage);
+        first_query = first_query + StepRows < end ? first_query + StepRows : first_key;
     }
     int valid = s.length - first_key - warp * 16;
-    i64 target = own + warp * 16 * key_stride;
+    i64 target = own + (first_key + warp * 16) * key_stride;
     store_rows<D>(key_gradient + target, sums_k, valid, key_stride, s.features, s.scale, s.scale);
     store_rows<D>(value_gradient + target, sums_v, valid, key_stride, s.features, 1.0f, 1.0f);
 }
 
-template <int D, bool Masked>
+template <int D, bool Masked, bool Aligned>
 DEVICE void backward_q(const bf16* query, const bf16* key, const bf16* value, const float* log_sum_exp, const bf16* gradient,
                        const float* delta, bf16* query_gradient, const BackwardShape& s) {
-    using Tile = HeadTile<D>;
-    constexpr int StepSize = StepRows * Tile::Pitch;
-    DYNAMIC_SHARED(bf16, tile_q);
-    bf16* tile_g = tile_q + OwnRows * Tile::Pitch;
-    bf16* steps = tile_g + OwnRows * Tile::Pitch;                       // [2][K, V]
+    constexpr int OwnBytes = HeadTile<D>::bytes(OwnRows), StepBytes = HeadTile<D>::bytes(StepRows);
+    DYNAMIC_SHARED(unsigned char, memory);
+    SharedAddress tile_q = shared_address(memory), tile_g = tile_q + OwnBytes, stages = tile_g + OwnBytes; // [2][K, V]
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     int first_query = (int(gridDim.x) - 1 - int(blockIdx.x)) * OwnRows, head = blockIdx.y, kv_head = head / (s.heads / s.kv_heads);
     i64 batch_row = i64(blockIdx.z) * s.length, rows = i64(gridDim.z) * s.length;
     i64 query_stride = i64(s.heads) * s.features, key_stride = i64(s.kv_heads) * s.features;
-    i64 own = (batch_row + first_query) * query_stride + head * s.features;
-    const int* starts = s.document_starts + (Masked ? batch_row : 0);
-    int first_step = Masked ? starts[first_query] / StepRows : 0, count = (min(s.length, first_query + OwnRows) + StepRows - 1) / StepRows;
+    int query_bytes = s.heads * s.features * 2, key_bytes = s.kv_heads * s.features * 2;
+    bool masked = Masked && s.document_starts;
+    const int* starts = s.document_starts + (masked ? batch_row : 0);
+    int first_step = masked ? starts[first_query] / StepRows : 0, count = (min(s.length, first_query + OwnRows) + StepRows - 1) / StepRows;
     float to_log2 = s.scale * Log2E;
+    HeadLoader<D, BackwardThreads, Aligned> loader;
+    HeadFragments<D> fragments;
+    loader.start(s.features);
+    fragments.start();
 
-    auto fetch = [&](int step) {
-        int first = step * StepRows;
-        bf16* stage = steps + (step & 1) * 2 * StepSize;
-        i64 from = (batch_row + first) * key_stride + kv_head * s.features;
-        Tile::template load<StepRows, BackwardThreads>(stage, key + from, s.length - first, key_stride, s.features, s.async);
-        Tile::template load<StepRows, BackwardThreads>(stage + StepSize, value + from, s.length - first, key_stride, s.features, s.async);
+    i64 offset = batch_row * key_stride + kv_head * s.features;
+    auto fetch = [&](int step, int stage) {
+        loader.template load<StepRows>(stages + stage * 2 * StepBytes, key + offset, step * StepRows, s.length - 1, key_bytes);
+        loader.template load<StepRows>(stages + stage * 2 * StepBytes + StepBytes, value + offset, step * StepRows, s.length - 1, key_bytes);
         async_commit();
     };
 
-    Tile::template load<OwnRows, BackwardThreads>(tile_q, query + own, s.length - first_query, query_stride, s.features, s.async);
-    Tile::template load<OwnRows, BackwardThreads>(tile_g, gradient + own, s.length - first_query, query_stride, s.features, s.async);
-    fetch(first_step);
+    loader.pad(tile_q, 2 * OwnRows + 4 * StepRows);
+    i64 own = batch_row * query_stride + head * s.features;
+    loader.template load<OwnRows>(tile_q, query + own, first_query, s.length - 1, query_bytes);
+    loader.template load<OwnRows>(tile_g, gradient + own, first_query, s.length - 1, query_bytes);
+    fetch(first_step, 0);
     float row_log[2], row_delta[2], sums[D / 8][4];
     clear(sums);
 #pragma unroll
@@ -152,18 +180,19 @@ DEVICE void backward_q(const bf16* query, const bf16* key, const bf16* value, co
         row_log[half] = row < s.length ? log_sum_exp[at] * Log2E : INFINITY;
         row_delta[half] = row < s.length ? delta[at] : 0.0f;
     }
+    SharedAddress own_q = tile_q + warp * HeadTile<D>::bytes(16), own_g = tile_g + warp * HeadTile<D>::bytes(16);
+    int stage = 0;
     for (int step = first_step; step < count; step++) {
         async_wait<0>();
         // This step's stage is visible, and the other one is no longer read.
         __syncthreads();
-        if (step + 1 < count) fetch(step + 1);
-        const bf16* tile_k = steps + (step & 1) * 2 * StepSize;
-        const bf16* tile_v = tile_k + StepSize;
+        if (step + 1 < count) fetch(step + 1, stage ^ 1);
+        SharedAddress tile_k = stages + stage * 2 * StepBytes, tile_v = tile_k + StepBytes;
 
         float p[4][4], ds[4][4];
-        multiply_rows<D>(p, tile_q, warp * 16, tile_k);
-        multiply_rows<D>(ds, tile_g, warp * 16, tile_v);
-        if (Masked && starts[min(first_query + warp * 16 + 16, s.length) - 1] > step * StepRows) {
+        fragments.multiply_rows(p, own_q, tile_k);
+        fragments.multiply_rows(ds, own_g, tile_v);
+        if (masked && starts[min(first_query + warp * 16 + 16, s.length) - 1] > step * StepRows) {
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 int start = starts[min(first_query + warp * 16 + (lane >> 2) + half * 8, s.length - 1)];
@@ -177,12 +206,21 @@ DEVICE void backward_q(const bf16* query, const bf16* key, const bf16* value, co
 #pragma unroll
         for (int j = 0; j < 4; j++)
 #pragma unroll
-            for (int e = 0; e < 4; e++) {
-                int k = step * StepRows + j * 8 + (lane & 3) * 2 + (e & 1), q = first_query + warp * 16 + (lane >> 2) + (e >> 1) * 8;
-                float probability = k <= q ? fast_exp2(__fmaf_rn(p[j][e], to_log2, -row_log[e >> 1])) : 0.0f;
-                ds[j][e] = probability * (ds[j][e] - row_delta[e >> 1]);
-            }
-        accumulate_rows<D>(sums, ds, tile_k);
+            for (int e = 0; e < 4; e++) p[j][e] = fast_exp2(__fmaf_rn(p[j][e], to_log2, -row_log[e >> 1]));
+        if (step * StepRows + StepRows > first_query + warp * 16) {
+            int seen = first_query + warp * 16 + (lane >> 2) - step * StepRows - (lane & 3) * 2; // by the lane's first query, from its first key
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+#pragma unroll
+                for (int e = 0; e < 4; e++) if (j * 8 + (e & 1) - (e >> 1) * 8 > seen) p[j][e] = 0.0f;
+        }
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) ds[j][e] = p[j][e] * (ds[j][e] - row_delta[e >> 1]);
+        fragments.accumulate_rows(sums, ds, tile_k);
+        stage ^= 1;
     }
-    store_rows<D>(query_gradient + own + warp * 16 * query_stride, sums, s.length - first_query - warp * 16, query_stride, s.features, s.scale, s.scale);
+    int valid = s.length - first_query - warp * 16;
+    store_rows<D>(query_gradient + own + (first_query + warp * 16) * query_stride, sums, valid, query_stride, s.features, s.scale, s.scale);
 }

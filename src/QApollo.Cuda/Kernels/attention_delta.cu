@@ -9,6 +9,7 @@ KERNEL(attention_delta, 256, 4)(const bf16* output, const bf16* gradient, float*
     const u32* o = reinterpret_cast<const u32*>(output + item * features);
     const u32* g = reinterpret_cast<const u32*>(gradient + item * features);
     float sum = 0;
+#pragma unroll 1
     for (int pair = threadIdx.x & 31; pair < features / 2; pair += 32) {
         u32 a = o[pair], b = g[pair];
         sum = __fmaf_rn(low_float(a), low_float(b), sum);

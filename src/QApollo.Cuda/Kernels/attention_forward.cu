@@ -1,11 +1,11 @@
-// Attention over whole sequences, forward.
+// Attention over whole sequences, forward; heads as cp.async takes them.
 #include "attention_forward.h"
 
-#define ATTENTION_FORWARD(D)                                                                                                        \
-    KERNEL(attention_forward_##D, 128, 2)(const bf16* query, const bf16* key, const bf16* value, bf16* output, float* log_sum_exp,  \
-        int queries, int keys, int heads, int kv_heads, int features, float scale, int async) {                                     \
-        forward<D, false>(query, key, value, output, log_sum_exp, queries, keys, heads, kv_heads, features, scale, async, nullptr); \
-    }                                                                                                                               \
+#define ATTENTION_FORWARD(D)                                                                                                       \
+    KERNEL(attention_forward_##D, 128, 2)(const bf16* query, const bf16* key, const bf16* value, bf16* output, float* log_sum_exp, \
+        int queries, int keys, int heads, int kv_heads, int features, float scale) {                                               \
+        forward<D, false, true>(query, key, value, output, log_sum_exp, queries, keys, heads, kv_heads, features, scale, nullptr); \
+    }                                                                                                                              \
     EXPORT_KERNEL(attention_forward_##D)
 
 ATTENTION_FORWARD(16)

@@ -1,12 +1,12 @@
 // Causal grouped-query attention: O = softmax(scale Q Kᵀ) V per head, in the manner of FlashAttention-2 (arXiv 2307.08691,
 // algorithm 1). Q, O [batch * queries, heads * d], K, V [batch * keys, kv_heads * d] bf16; log_sum_exp [heads, batch * queries]
 // float, natural logarithm of the sum of exponentials of scaled scores. Query i sees keys 0 .. i + keys - queries;
-// if masked, those from document_starts[i] on ([batch * queries] int, ascending in a sequence; queries = keys).
+// if masked, those from document_starts[i] on ([batch * queries] int, ascending in a sequence; queries = keys; null: none).
 //
 // One block of 4 warps per 64 queries of a head; a warp has 16 of them. Grid (ceil(queries / 64) from the last tile to the
 //   first: late tiles have most keys; heads; batch). Keys come in tiles of 64 (32 for D = 128); K of the next tile loads
 //   during the softmax and the product with V, V during the product with K.
-// Shared memory: tiles of K and V (Q before that), 2 * 64 * (D + 8) bf16 (half of that for D = 128); up to 22 KiB. Q
+// Shared memory: tiles of K and V (Q before that), 2 * 64 rows of D bf16 (half of that for D = 128); up to 20 KiB. Q
 //   stays in registers.
 // Sums in binary32: over features and keys ascending in steps of 16; row maxima and sums over four lanes by butterfly.
 #pragma once
@@ -18,38 +18,43 @@ template <class Operation> DEVICE float quad_reduce(float value, Operation opera
     return operation(value, __shfl_xor_sync(AllLanes, value, 2));
 }
 
-template <int D, bool Masked>
+template <int D, bool Masked, bool Aligned>
 DEVICE void forward(const bf16* query, const bf16* key, const bf16* value, bf16* output, float* log_sum_exp,
-                    int queries, int keys, int heads, int kv_heads, int features, float scale, int async, const int* document_starts) {
-    using Tile = HeadTile<D>;
+                    int queries, int keys, int heads, int kv_heads, int features, float scale, const int* document_starts) {
     constexpr int Rows = 64, Threads = 128, Keys = D > 80 ? 32 : 64; // 64 would not leave registers enough for 128 features
-    DYNAMIC_SHARED(bf16, tile_k);
-    bf16* tile_v = tile_k + Keys * Tile::Pitch;
+    DYNAMIC_SHARED(bf16, memory);
+    SharedAddress tile_k = shared_address(memory), tile_v = tile_k + HeadTile<D>::bytes(Keys);
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     int first_query = (int(gridDim.x) - 1 - int(blockIdx.x)) * Rows, head = blockIdx.y, batch = blockIdx.z;
     int kv_head = head / (heads / kv_heads), ahead = keys - queries;
-    i64 query_stride = i64(heads) * features, key_stride = i64(kv_heads) * features;
+    i64 query_stride = i64(heads) * features;
+    int query_bytes = heads * features * 2, key_bytes = kv_heads * features * 2;
     i64 first_row = i64(batch) * queries + first_query;
-    const bf16* q = query + first_row * query_stride + head * features;
-    const bf16* k = key + i64(batch) * keys * key_stride + kv_head * features;
-    const bf16* v = value + i64(batch) * keys * key_stride + kv_head * features;
+    const bf16* q = query + i64(batch) * queries * query_stride + head * features;
+    const bf16* k = key + i64(batch) * keys * kv_heads * features + kv_head * features;
+    const bf16* v = value + i64(batch) * keys * kv_heads * features + kv_head * features;
+    HeadLoader<D, Threads, Aligned> loader;
+    HeadFragments<D> fragments;
+    loader.start(features);
+    fragments.start();
 
     u32 fragments_q[D / 16][4];
-    Tile::template load<Rows, Threads>(tile_k, q, queries - first_query, query_stride, features, async);
+    loader.pad(tile_k, max(Rows, 2 * Keys));
+    loader.template load<Rows>(tile_k, q, first_query, queries - 1, query_bytes);
     async_commit();
     async_wait<0>();
     __syncthreads();
 #pragma unroll
-    for (int i = 0; i < D / 16; i++) Tile::rows_as_a(fragments_q[i], tile_k, warp * 16, i);
+    for (int i = 0; i < D / 16; i++) fragments.rows_as_a(fragments_q[i], tile_k + warp * HeadTile<D>::bytes(16), i);
     // Q is in registers: its place is free for K and V.
     __syncthreads();
 
     int visible = min(keys, first_query + Rows + ahead), tiles = (visible + Keys - 1) / Keys;
     // No query of the tile sees a key before the first one's document.
-    int tile = Masked ? document_starts[first_row] / Keys : 0;
-    Tile::template load<Keys, Threads>(tile_k, k + i64(tile) * Keys * key_stride, keys - tile * Keys, key_stride, features, async);
+    int tile = Masked && document_starts ? document_starts[first_row] / Keys : 0;
+    loader.template load<Keys>(tile_k, k, tile * Keys, keys - 1, key_bytes);
     async_commit();
-    Tile::template load<Keys, Threads>(tile_v, v + i64(tile) * Keys * key_stride, keys - tile * Keys, key_stride, features, async);
+    loader.template load<Keys>(tile_v, v, tile * Keys, keys - 1, key_bytes);
     async_commit();
 
     // Key 0 is visible to every query, so the maximum is finite from the first tile on; if masked, a whole tile may be hidden,
@@ -68,28 +73,26 @@ DEVICE void forward(const bf16* query, const bf16* key, const bf16* value, bf16*
         for (int i = 0; i < D / 16; i++) {
 #pragma unroll
             for (int j = 0; j < Keys / 16; j++) {
-                u32 fragments[4];
-                Tile::rows_as_columns(fragments, tile_k, j * 16, i);
-                multiply_add(scores[2 * j], fragments_q[i], fragments[0], fragments[1]);
-                multiply_add(scores[2 * j + 1], fragments_q[i], fragments[2], fragments[3]);
+                u32 fragments_k[4];
+                fragments.rows_as_columns(fragments_k, tile_k, j * 16, i);
+                multiply_add(scores[2 * j], fragments_q[i], fragments_k[0], fragments_k[1]);
+                multiply_add(scores[2 * j + 1], fragments_q[i], fragments_k[2], fragments_k[3]);
             }
         }
         // All warps have read K.
         __syncthreads();
-        if (tile + 1 < tiles) Tile::template load<Keys, Threads>(tile_k, k + i64(first_key + Keys) * key_stride, keys - first_key - Keys, key_stride, features, async);
+        if (tile + 1 < tiles) loader.template load<Keys>(tile_k, k, first_key + Keys, keys - 1, key_bytes);
         async_commit();
 
         int row = first_query + warp * 16 + (lane >> 2);
         if (first_key + Keys > first_query + warp * 16 + ahead) {
+            int seen = row + ahead - first_key - (lane & 3) * 2; // keys of the tile that the lane's first row sees, from the lane's first column
 #pragma unroll
             for (int j = 0; j < Keys / 8; j++)
 #pragma unroll
-                for (int e = 0; e < 4; e++) {
-                    int column = first_key + j * 8 + (lane & 3) * 2 + (e & 1);
-                    if (column > row + (e >> 1) * 8 + ahead) scores[j][e] = -INFINITY;
-                }
+                for (int e = 0; e < 4; e++) if (j * 8 + (e & 1) - (e >> 1) * 8 > seen) scores[j][e] = -INFINITY;
         }
-        if (Masked) {
+        if (Masked && document_starts) {
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 int start = document_starts[i64(batch) * queries + min(row + half * 8, queries - 1)];
@@ -129,10 +132,10 @@ DEVICE void forward(const bf16* query, const bf16* key, const bf16* value, bf16*
         async_wait<1>();
         // V of this tile is visible.
         __syncthreads();
-        accumulate_rows<D>(sums, scores, tile_v);
+        fragments.accumulate_rows(sums, scores, tile_v);
         // All warps have read V.
         __syncthreads();
-        if (tile + 1 < tiles) Tile::template load<Keys, Threads>(tile_v, v + i64(first_key + Keys) * key_stride, keys - first_key - Keys, key_stride, features, async);
+        if (tile + 1 < tiles) loader.template load<Keys>(tile_v, v, first_key + Keys, keys - 1, key_bytes);
         async_commit();
     }
 

@@ -7,11 +7,15 @@
 // `vector`: H is a multiple of 8 and all bases are 16-byte aligned. No shared memory.
 #include "device.h"
 
+/// Features from a column on that a thread takes: rows of vectors have no others.
+DEVICE int features_from(int column, int hidden, int vector) { return vector ? 8 : hidden - column; }
+
 KERNEL(embedding_forward_i8, 128, 1)
 (const u8* codes, const bf16* scales, const u8* zeros, const int* tokens, bf16* output, int hidden, int groups, int group_shift, int vector) {
     i64 row = tokens[blockIdx.x];
+#pragma unroll 1
     for (int column = threadIdx.x * 8; column < hidden; column += blockDim.x * 8) {
-        int count = hidden - column;
+        int count = features_from(column, hidden, vector);
         uint2 packed = load_codes8(codes + row * hidden + column, count, vector);
         // 8 columns from a multiple of 8 lie in one group.
         i64 group = row * groups + (column >> group_shift);
@@ -25,10 +29,11 @@ EXPORT_KERNEL(embedding_forward_i8)
 
 template <class T> DEVICE void forward_dense(const T* table, const int* tokens, bf16* output, int hidden, int vector) {
     i64 row = tokens[blockIdx.x];
+#pragma unroll 1
     for (int column = threadIdx.x * 8; column < hidden; column += blockDim.x * 8) {
         float values[8];
-        load8(table + row * hidden + column, hidden - column, vector, values);
-        store8(output + i64(blockIdx.x) * hidden + column, hidden - column, vector, values);
+        load8(table + row * hidden + column, features_from(column, hidden, vector), vector, values);
+        store8(output + i64(blockIdx.x) * hidden + column, features_from(column, hidden, vector), vector, values);
     }
 }
 
@@ -46,9 +51,11 @@ template <class T>
 DEVICE void backward(const bf16* dy, const int* tokens, const int* starts, const int* positions, T* gradient, int first, int first_row, int hidden, int vector) {
     int entry = first + int(blockIdx.x), begin = starts[entry], end = starts[entry + 1];
     T* target = gradient + i64(tokens[entry] - first_row) * hidden;
+#pragma unroll 1
     for (int column = threadIdx.x * 8; column < hidden; column += blockDim.x * 8) {
-        int count = hidden - column;
+        int count = features_from(column, hidden, vector);
         float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0}, values[8];
+#pragma unroll 1
         for (int p = begin; p < end; p++) {
             load8(dy + i64(positions[p]) * hidden + column, count, vector, values);
 #pragma unroll

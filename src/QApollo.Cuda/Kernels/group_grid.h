@@ -6,8 +6,18 @@
 
 struct Grid { float scale, zero; };
 
+/// Zero point 128, codes 1..255; the scale is max(|w|) / 127 rounded up to a value that bf16 and f16 hold: below 2^-17 a multiple of 2^-24.
+DEVICE Grid symmetric_grid_from_range(float least, float most) {
+    float magnitude = fmaxf(-fminf(least, 0.0f), fmaxf(most, 0.0f));
+    if (magnitude == 0.0f) return {1.0f, 128.0f};
+    float scale = fmaxf(magnitude / 127.0f, 5.9604644775390625e-8f);
+    if (scale < 7.62939453125e-6f) return {ceilf(scale * 16777216.0f) * 5.9604644775390625e-8f, 128.0f};
+    return {__uint_as_float((__float_as_uint(scale) + 0xffffu) & 0xffff0000u), 128.0f};
+}
+
 /// The scale is the range over 254 rounded up to bf16; the zero point rounds up too, so no code saturates.
-DEVICE Grid grid_from_range(float least, float most) {
+DEVICE Grid grid_from_range(float least, float most, bool symmetric) {
+    if (symmetric) return symmetric_grid_from_range(least, most);
     least = fminf(least, 0.0f);
     most = fmaxf(most, 0.0f);
     float range = most - least;
@@ -63,9 +73,9 @@ struct FineCode {
     u32 code;
     int residual;
 
-    DEVICE_MEMBER static FineCode of(float rounded, int bits) {
+    DEVICE_MEMBER static FineCode of(float rounded, int bits, bool symmetric) {
         FineCode f;
-        f.value = fminf(fmaxf(rounded, 0.0f), float(255 << bits));
+        f.value = fminf(fmaxf(rounded, symmetric ? float(1 << bits) : 0.0f), float(255 << bits));
         u32 fine = u32(f.value);
         f.code = (fine + (1u << bits >> 1)) >> bits;
         f.residual = int(fine) - int(f.code << bits);

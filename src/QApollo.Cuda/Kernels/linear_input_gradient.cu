@@ -1,35 +1,32 @@
 // dx = dy W (+ dx): dy [N, O] bf16, W [O, C] as INT8 group codes, bf16 or float, dx [N, C] bf16.
 // dy is k-major (K = O), W is not: its tile is transposed by ldmatrix. Tiles, stages, summation order: gemm.h.
-// Grid: ceil(N / Tile) * ceil(C / Tile) blocks of 2 Tile threads. "any": rows of dy (and of a bf16 W) of any alignment;
-// without it they are 16-byte aligned. Codes may have any alignment in both forms. `addend` is dx, or null.
+// Grid: ceil(N / Tile) * ceil(C / Tile) blocks of 2 Tile threads. "any": rows of dy, W and dx of any alignment; without it they
+// are 16-byte aligned. `addend` is dx, or null.
 #include "gemm.h"
 
-template <int Tile, bool Aligned, class Weight>
-DEVICE void input_gradient(const bf16* dy, Weight& weight, bf16* dx, const bf16* addend, int tokens, int out_features, int in_features) {
+template <int Tile, bool Aligned, class Weight, class View>
+DEVICE void input_gradient(const bf16* dy, const View& view, bf16* dx, const bf16* addend, int tokens, int out_features, int in_features) {
     int row_tile, column_tile;
     tile_of_block((tokens + Tile - 1) / Tile, (in_features + Tile - 1) / Tile, row_tile, column_tile);
     typename Bf16Operand<Aligned, true, Tile>::Type gradient;
-    gradient.matrix = {dy, tokens, out_features};
-    gradient.first = row_tile * Tile;
-    weight.first = column_tile * Tile;
-    multiply_tile<Tile, true, false>(gradient, weight, out_features, gradient.first, weight.first, Destination<bf16>{dx, addend, tokens, in_features});
+    Weight weight;
+    gradient.start({dy, tokens, out_features}, row_tile * Tile);
+    weight.start(view, column_tile * Tile);
+    multiply_tile<Tile, true, false>(gradient, weight, out_features, row_tile * Tile, column_tile * Tile, Destination<bf16, Aligned, true>{dx, addend, tokens, in_features});
 }
 
 #define INPUT_GRADIENT_CODES(name, Tile, Aligned)                                                                              \
     KERNEL(name, 2 * Tile, 2)(const bf16* dy, const u8* codes, const bf16* scales, const u8* zeros, bf16* dx, const bf16* addend, \
-                              int tokens, int out_features, int in_features, int groups, int group_shift, int vector) {         \
-        CodesOperand<false, Tile> weight;                                                                                      \
-        weight.matrix = {codes, scales, zeros, out_features, in_features, groups, group_shift};                                \
-        weight.vector = vector != 0;                                                                                           \
-        input_gradient<Tile, Aligned>(dy, weight, dx, addend, tokens, out_features, in_features);                              \
+                              int tokens, int out_features, int in_features, int groups, int group_shift) {                     \
+        input_gradient<Tile, Aligned, CodesOperand<false, Tile, Aligned>>(                                                     \
+            dy, CodesView{codes, scales, zeros, out_features, in_features, groups, group_shift}, dx, addend, tokens, out_features, in_features); \
     }                                                                                                                          \
     EXPORT_KERNEL(name)
 
 #define INPUT_GRADIENT_DENSE(name, Tile, Aligned, T, Operand)                                                                  \
     KERNEL(name, 2 * Tile, 2)(const bf16* dy, const T* values, bf16* dx, const bf16* addend, int tokens, int out_features, int in_features) { \
-        Operand<false, Tile> weight;                                                                                              \
-        weight.matrix = {values, out_features, in_features};                                                                   \
-        input_gradient<Tile, Aligned>(dy, weight, dx, addend, tokens, out_features, in_features);                              \
+        input_gradient<Tile, Aligned, Operand<false, Tile>>(                                                                   \
+            dy, MatrixView<T>{values, out_features, in_features}, dx, addend, tokens, out_features, in_features);              \
     }                                                                                                                          \
     EXPORT_KERNEL(name)
 

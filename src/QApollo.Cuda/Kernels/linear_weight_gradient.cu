@@ -1,7 +1,7 @@
 // dW = dyᵀ x (+ dW): dy [N, O] bf16, x [N, C] bf16, dW [O, C] float or bf16; summed in binary32 either way.
 // Neither operand is k-major (K = N tokens): both tiles are transposed by ldmatrix. Tiles, stages, order: gemm.h.
-// Grid: ceil(O / Tile) * ceil(C / Tile) blocks of 2 Tile threads. "any": rows of dy and x of any alignment; without it
-// they are 16-byte aligned. `addend` is dW, or null.
+// Grid: ceil(O / Tile) * ceil(C / Tile) blocks of 2 Tile threads. "any": rows of dy, x and dW of any alignment; without
+// it they are 16-byte aligned. `addend` is dW, or null.
 #include "gemm.h"
 
 template <int Tile, bool Aligned, class T>
@@ -9,11 +9,9 @@ DEVICE void weight_gradient(const bf16* dy, const bf16* x, T* dw, const T* adden
     int row_tile, column_tile;
     tile_of_block((out_features + Tile - 1) / Tile, (in_features + Tile - 1) / Tile, row_tile, column_tile);
     typename Bf16Operand<Aligned, false, Tile>::Type gradient, input;
-    gradient.matrix = {dy, tokens, out_features};
-    gradient.first = row_tile * Tile;
-    input.matrix = {x, tokens, in_features};
-    input.first = column_tile * Tile;
-    multiply_tile<Tile, false, false>(gradient, input, tokens, gradient.first, input.first, Destination<T>{dw, addend, out_features, in_features});
+    gradient.start({dy, tokens, out_features}, row_tile * Tile);
+    input.start({x, tokens, in_features}, column_tile * Tile);
+    multiply_tile<Tile, false, false>(gradient, input, tokens, row_tile * Tile, column_tile * Tile, Destination<T, Aligned, true>{dw, addend, out_features, in_features});
 }
 
 #define WEIGHT_GRADIENT(name, Tile, Aligned, T)                                                                               \

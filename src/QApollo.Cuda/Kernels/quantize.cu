@@ -2,13 +2,13 @@
 // scales bf16 and zeros u8 [rows, groups].
 //
 // quantize: the grid of each group's range; to nearest, half to even, on the grid of codes or of residuals (0, 4 or 8 bits).
-//   group / 8 lanes per group, 256 threads.
+//   symmetric: zero point 128 and codes 1..255. group / 8 lanes per group, 256 threads.
 // dequantize: values = (code - zero + residual / 2^bits) * scale, as float; expand: (code - zero) * scale rounded to bf16, as gemm.h does. 8 values per thread, `chunks` = ceil(columns / 8) threads per row.
 // `vector`: columns is a multiple of 8 and all bases are 16-byte aligned.
 #include "group_grid.h"
 
 KERNEL(quantize, 256, 2)
-(const float* values, u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, int rows, int columns, int group_size, int groups_per_row, int vector) {
+(const float* values, u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, int rows, int columns, int group_size, int groups_per_row, int vector, int symmetric) {
     int lanes = group_size / 8, lane = threadIdx.x % lanes, index = blockIdx.x * (blockDim.x / lanes) + threadIdx.x / lanes;
     GroupPosition p = GroupPosition::of(index, lane, group_size, groups_per_row, rows, columns);
     float v[8], least = 0, most = 0;
@@ -22,10 +22,10 @@ KERNEL(quantize, 256, 2)
     least = group_reduce(least, lanes, Min());
     most = group_reduce(most, lanes, Max());
     if (p.count == 0) return;
-    Grid grid = grid_from_range(least, most);
+    Grid grid = grid_from_range(least, most, symmetric);
     uint2 fresh = make_uint2(0, 0), rest = make_uint2(0, 0);
 #pragma unroll
-    for (int i = 0; i < 8; i++) FineCode::of(rintf((v[i] / grid.scale + grid.zero) * float(1 << bits)), bits).put(i, bits, fresh, rest);
+    for (int i = 0; i < 8; i++) FineCode::of(rintf((v[i] / grid.scale + grid.zero) * float(1 << bits)), bits, symmetric).put(i, bits, fresh, rest);
     store_codes8(codes + at, p.count, vector, fresh);
     store_residuals8(residuals, at, p.count, bits, vector, rest);
     if (lane != 0) return;

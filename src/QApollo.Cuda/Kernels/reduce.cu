@@ -8,6 +8,7 @@
 template <bool Squares, class T> DEVICE void block_partial(const T* values, float* partials, i64 n, int vector) {
     SHARED(float, partial, 32);
     float sum = 0, v[8];
+#pragma unroll 1
     for (i64 first = (i64(blockIdx.x) * blockDim.x + threadIdx.x) * 8; first < n; first += i64(gridDim.x) * blockDim.x * 8) {
         load8(values + first, n - first >= 8 ? 8 : int(n - first), vector, v);
 #pragma unroll

@@ -2,8 +2,8 @@
 //
 // update_codes_*: INT8 groups, in the code domain and in binary32, with explicit operations so that every device gets the
 //   same bytes: v = q - zero + r / 2^bits (r, bits: residuals, group_grid.h); v' = fma(-c G, 1 / scale, v) decay; x = v' + zero.
-//   The grid is kept if all x are inside [0, 255] and, unless regridding is forced, max(x, zero) - min(x, zero) >= 0.75 * 254,
-//   or if no value changed; else a new grid over (v scale - c G) decay; a group of which that is not finite stays as it is.
+//   The grid is kept if all x are inside [0, 255] (symmetric: [1, 255]) and, unless regridding is forced, max(x, zero) - min(x, zero)
+//   (symmetric: twice the larger distance from the zero point) >= 0.75 * 254, or if no value changed; else a new grid over (v scale - c G) decay; a group of which that is not finite stays as it is.
 //   round(x 2^bits) is then cut into code and residual. group / 8 lanes per group, grid stride over groups.
 // update_dense_*_*: weight float or bf16 (rounded on the bf16 grid: low 16 bits + (word >> 16) carry); 8 values per thread.
 // Rounding: 0 nearest (half to even); otherwise floor(x) + (u < frac(x)), u the upper 24 bits of the element's random word.
@@ -71,7 +71,7 @@ enum GroupState { Unchanged = 0, Moved = 1, Outside = 2 };
 
 template <class T>
 DEVICE void update_codes(u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, const T* g, const float* c, u64* counts, int rows,
-                         int columns, int group_size, int groups_per_row, int vector, const UpdateRule& rule) {
+                         int columns, int group_size, int groups_per_row, int vector, int symmetric, const UpdateRule& rule) {
     int lanes = group_size / 8, lane = threadIdx.x % lanes, per_block = blockDim.x / lanes;
     int changed = 0, changed_codes = 0, moved_values = 0, lost = 0, regridded = 0;
     float noise = 0.0f, moves = 0.0f, fine = float(1 << bits), unit = 1.0f / fine;
@@ -85,7 +85,7 @@ DEVICE void update_codes(u8* codes, u8* residuals, int bits, bf16* scales, u8* z
         float coefficients[8], updates[8], x[8];
         negative_updates(g, c, rule.axis, p.row, p.column, at, p.count, vector, coefficients, updates);
 
-        float inverse = 1.0f / grid.scale, least = grid.zero, most = grid.zero;
+        float inverse = 1.0f / grid.scale, least = grid.zero, most = grid.zero, lowest = symmetric ? 1.0f : 0.0f;
         int state = Unchanged, group_moved = 0;
         float group_moves = 0.0f;
 #pragma unroll
@@ -100,13 +100,14 @@ DEVICE void update_codes(u8* codes, u8* residuals, int bits, bf16* scales, u8* z
             least = fminf(least, x[i]);
             most = fmaxf(most, x[i]);
             // Written so that NaN counts as outside.
-            if (!(x[i] >= 0.0f && x[i] <= 255.0f)) state = Outside;
+            if (!(x[i] >= lowest && x[i] <= 255.0f)) state = Outside;
             else if (moved != v) state = max(state, Moved);
         }
         least = group_reduce(least, lanes, Min());
         most = group_reduce(most, lanes, Max());
         state = int(group_reduce(float(state), lanes, Max()));
-        bool regrid = state == Outside || (state == Moved && (rule.regrid_always || most - least < 0.75f * 254.0f));
+        float fill = symmetric ? 2.0f * fmaxf(most - grid.zero, grid.zero - least) : most - least;
+        bool regrid = state == Outside || (state == Moved && (rule.regrid_always || fill < 0.75f * 254.0f));
 
         if (__any_sync(AllLanes, regrid)) {
             float broken = 0;
@@ -125,7 +126,7 @@ DEVICE void update_codes(u8* codes, u8* residuals, int bits, bf16* scales, u8* z
             most = group_reduce(most, lanes, Max());
             broken = group_reduce(broken, lanes, Max());
             if (regrid) {
-                Grid fresh = grid_from_range(least, most);
+                Grid fresh = grid_from_range(least, most, symmetric);
                 if (broken != 0.0f || !is_finite(fresh.scale)) {
                     state = Unchanged;
                 } else {
@@ -148,7 +149,7 @@ DEVICE void update_codes(u8* codes, u8* residuals, int bits, bf16* scales, u8* z
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= p.count) continue;
-            FineCode code = FineCode::of(round_code(rule, x[i] * fine, words[i]), bits);
+            FineCode code = FineCode::of(round_code(rule, x[i] * fine, words[i]), bits, symmetric);
             float error = (code.value - x[i] * fine) * unit;
             noise += error * error;
             same_codes += code.code == code_of(old, i);
@@ -214,8 +215,8 @@ DEVICE void update_dense(W* weight, const T* g, const float* c, u64* counts, i64
 
 #define UPDATE_CODES(name, T)                                                                                        \
     KERNEL(name, 256, 3)(u8* codes, u8* residuals, int bits, bf16* scales, u8* zeros, const T* g, const float* c, u64* counts, \
-                         int rows, int columns, int group_size, int groups_per_row, int vector, RULE_PARAMETERS) {   \
-        update_codes(codes, residuals, bits, scales, zeros, g, c, counts, rows, columns, group_size, groups_per_row, vector, RULE); \
+                         int rows, int columns, int group_size, int groups_per_row, int vector, int symmetric, RULE_PARAMETERS) { \
+        update_codes(codes, residuals, bits, scales, zeros, g, c, counts, rows, columns, group_size, groups_per_row, vector, symmetric, RULE); \
     }                                                                                                                \
     EXPORT_KERNEL(name)
 

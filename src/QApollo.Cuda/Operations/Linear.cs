@@ -6,10 +6,10 @@ namespace QApollo.Cuda;
 // Kernels/gemm.h and the linear_*.cu files.
 public sealed unsafe partial class CudaDevice
 {
-    private static readonly ProductKernels ForwardCodes = new("linear_forward", "i8", 12);
+    private static readonly ProductKernels ForwardCodes = new("linear_forward", "i8", 11);
     private static readonly ProductKernels ForwardBF16 = new("linear_forward", "bf16", 7);
     private static readonly Kernel ForwardF32 = new("linear_forward", "linear_forward_f32_64_any", 128, 7);
-    private static readonly ProductKernels InputGradientCodes = new("linear_input_gradient", "i8", 12);
+    private static readonly ProductKernels InputGradientCodes = new("linear_input_gradient", "i8", 11);
     private static readonly ProductKernels InputGradientBF16 = new("linear_input_gradient", "bf16", 7);
     private static readonly Kernel InputGradientF32 = new("linear_input_gradient", "linear_input_gradient_f32_64_any", 128, 7);
     private static readonly ProductKernels WeightGradientF32 = new("linear_weight_gradient", "f32", 7);
@@ -54,7 +54,7 @@ public sealed unsafe partial class CudaDevice
         }
         else
         {
-            bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(weight.Values);
+            bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(weight.Values, inputGradient);
             Multiply(
                 weight.Values.DType == DType.F32 ? InputGradientF32 : InputGradientBF16.Choose(inputGradient, aligned, Card.Processors), inputGradient,
                 outputGradient, weight.Values, inputGradient, addend, outputGradient.Rows, weight.OutFeatures, weight.InFeatures);
@@ -70,7 +70,7 @@ public sealed unsafe partial class CudaDevice
             return;
         }
 
-        bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(input);
+        bool aligned = HaveVectorRows(outputGradient) && HaveVectorRows(input, weightGradient);
         ProductKernels kernels = weightGradient.DType == DType.F32 ? WeightGradientF32 : WeightGradientBF16;
         Multiply(
             kernels.Choose(weightGradient, aligned, Card.Processors), weightGradient, outputGradient, input, weightGradient,
@@ -96,10 +96,13 @@ public sealed unsafe partial class CudaDevice
     private static Tensor Dense(in WeightMatrix weight, Tensor expansion) =>
         weight.IsQuantized ? expansion : weight.Values.DType == DType.BF16 ? weight.Values : default;
 
-    private void MultiplyCodes(ProductKernels kernels, Tensor operand, in WeightMatrix weight, Tensor output, Tensor addend) => Multiply(
-        kernels.Choose(output, HaveVectorRows(operand), Card.Processors), output, operand, weight.Values, weight.Scales, weight.ZeroPoints, output,
-        addend, operand.Rows, weight.OutFeatures, weight.InFeatures, GroupsPerRow(weight), GroupShift(weight),
-        weight.InFeatures % VectorBytes == 0 && IsAligned(weight.Values.Address));
+    private void MultiplyCodes(ProductKernels kernels, Tensor operand, in WeightMatrix weight, Tensor output, Tensor addend)
+    {
+        bool aligned = HaveVectorRows(operand) && weight.InFeatures % VectorBytes == 0 && AreAligned(weight.Values, output);
+        Multiply(
+            kernels.Choose(output, aligned, Card.Processors), output, operand, weight.Values, weight.Scales, weight.ZeroPoints, output, addend,
+            operand.Rows, weight.OutFeatures, weight.InFeatures, GroupsPerRow(weight), GroupShift(weight));
+    }
 
     private void Multiply(Kernel kernel, Tensor output, params ReadOnlySpan<KernelArgument> arguments)
     {

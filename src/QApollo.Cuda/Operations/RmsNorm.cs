@@ -19,7 +19,7 @@ public sealed unsafe partial class CudaDevice
     {
         int blocks = Math.Min(input.Rows, CudaProfile.NormPartials);
         Launch(
-            NormBackward, (blocks, 1, 1), input.Columns * sizeof(float), outputGradient, input, weight, inverseRms, inputGradient, _workspace,
+            NormBackward, (blocks, 1, 1), (int)Ceiling(input.Columns, 2048) * 2080 * sizeof(float), outputGradient, input, weight, inverseRms, inputGradient, _workspace,
             input.Rows, input.Columns, accumulateInput, HaveVectorRows(outputGradient, input, weight, inputGradient));
         Launch(
             NormWeightGradient, Ceiling(input.Columns, NormWeightGradient.Threads), _workspace, weightGradient, blocks, input.Columns, accumulateWeight);

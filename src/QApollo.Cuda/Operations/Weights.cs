@@ -10,13 +10,13 @@ public sealed unsafe partial class CudaDevice
     /// <summary>Blocks of an update; each adds its count of changes once.</summary>
     private const int MaxUpdateBlocks = 4096;
 
-    private static readonly Kernel UpdateCodesF32 = new("update", "update_codes_f32", 256, 25);
-    private static readonly Kernel UpdateCodesBF16 = new("update", "update_codes_bf16", 256, 25);
+    private static readonly Kernel UpdateCodesF32 = new("update", "update_codes_f32", 256, 26);
+    private static readonly Kernel UpdateCodesBF16 = new("update", "update_codes_bf16", 256, 26);
     private static readonly Kernel UpdateF32FromF32 = new("update", "update_dense_f32_f32", 256, 20);
     private static readonly Kernel UpdateF32FromBF16 = new("update", "update_dense_f32_bf16", 256, 20);
     private static readonly Kernel UpdateBF16FromF32 = new("update", "update_dense_bf16_f32", 256, 20);
     private static readonly Kernel UpdateBF16FromBF16 = new("update", "update_dense_bf16_bf16", 256, 20);
-    private static readonly Kernel QuantizeKernel = new("quantize", "quantize", 256, 11);
+    private static readonly Kernel QuantizeKernel = new("quantize", "quantize", 256, 12);
     private static readonly Kernel DequantizeKernel = new("quantize", "dequantize", 256, 12);
     private static readonly Kernel ExpandKernel = new("quantize", "expand", 256, 10);
 
@@ -31,7 +31,7 @@ public sealed unsafe partial class CudaDevice
             long blocks = Math.Min(Ceiling((long)values.Rows * GroupsPerRow(weight), GroupsPerBlock(weight, UpdateCodesF32)), MaxUpdateBlocks);
             Launch(
                 ByDType(gradient, UpdateCodesF32, UpdateCodesBF16), blocks, values, weight.Residuals, weight.ResidualBits, weight.Scales, weight.ZeroPoints, gradient, coefficients, counts,
-                values.Rows, values.Columns, weight.GroupSize, GroupsPerRow(weight), vector, (int)axis, scalars.DecayFirst, (int)scalars.Rounding,
+                values.Rows, values.Columns, weight.GroupSize, GroupsPerRow(weight), vector, IsSymmetric(weight), (int)axis, scalars.DecayFirst, (int)scalars.Rounding,
                 scalars.Regrid == RegridMode.Always, scalars.FirstRow, scalars.Decay, (uint)stream.Seed, (uint)(stream.Seed >> 32),
                 (uint)stream.Purpose, stream.Parameter, stream.Step, scalars.RoundingOffset);
             return;
@@ -59,7 +59,7 @@ public sealed unsafe partial class CudaDevice
         Launch(
             QuantizeKernel, Ceiling((long)source.Rows * groups, GroupsPerBlock(destination, QuantizeKernel)), source, destination.Values,
             destination.Residuals, destination.ResidualBits, destination.Scales, destination.ZeroPoints, source.Rows, source.Columns, destination.GroupSize, groups,
-            HaveVectorRows(source, destination.Values) && AreAligned(destination.Residuals));
+            HaveVectorRows(source, destination.Values) && AreAligned(destination.Residuals), IsSymmetric(destination));
     }
 
     public void Dequantize(in WeightMatrix source, Tensor destination)
@@ -97,6 +97,8 @@ public sealed unsafe partial class CudaDevice
         long chunks = Ceiling(values.Columns, VectorElements);
         return (values.Rows * chunks, chunks);
     }
+
+    private static bool IsSymmetric(in WeightMatrix weight) => weight.ZeroPointRule == ZeroPointRule.Symmetric;
 
     private static int GroupsPerBlock(in WeightMatrix weight, Kernel kernel) => kernel.Threads * VectorElements / weight.GroupSize;
 }

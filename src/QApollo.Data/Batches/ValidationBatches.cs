@@ -30,7 +30,11 @@ public sealed class ValidationBatches : IValidationBatches
 
     public int SequenceLength => _options.SequenceLength;
 
+    /// <summary>Sequences that are scored.</summary>
     public long SequenceCount { get; }
+
+    /// <summary>Sequences that the data has.</summary>
+    public long AllSequences => _sequences.Count;
 
     /// <summary>Micro-batches; the last may have rows without targets.</summary>
     public long Count => (SequenceCount + _options.BatchSize - 1) / _options.BatchSize;

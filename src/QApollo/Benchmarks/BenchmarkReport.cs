@@ -28,6 +28,9 @@ public sealed record BenchmarkReport
     /// <summary>The device in words.</summary>
     public required string Device { get; init; }
 
+    /// <summary>The device as a card with known limits; null for others.</summary>
+    public Memory.Card? Card { get; init; }
+
     public required StepShape Shape { get; init; }
 
     /// <summary>Steps whose operations were timed.</summary>
@@ -61,6 +64,10 @@ public sealed record BenchmarkReport
 
     /// <summary>The sum over all operations, each with its median.</summary>
     public double OperationSeconds => Rows.Sum(row => row.SecondsPerStep);
+
+    /// <summary>Seconds of one of the row's operations as predicted for the card; null without one, and for transfers.</summary>
+    public double? PredictedSeconds(BenchmarkRow row) =>
+        Card is null || row.Work.Kind == WorkKind.Transfer ? null : StepPrediction.Predict(row.Work, Card).Seconds;
 
     /// <summary>Seconds of a step in which operations waited for transfers; null where there are none.</summary>
     public double? TransferWaitSeconds => Rows.Any(row => OperationWork.IsTransferWait(row.Work.Operation))

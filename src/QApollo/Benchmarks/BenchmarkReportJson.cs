@@ -72,6 +72,11 @@ public static class BenchmarkReportJson
         json.WriteString("kind", JsonNamingPolicy.CamelCase.ConvertName(row.Work.Kind.ToString()));
         json.WriteNumber("countPerStep", row.CountPerStep);
         json.WriteNumber("medianSeconds", row.MedianSeconds);
+        if (report.PredictedSeconds(row) is { } predicted)
+        {
+            json.WriteNumber("predictedSeconds", predicted);
+        }
+
         json.WriteNumber("secondsPerStep", row.SecondsPerStep);
         json.WriteNumber("share", row.Share);
         if (BenchmarkText.HasRate(report, row))

@@ -9,7 +9,7 @@ public static class BenchmarkText
     /// <summary>Shorter operations are mostly the timing itself.</summary>
     private const double ShortestTimings = 4;
 
-    public static IReadOnlyList<string> OperationHeader { get; } = ["operation", "shape", "times", "ms each", "share", "rate", "of limit", ""];
+    public static IReadOnlyList<string> OperationHeader { get; } = ["operation", "shape", "times", "ms each", "predicted", "share", "rate", "of limit", ""];
 
     public static IReadOnlyList<string> KindHeader { get; } = ["kind", "ms per step", "share"];
 
@@ -17,12 +17,32 @@ public static class BenchmarkText
     public static IEnumerable<BenchmarkRow> Filter(BenchmarkReport report, string filter) => report.Rows.Where(row =>
         $"{row.Work.Operation} {row.Work.Detail}".Contains(filter, StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>The rows of a table: all that the filter asks for; without one, those that would show as 0.0 % are one row at the end.</summary>
+    public static IEnumerable<string[]> OperationRows(BenchmarkReport report, string filter)
+    {
+        if (filter.Length > 0)
+        {
+            return Filter(report, filter).Select(row => OperationRow(report, row));
+        }
+
+        BenchmarkRow[] others = [.. report.Rows.Where(row => row.Share < ReportText.LeastShare)];
+        IEnumerable<string[]> rows = report.Rows.Except(others).Select(row => OperationRow(report, row));
+        return others.Length == 0
+            ? rows
+            : rows.Append(
+            [
+                ReportText.Others(others.Length), string.Empty, others.Sum(row => row.CountPerStep).ToString("0.##", CultureInfo.InvariantCulture), string.Empty, string.Empty,
+                Percent(others.Sum(row => row.Share)), string.Empty, string.Empty, string.Empty,
+            ]);
+    }
+
     public static string[] OperationRow(BenchmarkReport report, BenchmarkRow row) =>
     [
         row.Work.Operation,
         row.Work.Detail,
         row.CountPerStep.ToString("0.##", CultureInfo.InvariantCulture),
         (row.MedianSeconds * 1e3).ToString("N3", CultureInfo.InvariantCulture),
+        report.PredictedSeconds(row) is { } predicted ? (predicted * 1e3).ToString("N3", CultureInfo.InvariantCulture) : "-",
         Percent(row.Share),
         HasRate(report, row) ? string.Create(CultureInfo.InvariantCulture, $"{row.Rate / 1e9:N1} {(row.IsArithmetic ? "GFLOP/s" : "GB/s")}") : string.Empty,
         HasRate(report, row) ? $"{Percent(report.ShareOfLimit(row))} of {(row.IsArithmetic ? "peak" : "copy")}" : string.Empty,

@@ -1,6 +1,6 @@
 namespace QApollo.Benchmarks;
 
-internal static class Median
+public static class Median
 {
     /// <summary>The middle value, the higher of the two middle ones for an even number.</summary>
     public static double Of(IReadOnlyList<double> values)

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using QApollo.Devices;
+using QApollo.Files;
+using QApollo.Memory;
 using QApollo.Reports;
 using QApollo.Training;
 
@@ -28,6 +30,9 @@ public sealed class StepBenchmark(IDevice device, string deviceText, IOperationC
     /// <summary>The same device with one thread, to tell how a step scales; null where that has no meaning.</summary>
     public IDevice? OneThread { get; init; }
 
+    /// <summary>Told what is being measured.</summary>
+    public IProgress<StageProgress>? Progress { get; init; }
+
     /// <summary>Threads of the device.</summary>
     public int Threads { get; init; } = 1;
 
@@ -35,18 +40,21 @@ public sealed class StepBenchmark(IDevice device, string deviceText, IOperationC
     public BenchmarkReport Run(string model, TrainingOptions options, int steps)
     {
         var peaks = new DevicePeaks(device, _clock);
+        Progress?.Report(new StageProgress("measuring the device's peak and bandwidth", 0, 0));
         peaks.MeasureMatrix();
         peaks.MeasureCopy();
         double timing = TimingSeconds();
         IReadOnlyList<OperationSamples> samples = TimeOperations(options, steps, peaks);
+        Progress?.Report(new StageProgress("measuring peak and bandwidth again", 0, 0));
         peaks.MeasureMatrix();
         peaks.MeasureCopy();
-        IReadOnlyList<double> speeds = StepSpeed.Measure(options, OneThread is null ? [device] : [OneThread, device], steps);
+        IReadOnlyList<double> speeds = StepSpeed.Measure(options, OneThread is null ? [device] : [OneThread, device], steps, Progress);
         peaks.MeasureMatrix();
         return new BenchmarkReport
         {
             Model = model,
             Device = deviceText,
+            Card = Cards.TryFindByDeviceName(deviceText),
             Shape = options.Shape,
             Steps = steps,
             IsProcessorTime = IsProcessorTime,
@@ -82,12 +90,14 @@ public sealed class StepBenchmark(IDevice device, string deviceText, IOperationC
         long start = Stopwatch.GetTimestamp();
         for (int step = 0; step == 0 || (step < WarmUpSteps && Stopwatch.GetElapsedTime(start).TotalSeconds < MaxWarmUpSeconds); step++)
         {
+            Progress?.Report(new StageProgress("warming up", step, WarmUpSteps));
             trainer.Step(tokens, labels);
         }
 
         var timer = new OperationTimer(device, _clock, options.Shape.SequenceLength);
         for (int step = 0; step < steps; step++)
         {
+            Progress?.Report(new StageProgress("timing operations", step, steps));
             observer.Current = timer;
             trainer.Step(tokens, labels);
             timer.EndStep();

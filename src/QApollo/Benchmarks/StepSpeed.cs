@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Reports;
 using QApollo.Training;
 
@@ -13,7 +14,7 @@ public static class StepSpeed
     /// else the machine does hits all of them alike.
     /// </summary>
     /// <param name="steps">Of each device, at least 1, after one to warm up.</param>
-    public static IReadOnlyList<double> Measure(TrainingOptions options, IReadOnlyList<IDevice> devices, int steps)
+    public static IReadOnlyList<double> Measure(TrainingOptions options, IReadOnlyList<IDevice> devices, int steps, IProgress<StageProgress>? progress = null)
     {
         (int[] tokens, int[] labels) = RandomTokens.Of(options);
         var trainers = new List<Trainer>();
@@ -25,6 +26,7 @@ public static class StepSpeed
             {
                 for (int i = 0; i < trainers.Count; i++)
                 {
+                    progress?.Report(new StageProgress("timing whole steps", (step * trainers.Count) + i, (steps + 1) * trainers.Count));
                     long start = Stopwatch.GetTimestamp();
                     trainers[i].Step(tokens, labels);
                     seconds[i].Add(Stopwatch.GetElapsedTime(start).TotalSeconds);

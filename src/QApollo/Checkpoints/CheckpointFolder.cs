@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using QApollo.Checkpoints.Interchange;
 using QApollo.Files;
 
 namespace QApollo.Checkpoints;
@@ -23,8 +24,16 @@ public static class CheckpointFolder
     /// <summary>Beside a partial folder, held by the process that fills or removes it.</summary>
     private const string LockSuffix = ".lock";
 
-    /// <summary>The files of a checkpoint: all of them, and no other, are in its record.</summary>
+    private const int PieceBytes = 1 << 20;
+
+    /// <summary>Of the record; version 1 named only <see cref="Files"/>.</summary>
+    private const int FormatVersion = 2;
+
+    /// <summary>The files that every checkpoint has, and its record names.</summary>
     private static readonly string[] Files = [ConfigFile, ModelFile, OptimizerFile, StateFile];
+
+    /// <summary>What may lie beside them, and is in the record then: residual bits, and what makes the folder a model for others.</summary>
+    private static readonly string[] OptionalFiles = [TrainedWeightsFile.ResidualFile, .. ExportFolders.ModelFiles];
 
     public static string NameOf(int step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D6}");
 
@@ -108,18 +117,18 @@ public static class CheckpointFolder
     /// <summary>Compares every file with the completion record.</summary>
     /// <exception cref="InvalidFileException">A file is missing, has another length or another checksum, or the record is broken or of a newer version.</exception>
     /// <exception cref="RunFailedException">A file cannot be read, or is no regular one.</exception>
-    public static void Verify(string checkpoint)
+    public static void Verify(string checkpoint, IProgress<StageProgress>? progress = null)
     {
         string record = Path.Combine(checkpoint, CompletionFile);
         Dictionary<string, (long Bytes, string Sha256)> files = ReadCompletion(record);
-        foreach (string name in Files)
+        foreach (string name in Files.Union(files.Keys))
         {
             if (!files.TryGetValue(name, out (long Bytes, string Sha256) recorded))
             {
                 throw new InvalidFileException(record, $"has no entry for {name}: it is damaged");
             }
 
-            VerifyFile(Path.Combine(checkpoint, name), recorded.Bytes, recorded.Sha256);
+            VerifyFile(Path.Combine(checkpoint, name), recorded.Bytes, recorded.Sha256, progress);
         }
     }
 
@@ -145,7 +154,7 @@ public static class CheckpointFolder
         return exception;
     }
 
-    private static void VerifyFile(string path, long bytes, string sha256)
+    private static void VerifyFile(string path, long bytes, string sha256, IProgress<StageProgress>? progress)
     {
         if (!File.Exists(path))
         {
@@ -160,7 +169,7 @@ public static class CheckpointFolder
                 throw new InvalidFileException(path, $"has {file.Length} bytes, not those of its completion record: it is damaged");
             }
 
-            if (Convert.ToHexStringLower(SHA256.HashData(file)) != sha256)
+            if (Sha256Of(file, progress) != sha256)
             {
                 throw new InvalidFileException(path, "does not match its checksum: it is damaged");
             }
@@ -171,11 +180,27 @@ public static class CheckpointFolder
         }
     }
 
+    private static string Sha256Of(FileStream file, IProgress<StageProgress>? progress)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var piece = new byte[PieceBytes];
+        long total = file.Length;
+        string stage = $"checking {Path.GetFileName(file.Name)}";
+        for (long done = 0; file.Read(piece) is > 0 and int read; done += read)
+        {
+            progress?.Report(new StageProgress(stage, done, total));
+            hash.AppendData(piece, 0, read);
+        }
+
+        progress?.Report(new StageProgress(stage, total, total));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
     /// <exception cref="InvalidFileException">The record is broken, of a newer version, or names what is no file of a checkpoint.</exception>
     private static Dictionary<string, (long Bytes, string Sha256)> ReadCompletion(string path)
     {
         using JsonDocument document = JsonFile.Read(path);
-        JsonFile.RequireVersion(path, document.RootElement, RunState.FormatVersion);
+        JsonFile.RequireVersion(path, document.RootElement, FormatVersion);
         return JsonFile.Fields(path, () =>
         {
             var files = new Dictionary<string, (long, string)>(StringComparer.Ordinal);
@@ -183,9 +208,9 @@ public static class CheckpointFolder
             {
                 long bytes = JsonFile.Require(path, file.Value, "bytes").GetInt64();
                 string sha256 = JsonFile.Require(path, file.Value, "sha256").GetString() ?? string.Empty;
-                if (!Files.Contains(file.Name) || !files.TryAdd(file.Name, (bytes, sha256)))
+                if (!(Files.Contains(file.Name) || OptionalFiles.Contains(file.Name)) || !files.TryAdd(file.Name, (bytes, sha256)))
                 {
-                    throw new InvalidFileException(path, $"names other files than {string.Join(", ", Files)}, once each: it is damaged");
+                    throw new InvalidFileException(path, $"names other files than those of a checkpoint, once each: it is damaged");
                 }
             }
 
@@ -199,7 +224,7 @@ public static class CheckpointFolder
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
         {
             writer.WriteStartObject();
-            writer.WriteNumber("formatVersion", RunState.FormatVersion);
+            writer.WriteNumber("formatVersion", FormatVersion);
             writer.WriteStartObject("files");
             foreach (string path in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
             {

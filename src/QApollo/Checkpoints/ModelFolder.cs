@@ -1,7 +1,9 @@
 using System.Globalization;
 using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Models;
+using QApollo.Quantization;
 
 namespace QApollo.Checkpoints;
 
@@ -14,14 +16,24 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     private const int DefaultGroupSize = 128;
 
     private readonly SafetensorsSet _files;
+    private readonly SafetensorsReader? _residuals;
     private readonly PackQuantizedConfig? _packed;
+    private readonly IProgress<StageProgress>? _progress;
 
     /// <summary>Opens the files and compares names, shapes and types with config.json; no weight is read yet.</summary>
     /// <param name="path">The model's folder, or a run's: its newest checkpoint is taken.</param>
+    /// <param name="progress">Told of the checking now, and of every <see cref="Load"/>.</param>
     /// <exception cref="UsageException">There is no model, or its config.json cannot be used.</exception>
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape; a checkpoint does not match its checksums, or has none.</exception>
-    public ModelFolder(string path)
+    public ModelFolder(string path, IProgress<StageProgress>? progress = null)
+        : this(path, isVerified: false, progress)
     {
+    }
+
+    /// <param name="isVerified">The checksums have been compared already.</param>
+    private ModelFolder(string path, bool isVerified, IProgress<StageProgress>? progress)
+    {
+        _progress = progress;
         Path = Find(path);
         if (!HasWeights(Path))
         {
@@ -32,7 +44,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         Config = LlamaConfigJson.Read(System.IO.Path.Combine(Path, CheckpointFolder.ConfigFile));
         if (File.Exists(System.IO.Path.Combine(Path, CheckpointFolder.CompletionFile)))
         {
-            Verify(path);
+            if (!isVerified)
+            {
+                Verify(path);
+            }
+
             State = RunState.Read(System.IO.Path.Combine(Path, CheckpointFolder.StateFile));
         }
         else if (File.Exists(System.IO.Path.Combine(Path, CheckpointFolder.StateFile)))
@@ -44,15 +60,21 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         _files = new SafetensorsSet(Path);
         try
         {
+            string residuals = System.IO.Path.Combine(Path, TrainedWeightsFile.ResidualFile);
+            _residuals = State is not null && File.Exists(residuals) ? new SafetensorsReader(residuals) : null;
             Formats = StoredFormats();
             Check();
         }
         catch
         {
-            _files.Dispose();
+            Dispose();
             throw;
         }
     }
+
+    /// <summary>A checkpoint whose checksums have been compared.</summary>
+    /// <inheritdoc cref="ModelFolder(string, IProgress{StageProgress})" path="/exception"/>
+    internal static ModelFolder OfVerified(string checkpoint, IProgress<StageProgress>? progress = null) => new(checkpoint, isVerified: true, progress);
 
     public string Path { get; }
 
@@ -90,12 +112,14 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     public QuantizationError Load(IDevice device, ModelWeights weights, WeightStaging staging, bool compare = false)
     {
         var error = new QuantizationError();
+        long done = 0;
         foreach (Weight weight in weights.All)
         {
+            _progress?.Report(new StageProgress("reading weights", done, Config.ParameterCount));
+            done += weight.Parameter.Elements;
             StoredWeight stored = Find(weight.Parameter);
-            bool sameGroups = stored.IsQuantized && weight.Scales is not null && weight.GroupSize == stored.GroupSize;
-            bool sameResiduals = stored.ResidualBits == 0 || weight.Residuals is null || weight.ResidualBits == stored.ResidualBits;
-            if (sameGroups && sameResiduals)
+            bool sameGroups = stored.IsQuantized && weight.Scales is not null && HasGroupsFor(stored, weight);
+            if (sameGroups && HasResidualsFor(stored, weight))
             {
                 stored.Copy(device, weights.Store, weight);
             }
@@ -105,8 +129,61 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             }
         }
 
+        _progress?.Report(new StageProgress("reading weights", Config.ParameterCount, Config.ParameterCount));
         return error;
     }
+
+    /// <summary>Copies the weights of a run that goes on: every byte as it was saved.</summary>
+    /// <exception cref="UsageException">They are stored in other formats than those of the run.</exception>
+    internal void Restore(IDevice device, ModelWeights weights)
+    {
+        long done = 0;
+        foreach (Weight weight in weights.All)
+        {
+            _progress?.Report(new StageProgress("reading weights", done, Config.ParameterCount));
+            done += weight.Parameter.Elements;
+            StoredWeight stored = Find(weight.Parameter);
+            string? difference = Difference(stored, weight);
+            if (difference is not null)
+            {
+                throw new UsageException($"{stored.Path}: {difference}: resume with the weight formats and optimizers of the run that was saved");
+            }
+
+            if (stored.IsQuantized)
+            {
+                stored.Copy(device, weights.Store, weight);
+            }
+            else
+            {
+                stored.CopyDense(device, weights.Store, weight);
+            }
+        }
+    }
+
+    /// <summary>Whether residual bits are stored for a parameter.</summary>
+    internal bool HasResiduals(Parameter parameter) => Find(parameter).ResidualBits != 0;
+
+    private static bool HasGroupsFor(StoredWeight stored, Weight weight) => weight.GroupSize == stored.GroupSize
+        && (weight.ZeroPointRule == ZeroPointRule.Asymmetric || stored.Groups!.ZeroPointRule == ZeroPointRule.Symmetric);
+
+    private static bool HasResidualsFor(StoredWeight stored, Weight weight) =>
+        stored.ResidualBits == 0 || weight.Residuals is null || weight.ResidualBits == stored.ResidualBits;
+
+    /// <summary>Null where the weight can be restored byte for byte.</summary>
+    private static string? Difference(StoredWeight stored, Weight weight)
+    {
+        string name = weight.Parameter.Name;
+        string saved = stored.Groups is { } groups ? Groups(groups.GroupSize, groups.ZeroPointRule) : stored.DenseType;
+        string wanted = weight.Scales is null
+            ? ((Tensor)weight.Values).DType.ToString()
+            : Groups(weight.GroupSize, weight.ZeroPointRule);
+        return saved != wanted ? $"{name} is stored as {saved}, but this run needs {wanted}"
+            : !HasResidualsFor(stored, weight) ? $"{name}{Weight.ResidualSuffix} has {stored.ResidualBits} bits, but this run needs {weight.ResidualBits}"
+            : null;
+    }
+
+    private static string Groups(int size, ZeroPointRule rule) =>
+        $"INT8 groups of {size}{(rule == ZeroPointRule.Symmetric ? ", symmetric" : string.Empty)}";
 
     void IWeightSource.Load(IDevice device, ModelWeights weights, WeightStaging staging) => Load(device, weights, staging);
 
@@ -131,14 +208,18 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         }
     }
 
-    public void Dispose() => _files.Dispose();
+    public void Dispose()
+    {
+        _files.Dispose();
+        _residuals?.Dispose();
+    }
 
     /// <exception cref="InvalidFileException">The checkpoint is damaged; the message names an older one of the run, if there is one.</exception>
     private void Verify(string given)
     {
         try
         {
-            CheckpointFolder.Verify(Path);
+            CheckpointFolder.Verify(Path, _progress);
         }
         catch (InvalidFileException exception) when (given != Path)
         {
@@ -151,7 +232,10 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         IReadOnlyList<Parameter> table = ParameterTable.Of(Config);
         Parameter matrix = table.First(parameter => parameter.IsMatrix);
         StoredWeight stored = Find(matrix);
-        return new WeightFormats(stored.Format, Find(table[0]).Format, stored.IsQuantized ? stored.GroupSize : DefaultGroupSize);
+        return new WeightFormats(stored.Format, Find(table[0]).Format, stored.IsQuantized ? stored.GroupSize : DefaultGroupSize)
+        {
+            ZeroPoints = stored.Groups?.ZeroPointRule ?? ZeroPointRule.Asymmetric,
+        };
     }
 
     /// <summary>A parameter's tensors in the files.</summary>
@@ -160,7 +244,10 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     {
         if (_packed is not null && _files.TryFind(StoredGroups.PackedName(parameter.Name)) is (SafetensorsReader packedReader, SafetensorsEntry packed))
         {
-            return new StoredWeight(parameter, packedReader, packed, new StoredGroups(parameter, _files, (packedReader, packed), _packed.GroupSize));
+            return new StoredWeight(parameter, packedReader, packed, new StoredGroups(parameter, _files, (packedReader, packed), _packed.GroupSize, _packed.IsSymmetric))
+            {
+                Residuals = FindResiduals(parameter, packedReader),
+            };
         }
 
         (SafetensorsReader reader, SafetensorsEntry entry) = _files.Find(parameter.Name);
@@ -169,18 +256,24 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             return new StoredWeight(parameter, reader, entry);
         }
 
-        const string GroupSizeKey = "qapollo.group_size";
-        if (!reader.Metadata.TryGetValue(GroupSizeKey, out string? text)
+        if (!reader.Metadata.TryGetValue(TrainedWeightsFile.GroupSizeKey, out string? text)
             || !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int groupSize)
             || groupSize is not (32 or 64 or 128 or 256))
         {
-            throw new InvalidFileException(reader.Path, $"holds {entry}, but says no {GroupSizeKey} of 32, 64, 128 or 256 in its metadata");
+            throw new InvalidFileException(reader.Path, $"holds {entry}, but says no {TrainedWeightsFile.GroupSizeKey} of 32, 64, 128 or 256 in its metadata");
         }
 
         return new StoredWeight(parameter, reader, entry, new StoredGroups(parameter, _files, (reader, entry), groupSize))
         {
-            Residuals = reader.TryFind(parameter.Name + Weight.ResidualSuffix),
+            Residuals = FindResiduals(parameter, reader),
         };
+    }
+
+    /// <summary>In their own file; earlier versions wrote them beside the codes.</summary>
+    private (SafetensorsReader Reader, SafetensorsEntry Entry)? FindResiduals(Parameter parameter, SafetensorsReader codes)
+    {
+        string name = parameter.Name + Weight.ResidualSuffix;
+        return _residuals?.TryFind(name) is { } own ? (_residuals, own) : codes.TryFind(name) is { } beside ? (codes, beside) : null;
     }
 
     /// <summary>All parameters are there with the right shapes, and nothing is there that the model has no place for.</summary>
@@ -199,7 +292,8 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             }
         }
 
-        foreach ((SafetensorsReader reader, SafetensorsEntry entry) in _files.All)
+        IEnumerable<(SafetensorsReader, SafetensorsEntry)> residuals = _residuals?.Entries.Select(entry => (_residuals, entry)) ?? [];
+        foreach ((SafetensorsReader reader, SafetensorsEntry entry) in _files.All.Concat(residuals))
         {
             // A tied head and the rotary frequencies are copies of what is known anyway.
             bool isCopy = entry.Name == "lm_head.weight" || entry.Name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);

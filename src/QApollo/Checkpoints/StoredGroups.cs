@@ -1,5 +1,6 @@
 using QApollo.Devices;
 using QApollo.Models;
+using QApollo.Quantization;
 
 namespace QApollo.Checkpoints;
 
@@ -11,8 +12,6 @@ namespace QApollo.Checkpoints;
 /// </summary>
 internal sealed class StoredGroups
 {
-    public const int SymmetricZeroPoint = 128;
-
     /// <summary>Bytes in an I32 word.</summary>
     public const int Packed = sizeof(int);
 
@@ -23,8 +22,10 @@ internal sealed class StoredGroups
     private readonly bool _isPacked;
     private readonly int _groups;
 
+    /// <param name="groupSize">32, 64, 128 or 256.</param>
+    /// <param name="isSymmetric">Zero points may be missing: all are 128 then.</param>
     /// <exception cref="InvalidFileException">Scales or zero points are missing.</exception>
-    public StoredGroups(Parameter parameter, SafetensorsSet files, (SafetensorsReader Reader, SafetensorsEntry Entry) codes, int groupSize)
+    public StoredGroups(Parameter parameter, SafetensorsSet files, (SafetensorsReader Reader, SafetensorsEntry Entry) codes, int groupSize, bool isSymmetric = false)
     {
         _parameter = parameter;
         _codes = codes;
@@ -32,11 +33,16 @@ internal sealed class StoredGroups
         GroupSize = groupSize;
         _groups = WeightMatrix.GroupsPerRow(parameter.Columns, groupSize);
         _scales = files.Find(ScaleName(parameter.Name));
-        _zeroPoints = _isPacked ? files.TryFind(PackedZeroPointName(parameter.Name)) : files.Find(ZeroPointName(parameter.Name));
+        ZeroPointRule = TrainedWeightsFile.RuleOf(codes.Reader);
+        string zeroPoints = _isPacked ? PackedZeroPointName(parameter.Name) : ZeroPointName(parameter.Name);
+        _zeroPoints = isSymmetric ? files.TryFind(zeroPoints) : files.Find(zeroPoints);
     }
 
     /// <summary>Values that share a scale and a zero point.</summary>
     public int GroupSize { get; }
+
+    /// <summary>The rule that the groups were made by; asymmetric where the file does not say.</summary>
+    public ZeroPointRule ZeroPointRule { get; }
 
     public static string ScaleName(string weight) => weight + "_scale";
 
@@ -71,7 +77,7 @@ internal sealed class StoredGroups
             Require(_codes, SafetensorsDType.I32, rows, _parameter.Columns / Packed);
             if (_zeroPoints is (SafetensorsReader, SafetensorsEntry) zeroPoints)
             {
-                Require(zeroPoints, SafetensorsDType.I32, (rows + Packed - 1) / Packed, _groups);
+                Require(zeroPoints, SafetensorsDType.I32, PackedZeroPoints.WordsOf(rows), _groups);
             }
         }
 
@@ -82,14 +88,22 @@ internal sealed class StoredGroups
     public void ReadCodes(int firstRow, Span<byte> codes) => _codes.Reader.Read(_codes.Entry, (long)firstRow * _parameter.Columns, codes);
 
     /// <param name="scales">[rows, groups] BF16.</param>
-    public void ReadScales(int firstRow, Span<byte> scales) => _scales.Reader.Read(_scales.Entry, (long)firstRow * _groups * sizeof(ushort), scales);
+    /// <exception cref="InvalidFileException">A scale is not finite.</exception>
+    public void ReadScales(int firstRow, Span<byte> scales)
+    {
+        _scales.Reader.Read(_scales.Entry, (long)firstRow * _groups * sizeof(ushort), scales);
+        if (!TensorFile.IsFinite(SafetensorsDType.BF16, scales))
+        {
+            throw new InvalidFileException(_scales.Reader.Path, StoredWeight.NotFinite(_parameter));
+        }
+    }
 
     /// <param name="zeroPoints">[rows, groups].</param>
     public void ReadZeroPoints(int firstRow, Span<byte> zeroPoints)
     {
         if (_zeroPoints is not (SafetensorsReader reader, SafetensorsEntry entry))
         {
-            zeroPoints.Fill(SymmetricZeroPoint);
+            zeroPoints.Fill(GroupGrid.SymmetricZeroPoint);
             return;
         }
 
@@ -104,15 +118,7 @@ internal sealed class StoredGroups
         int words = ((firstRow + rows - 1) / Packed) - firstWord + 1;
         var packed = new byte[words * _groups * Packed];
         reader.Read(entry, (long)firstWord * _groups * Packed, packed);
-        for (int row = 0; row < rows; row++)
-        {
-            int lane = (firstRow + row) % Packed;
-            int word = ((firstRow + row) / Packed) - firstWord;
-            for (int group = 0; group < _groups; group++)
-            {
-                zeroPoints[(row * _groups) + group] = packed[(((word * _groups) + group) * Packed) + lane];
-            }
-        }
+        PackedZeroPoints.Unpack(packed, firstRow % Packed, _groups, zeroPoints);
     }
 
     private static void Require((SafetensorsReader Reader, SafetensorsEntry Entry) stored, SafetensorsDType dtype, int rows, int columns)

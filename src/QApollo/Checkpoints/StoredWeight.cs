@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using QApollo.Devices;
 using QApollo.Models;
@@ -24,10 +25,16 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     public int GroupSize => groups?.GroupSize ?? 0;
 
     /// <summary>Null where the codes stand alone.</summary>
-    public SafetensorsEntry? Residuals { get; init; }
+    public (SafetensorsReader Reader, SafetensorsEntry Entry)? Residuals { get; init; }
 
     /// <summary>0, 4 or 8.</summary>
-    public int ResidualBits => Residuals is null ? 0 : Residuals.Elements == values.Elements ? 8 : 4;
+    public int ResidualBits => Residuals is not { } stored ? 0 : stored.Entry.Elements == parameter.Elements ? 8 : 4;
+
+    /// <summary>The file of the values.</summary>
+    public string Path => reader.Path;
+
+    /// <summary>Name of the element type of dense values.</summary>
+    public string DenseType => values.DType.FormatName();
 
     /// <summary>The format that keeps the values as they are.</summary>
     public WeightFormat Format => IsQuantized ? WeightFormat.Int8 : values.DType == SafetensorsDType.BF16 ? WeightFormat.BF16 : WeightFormat.F32;
@@ -58,13 +65,13 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
 
     private void CheckResiduals()
     {
-        if (Residuals is not null)
+        if (Residuals is (SafetensorsReader residualReader, SafetensorsEntry residuals))
         {
             int columns = WeightMatrix.ResidualBytesPerRow(parameter.Columns, ResidualBits);
-            if (Residuals.DType != SafetensorsDType.U8 || !Residuals.Shape.SequenceEqual([parameter.Rows, columns]))
+            if (residuals.DType != SafetensorsDType.U8 || !residuals.Shape.SequenceEqual([parameter.Rows, columns]))
             {
                 throw new InvalidFileException(
-                    reader.Path, $"holds {Residuals}, but residual bits of {parameter.Name} are U8[{parameter.Rows}, {parameter.Columns}], or half as many columns for 4 bits");
+                    residualReader.Path, $"holds {residuals}, but residual bits of {parameter.Name} are U8[{parameter.Rows}, {parameter.Columns}], or half as many columns for 4 bits");
             }
         }
     }
@@ -75,9 +82,9 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         Copy(device, store, weight.Values, groups!.ReadCodes);
         Copy(device, store, weight.Scales!, groups.ReadScales);
         Copy(device, store, weight.ZeroPoints!, groups.ReadZeroPoints);
-        if (weight.Residuals is not null && Residuals is not null)
+        if (weight.Residuals is not null && Residuals is (SafetensorsReader residualReader, SafetensorsEntry residuals))
         {
-            CopyResiduals(device, store, weight.Residuals);
+            CopyBytes(device, store, weight.Residuals, residualReader, residuals);
         }
         else if (weight.Residuals is not null)
         {
@@ -86,15 +93,30 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     }
 
     /// <summary>Fills <paramref name="destination"/> with whole rows from <paramref name="firstRow"/> on, as binary32.</summary>
-    public void ReadRows(int firstRow, Span<byte> destination)
+    /// <exception cref="InvalidFileException">A value is not finite.</exception>
+    public void ReadRows(int firstRow, Span<byte> destination) => ReadRows(firstRow, destination, withResiduals: true);
+
+    /// <summary>As <see cref="ReadRows(int, Span{byte})"/>, without the residual bits: what products read.</summary>
+    /// <inheritdoc cref="ReadRows(int, Span{byte})" path="/exception"/>
+    public void ReadProductRows(int firstRow, Span<byte> destination) => ReadRows(firstRow, destination, withResiduals: false);
+
+    private void ReadRows(int firstRow, Span<byte> destination, bool withResiduals)
     {
         Span<float> rows = MemoryMarshal.Cast<byte, float>(destination);
         if (groups is not null)
         {
-            Dequantize(firstRow, rows);
-            return;
+            Dequantize(firstRow, rows, withResiduals);
+        }
+        else
+        {
+            ReadDense(firstRow, rows);
         }
 
+        RequireFinite(rows);
+    }
+
+    private void ReadDense(int firstRow, Span<float> rows)
+    {
         ReadOnlySpan<byte> stored = ReadElements((long)firstRow * parameter.Columns, rows.Length);
         switch (values.DType)
         {
@@ -121,7 +143,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     }
 
     /// <summary>w = (q - z + r / 2^bits) * s.</summary>
-    private void Dequantize(int firstRow, Span<float> rows)
+    private void Dequantize(int firstRow, Span<float> rows, bool withResiduals)
     {
         int columns = parameter.Columns;
         int perRow = WeightMatrix.GroupsPerRow(columns, GroupSize);
@@ -132,7 +154,7 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         var zeros = new byte[count * perRow];
         groups.ReadScales(firstRow, scales);
         groups.ReadZeroPoints(firstRow, zeros);
-        sbyte[] residuals = ReadResiduals((long)firstRow * columns, rows.Length);
+        sbyte[] residuals = withResiduals ? ReadResiduals((long)firstRow * columns, rows.Length) : new sbyte[rows.Length];
         float unit = 1f / (1 << ResidualBits);
         ReadOnlySpan<ushort> scaleBits = MemoryMarshal.Cast<byte, ushort>(scales);
         for (int i = 0; i < rows.Length; i++)
@@ -142,13 +164,16 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
         }
     }
 
-    private void CopyResiduals(IDevice device, LayerStore store, Tensor tensor)
+    /// <summary>Copies dense values that are stored in the type of the weight.</summary>
+    public void CopyDense(IDevice device, LayerStore store, Weight weight) => CopyBytes(device, store, weight.Values, reader, values);
+
+    private void CopyBytes(IDevice device, LayerStore store, Tensor tensor, SafetensorsReader source, SafetensorsEntry entry)
     {
-        for (long first = 0; first < Residuals!.Elements; first += PieceBytes)
+        for (long offset = 0; offset < entry.ByteLength; offset += PieceBytes)
         {
-            Span<byte> piece = Buffer((int)Math.Min(PieceBytes, Residuals.Elements - first));
-            reader.Read(Residuals, first, piece);
-            store.Upload(device, piece, tensor.ElementRange(first, piece.Length));
+            Span<byte> piece = Buffer((int)Math.Min(PieceBytes, entry.ByteLength - offset));
+            source.Read(entry, offset, piece);
+            store.Upload(device, piece, TensorFile.Part(tensor, offset, piece.Length));
         }
     }
 
@@ -156,14 +181,19 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
     private sbyte[] ReadResiduals(long first, int count)
     {
         var residuals = new sbyte[count];
+        if (Residuals is not (SafetensorsReader source, SafetensorsEntry entry))
+        {
+            return residuals;
+        }
+
         if (ResidualBits == 8)
         {
-            reader.Read(Residuals!, first, MemoryMarshal.AsBytes(residuals.AsSpan()));
+            source.Read(entry, first, MemoryMarshal.AsBytes(residuals.AsSpan()));
         }
-        else if (ResidualBits == 4)
+        else
         {
             var packed = new byte[count / 2];
-            reader.Read(Residuals!, first / 2, packed);
+            source.Read(entry, first / 2, packed);
             for (int i = 0; i < count; i++)
             {
                 residuals[i] = (sbyte)((sbyte)(packed[i / 2] << (i % 2 == 0 ? 4 : 0)) >> 4);
@@ -172,6 +202,32 @@ internal sealed class StoredWeight(Parameter parameter, SafetensorsReader reader
 
         return residuals;
     }
+
+    private void RequireFinite(ReadOnlySpan<float> rows)
+    {
+        // Zero times anything that is not finite is NaN, and a sum keeps it.
+        var sums = Vector<float>.Zero;
+        int i = 0;
+        for (; i <= rows.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            sums += new Vector<float>(rows[i..]) * Vector<float>.Zero;
+        }
+
+        float rest = Vector.Sum(sums);
+        for (; i < rows.Length; i++)
+        {
+            rest += rows[i] * 0f;
+        }
+
+        if (rest != 0f)
+        {
+            throw new InvalidFileException(reader.Path, NotFinite(parameter));
+        }
+    }
+
+    /// <summary>What an error says of such a parameter.</summary>
+    public static string NotFinite(Parameter parameter) =>
+        $"holds values in {parameter.Name} that are not finite (NaN or infinity): the model is damaged; take an earlier or another copy";
 
     private ReadOnlySpan<byte> ReadElements(long first, int count)
     {

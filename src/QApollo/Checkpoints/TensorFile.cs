@@ -1,27 +1,38 @@
 using System.Runtime.InteropServices;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
 
 namespace QApollo.Checkpoints;
 
-/// <summary>Moves planned tensors between where they live and a safetensors file, piece by piece: never a second copy of the weights.</summary>
+/// <summary>A tensor of a file, and where its bytes come from.</summary>
+internal sealed record FileTensor(SafetensorsDeclaration Declaration, SafetensorsSource Source)
+{
+    /// <summary>A planned tensor under its own name, from where it lives. Vectors are stored with one dimension, as Hugging Face does.</summary>
+    public static FileTensor Of(IDevice device, LayerStore store, PlannedTensor tensor)
+    {
+        Tensor view = tensor;
+        return new FileTensor(TensorFile.Declare(tensor), (offset, piece) => store.Download(device, TensorFile.Part(view, offset, piece.Length), piece));
+    }
+}
+
+/// <summary>Moves tensors between where they live and a safetensors file, piece by piece: never a second copy of the weights.</summary>
 internal static class TensorFile
 {
     private const int PieceBytes = 4 << 20;
 
     /// <exception cref="RunFailedException">A value is not finite, or the disk is full or fails; nothing is left.</exception>
-    public static void Write(
-        string path, IDevice device, LayerStore store, IReadOnlyList<PlannedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    public static void Write(string path, IEnumerable<FileTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
-        Dictionary<string, PlannedTensor> byName = tensors.ToDictionary(tensor => tensor.Name);
-        using var writer = new SafetensorsWriter(path, tensors.Select(Declare), metadata);
+        Dictionary<string, FileTensor> byName = tensors.ToDictionary(tensor => tensor.Declaration.Name);
+        using var writer = new SafetensorsWriter(path, byName.Values.Select(tensor => tensor.Declaration), metadata);
         foreach (SafetensorsEntry entry in writer.Entries)
         {
-            Tensor view = byName[entry.Name];
+            SafetensorsSource source = byName[entry.Name].Source;
             writer.Write(entry, (offset, piece) =>
             {
-                store.Download(device, Part(view, offset, piece.Length), piece);
+                source(offset, piece);
                 if (!IsFinite(entry.DType, piece))
                 {
                     throw new RunFailedException(
@@ -34,18 +45,14 @@ internal static class TensorFile
     }
 
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape or type; the message names the difference.</exception>
-    /// <param name="optional">Those that the file may lack: zeroed then.</param>
-    public static void Read(string path, IDevice device, LayerStore store, IEnumerable<PlannedTensor> tensors, IEnumerable<PlannedTensor> optional)
+    public static void Read(string path, IDevice device, LayerStore store, IEnumerable<PlannedTensor> tensors, IProgress<StageProgress>? progress = null)
     {
         using var reader = new SafetensorsReader(path);
         var buffer = new byte[PieceBytes];
-        var present = optional.ToLookup(tensor => reader.TryFind(tensor.Name) is not null);
-        foreach (PlannedTensor tensor in present[false])
-        {
-            store.Zero(device, tensor);
-        }
-
-        foreach (PlannedTensor tensor in tensors.Concat(present[true]))
+        long done = 0;
+        long total = RegularFile.LengthOf(path);
+        string stage = $"reading {Path.GetFileName(path)}";
+        foreach (PlannedTensor tensor in tensors)
         {
             SafetensorsEntry entry = reader.Find(tensor.Name);
             SafetensorsDeclaration expected = Declare(tensor);
@@ -59,12 +66,15 @@ internal static class TensorFile
                 Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteLength - offset));
                 reader.Read(entry, offset, piece);
                 store.Upload(device, piece, Part(tensor, offset, piece.Length));
+                progress?.Report(new StageProgress(stage, done += piece.Length, total));
             }
         }
+
+        progress?.Report(new StageProgress(stage, total, total));
     }
 
     /// <summary>Whether no exponent is that of infinity or NaN.</summary>
-    private static bool IsFinite(SafetensorsDType dtype, ReadOnlySpan<byte> piece)
+    public static bool IsFinite(SafetensorsDType dtype, ReadOnlySpan<byte> piece)
     {
         switch (dtype)
         {
@@ -95,11 +105,11 @@ internal static class TensorFile
         }
     }
 
-    private static Tensor Part(Tensor tensor, long offset, int bytes) =>
+    public static Tensor Part(Tensor tensor, long offset, int bytes) =>
         tensor.ElementRange(offset / tensor.DType.Size(), bytes / tensor.DType.Size());
 
     /// <summary>Vectors are stored with one dimension, as Hugging Face does.</summary>
-    private static SafetensorsDeclaration Declare(PlannedTensor tensor)
+    public static SafetensorsDeclaration Declare(PlannedTensor tensor)
     {
         Tensor view = tensor;
         SafetensorsDType dtype = view.DType switch

@@ -269,6 +269,52 @@ public interface IDevice : IDisposable
         Tensor moment1, Tensor moment2, Tensor limiterNorm, Tensor coefficients, Tensor gradientSquares, Tensor limited);
 
     /// <summary>
+    /// Rows: sums[i] = sum over j of weights[j] values[i, j]²; Columns: sums[j] = sum over i of weights[i] values[i, j]². NaN and
+    /// infinity show in the sums.
+    /// </summary>
+    /// <param name="values">[m, n] F32 or BF16.</param>
+    /// <param name="axis">Rows or Columns: what there is one sum of.</param>
+    /// <param name="weights">F32 [1, n] for rows, [1, m] for columns, at least 0; absent: all are 1.</param>
+    /// <param name="sums">F32 [1, m] for rows, [1, n] for columns.</param>
+    void SumSquares(Tensor values, ChannelAxis axis, Tensor weights, Tensor sums);
+
+    /// <summary>values[i, j] *= factors[i], in place.</summary>
+    /// <param name="values">[m, n] F32 or BF16.</param>
+    /// <param name="factors">[1, m] F32.</param>
+    void ScaleRows(Tensor values, Tensor factors);
+
+    /// <summary>output = scale / values, or scale / sqrt(values); 0 where the value is not above 0 and finite.</summary>
+    /// <param name="values">[1, n] F32.</param>
+    /// <param name="output">[1, n] F32; may be <paramref name="values"/>.</param>
+    void Reciprocal(Tensor values, bool root, float scale, Tensor output);
+
+    /// <summary>values /= sum of squares of the divisors, in place.</summary>
+    /// <param name="values">[1, n] F32.</param>
+    /// <param name="divisors">[1, m] F32.</param>
+    void DivideBySquares(Tensor values, Tensor divisors);
+
+    /// <summary>average = decay average + oneMinusDecay values, in place; elements whose value is not finite stay.</summary>
+    /// <param name="values">F32 or BF16.</param>
+    /// <param name="oneMinusDecay">1 - decay, formed in binary64.</param>
+    /// <param name="average">F32, shape of the values.</param>
+    void Average(Tensor values, float decay, float oneMinusDecay, Tensor average);
+
+    /// <summary>
+    /// The norm-growth limiter of <see cref="ApolloScale"/> for an update of norm c = sqrt(sum of squares * weights): L =
+    /// max(c / (stored + 1e-8), 1.01) / 1.01, or 1 where there is nothing stored; stored = c / L; coefficients /= L. A norm that is
+    /// not finite changes nothing but the coefficients, which become 0.
+    /// </summary>
+    /// <param name="squares">[1, m] F32.</param>
+    /// <param name="weights">[1, m] F32.</param>
+    /// <param name="useLimiter">Else L is 1 and nothing is stored.</param>
+    /// <param name="storeOnly">L is 1: the first update of the parameter.</param>
+    /// <param name="limiterNorm">[1, 1] F32: the stored norm; 0 counts as none.</param>
+    /// <param name="coefficients">[1, n] F32.</param>
+    /// <param name="limited">[1, 1] I64: 1 is added where L &gt; 1.</param>
+    void LimitGrowth(
+        Tensor squares, Tensor weights, bool useLimiter, bool storeOnly, Tensor limiterNorm, Tensor coefficients, Tensor limited);
+
+    /// <summary>
     /// Adam in place: the gradient becomes the direction D of <see cref="AdamScalars.BiasCorrection"/>. gradientSquares +=
     /// sum of G². Elements whose gradient is not finite leave the moments alone and give direction 0.
     /// </summary>
@@ -293,10 +339,10 @@ public interface IDevice : IDisposable
     /// Rewrites a weight in place: W' = (W - c G) * decay, or W * decay - c G with DecayFirst. Dense values are computed
     /// in F32 and stored in their dtype (BF16: rounded as Rounding says, on the BF16 grid: low 16 bits + (u >> 16) carry).
     /// An INT8 group is updated in the code domain, in F32: v = q - zero + r / 2^bits (r, bits: the residual; 0 without
-    /// residuals); v' = fma(-c G, 1 / scale, v) * decay; x = v' + zero; the grid is kept if every x is in [0, 255] and, unless Regrid is Always, max(x, zero) - min(x, zero)
-    /// is at least MinFill * 254 codes or the group's values did not change; else GroupGrid.FromRange over
-    /// w = (v * scale - c G) * decay, and x = w / scale + zero on the new grid. Then f = round(x * 2^bits), limited to
-    /// 0..255 * 2^bits; q' is the code nearest to f / 2^bits (half up), r' = f - q' * 2^bits. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
+    /// residuals); v' = fma(-c G, 1 / scale, v) * decay; x = v' + zero; the grid is kept if every x is in [lowest, 255], lowest = GroupGrid.LowestCode of the weight's rule, and,
+    /// unless Regrid is Always, GroupGrid.Fill of min(x, zero) and max(x, zero) is at least MinFill * 254 codes or the group's values
+    /// did not change; else GroupGrid.FromRange of the rule over w = (v * scale - c G) * decay, and x = w / scale + zero on the new
+    /// grid. Then f = round(x * 2^bits), limited to lowest..255 * 2^bits; q' is the code nearest to f / 2^bits (half up), r' = f - q' * 2^bits. Each operation rounds by itself but for the fma. A zero update leaves every byte as it was; a coefficient
     /// of 0 is a zero update whatever G and the decay are, NaN included. A group that would get a scale that is not finite
     /// stays as it was.
     /// </summary>
@@ -307,8 +353,8 @@ public interface IDevice : IDisposable
         in WeightMatrix weight, Tensor gradient, Tensor coefficients, ChannelAxis axis, in UpdateScalars scalars, Tensor counts);
 
     /// <summary>
-    /// Builds the groups of an INT8 matrix from F32 values, to nearest (half to even) on the grid of codes, or on that of
-    /// residuals where it has them; a dense one is converted.
+    /// Builds the groups of an INT8 matrix from F32 values, with grids of its ZeroPointRule, to nearest (half to even) on the grid of
+    /// codes, or on that of residuals where it has them; a dense one is converted.
     /// </summary>
     /// <param name="source">[O, C] F32.</param>
     void Quantize(Tensor source, in WeightMatrix destination);

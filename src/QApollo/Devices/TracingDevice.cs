@@ -324,6 +324,65 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
             projected, channelSquares, axis, scalars, moment1, moment2, limiterNorm, coefficients, gradientSquares, limited);
     }
 
+    public void SumSquares(Tensor values, ChannelAxis axis, Tensor weights, Tensor sums)
+    {
+        (int count, int summed) = axis == ChannelAxis.Rows ? (values.Rows, values.Columns) : (values.Columns, values.Rows);
+        Require.That(axis != ChannelAxis.None, "sum squares", "needs rows or columns");
+        Require.Gradient("sum squares", values, values.Rows, values.Columns);
+        Require.Vector("sum squares", sums, DType.F32, count);
+        if (!weights.IsAbsent)
+        {
+            Require.Vector("sum squares", weights, DType.F32, summed);
+        }
+
+        Observe("sum squares", Read(values), Read(weights), Write(sums));
+        inner?.SumSquares(values, axis, weights, sums);
+    }
+
+    public void ScaleRows(Tensor values, Tensor factors)
+    {
+        Require.Gradient("scale rows", values, values.Rows, values.Columns);
+        Require.Vector("scale rows", factors, DType.F32, values.Rows);
+        Observe("scale rows", ReadWrite(values), Read(factors));
+        inner?.ScaleRows(values, factors);
+    }
+
+    public void Reciprocal(Tensor values, bool root, float scale, Tensor output)
+    {
+        Require.Vector("reciprocal", values, DType.F32, values.Columns);
+        Require.Vector("reciprocal", output, DType.F32, values.Columns);
+        Observe("reciprocal", Read(values), Write(output));
+        inner?.Reciprocal(values, root, scale, output);
+    }
+
+    public void DivideBySquares(Tensor values, Tensor divisors)
+    {
+        Require.Vector("divide by squares", values, DType.F32, values.Columns);
+        Require.Vector("divide by squares", divisors, DType.F32, divisors.Columns);
+        Observe("divide by squares", ReadWrite(values), Read(divisors));
+        inner?.DivideBySquares(values, divisors);
+    }
+
+    public void Average(Tensor values, float decay, float oneMinusDecay, Tensor average)
+    {
+        Require.Gradient("average", values, average.Rows, average.Columns);
+        Require.DType("average", average, DType.F32);
+        Observe("average", Read(values), ReadWrite(average));
+        inner?.Average(values, decay, oneMinusDecay, average);
+    }
+
+    public void LimitGrowth(
+        Tensor squares, Tensor weights, bool useLimiter, bool storeOnly, Tensor limiterNorm, Tensor coefficients, Tensor limited)
+    {
+        Require.Vector("limit growth", squares, DType.F32, squares.Columns);
+        Require.Vector("limit growth", weights, DType.F32, squares.Columns);
+        Require.Vector("limit growth", limiterNorm, DType.F32, 1);
+        Require.Vector("limit growth", coefficients, DType.F32, coefficients.Columns);
+        Require.Vector("limit growth", limited, DType.I64, 1);
+        Observe("limit growth", Read(squares), Read(weights), ReadWrite(limiterNorm), ReadWrite(coefficients), ReadWrite(limited));
+        inner?.LimitGrowth(squares, weights, useLimiter, storeOnly, limiterNorm, coefficients, limited);
+    }
+
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares)
     {
         Require.Shape("adam", moment1, gradient.Rows, gradient.Columns);

@@ -1,3 +1,5 @@
+using QApollo.Quantization;
+
 namespace QApollo.Devices;
 
 /// <summary>
@@ -23,6 +25,9 @@ public readonly record struct WeightMatrix(Tensor Values, Tensor Scales = defaul
     /// </summary>
     public Tensor Residuals { get; init; }
 
+    /// <summary>Which grids <see cref="IDevice.Quantize"/> and <see cref="IDevice.ApplyUpdate"/> give the groups.</summary>
+    public ZeroPointRule ZeroPointRule { get; init; }
+
     /// <summary>0, 4 or 8.</summary>
     public int ResidualBits => Residuals.IsAbsent ? 0 : Residuals.Columns == Values.Columns ? 8 : 4;
 
@@ -37,6 +42,7 @@ public readonly record struct WeightMatrix(Tensor Values, Tensor Scales = defaul
         ? new WeightMatrix(Values.RowRange(first, count), Scales.RowRange(first, count), ZeroPoints.RowRange(first, count), GroupSize)
         {
             Residuals = Residuals.IsAbsent ? default : Residuals.RowRange(first, count),
+            ZeroPointRule = ZeroPointRule,
         }
         : new WeightMatrix(Values.RowRange(first, count));
 

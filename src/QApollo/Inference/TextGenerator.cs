@@ -12,9 +12,11 @@ public delegate void TextSink(ReadOnlySpan<byte> utf8);
 public sealed record GeneratedText(IReadOnlyList<int> Tokens, bool IsComplete);
 
 /// <summary>Lets a model continue a text.</summary>
-/// <param name="endToken">Ends a document, beside the tokenizer's own; null for none.</param>
-public sealed class TextGenerator(CachedModel model, IDevice device, ITokenizer tokenizer, int? endToken = null)
+/// <param name="endTokens">End a document, beside the tokenizer's own; null for none.</param>
+public sealed class TextGenerator(CachedModel model, IDevice device, ITokenizer tokenizer, IEnumerable<int>? endTokens = null)
 {
+    private readonly int[] _endTokens = [tokenizer.EndOfDocument, .. endTokens ?? []];
+
     /// <summary>A prompt's tokens behind the token that a document begins after.</summary>
     /// <param name="startToken">The model's start token, or the end of the document before.</param>
     public static int[] PromptTokens(ITokenizer tokenizer, int startToken, ReadOnlySpan<byte> prompt)
@@ -39,7 +41,7 @@ public sealed class TextGenerator(CachedModel model, IDevice device, ITokenizer 
         while (generated.Count < options.MaxTokens && !stop.IsCancellationRequested)
         {
             int token = sampler.Choose(logits, generated.Count);
-            if (token == tokenizer.EndOfDocument || token == endToken)
+            if (_endTokens.Contains(token))
             {
                 return new GeneratedText(generated, IsComplete: true);
             }

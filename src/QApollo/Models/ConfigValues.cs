@@ -58,21 +58,27 @@ internal readonly struct ConfigValues(JsonElement root, string source)
     }
 
     /// <summary>A model may have several end tokens; the first is the one that ends a document.</summary>
-    public int? Token(string name)
+    public int? Token(string name) => Tokens(name) is [int first, ..] ? first : null;
+
+    /// <summary>A token id, or several; none where the key is missing or null.</summary>
+    public int[] Tokens(string name)
     {
         if (Find(name) is not JsonElement value)
         {
-            return null;
+            return [];
         }
 
-        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
+        JsonElement[] ids = value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 ? [.. value.EnumerateArray()] : [value];
+        var tokens = new int[ids.Length];
+        for (int i = 0; i < ids.Length; i++)
         {
-            value = value[0];
+            if (ids[i].ValueKind != JsonValueKind.Number || !ids[i].TryGetInt32(out tokens[i]))
+            {
+                throw Wrong($"{name} is {Shown(ids[i])}; expected a token id");
+            }
         }
 
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id)
-            ? id
-            : throw Wrong($"{name} is {Shown(value)}; expected a token id");
+        return tokens;
     }
 
     /// <summary>An object in the file; null where there is none.</summary>

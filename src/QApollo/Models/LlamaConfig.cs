@@ -76,6 +76,19 @@ public sealed record LlamaConfig
     /// <summary>End token of the tokenizer that the model belongs to; null where there is none.</summary>
     public int? EosTokenId { get; init; }
 
+    /// <summary>Further tokens that end a text, such as the end of a chat's turn.</summary>
+    public TokenIds OtherEosTokenIds { get; init; } = TokenIds.None;
+
+    /// <summary>All tokens that end a text.</summary>
+    public TokenIds EosTokenIds => EosTokenId is int first ? new TokenIds([first, .. OtherEosTokenIds]) : OtherEosTokenIds;
+
+    /// <summary>The same model, whose documents end with a token. Where several ended a text, the others still do.</summary>
+    public LlamaConfig WithEndToken(int end) => this with
+    {
+        EosTokenId = end,
+        OtherEosTokenIds = OtherEosTokenIds.Count == 0 ? TokenIds.None : new TokenIds([.. EosTokenIds.Where(id => id != end)]),
+    };
+
     /// <summary>Output features of the query projection.</summary>
     public int QuerySize => NumAttentionHeads * HeadDim;
 
@@ -122,6 +135,10 @@ public sealed record LlamaConfig
         ValidateArchitecture();
         Token(BosTokenId, "bos_token_id");
         Token(EosTokenId, "eos_token_id");
+        foreach (int id in OtherEosTokenIds)
+        {
+            Token(id, "eos_token_id");
+        }
 
         CountableIn32Bits(HiddenSize, "hidden_size");
         CountableIn32Bits(IntermediateSize, "intermediate_size");

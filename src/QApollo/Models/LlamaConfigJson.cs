@@ -89,7 +89,7 @@ public static class LlamaConfigJson
             WriteBiases(json, config);
             WriteWindow(json, config);
             WriteToken(json, "bos_token_id", config.BosTokenId);
-            WriteToken(json, "eos_token_id", config.EosTokenId);
+            WriteEndTokens(json, config);
             json.WriteBoolean("tie_word_embeddings", config.TieWordEmbeddings);
             json.WriteString("torch_dtype", torchDType);
             json.WriteString("dtype", torchDType);
@@ -199,6 +199,23 @@ public static class LlamaConfigJson
         string text = value.ToString("R", CultureInfo.InvariantCulture);
         json.WritePropertyName(name);
         json.WriteRawValue(text.AsSpan().IndexOfAny('.', 'E') < 0 ? text + ".0" : text);
+    }
+
+    private static void WriteEndTokens(Utf8JsonWriter json, LlamaConfig config)
+    {
+        if (config.OtherEosTokenIds.Count == 0)
+        {
+            WriteToken(json, "eos_token_id", config.EosTokenId);
+            return;
+        }
+
+        json.WriteStartArray("eos_token_id");
+        foreach (int id in config.EosTokenIds)
+        {
+            json.WriteNumberValue(id);
+        }
+
+        json.WriteEndArray();
     }
 
     // Written even when absent: a missing key would mean Hugging Face's defaults 1 and 2.

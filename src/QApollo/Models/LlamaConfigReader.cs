@@ -73,6 +73,7 @@ internal static class LlamaConfigReader
             InitializerRange = root.Number("initializer_range", 0.02),
             BosTokenId = root.Token("bos_token_id"),
             EosTokenId = root.Token("eos_token_id"),
+            OtherEosTokenIds = new TokenIds([.. root.Tokens("eos_token_id").Skip(1).Distinct()]),
         };
         return config.Validate(source);
     }

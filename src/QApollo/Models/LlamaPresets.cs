@@ -18,7 +18,7 @@ public sealed record LlamaPreset(string Name, string Description, LlamaConfig Co
 
     /// <summary>The shape with so many rows of embedding and head; start and end tokens only where they are those of the published vocabulary.</summary>
     public LlamaConfig WithVocabulary(int rows) =>
-        rows == Config.VocabSize ? Config : Config with { VocabSize = rows, BosTokenId = null, EosTokenId = null };
+        rows == Config.VocabSize ? Config : Config with { VocabSize = rows, BosTokenId = null, EosTokenId = null, OtherEosTokenIds = TokenIds.None };
 }
 
 /// <summary>

@@ -1,5 +1,6 @@
 using QApollo.Devices;
 using QApollo.Memory;
+using QApollo.Quantization;
 
 namespace QApollo.Models;
 
@@ -17,6 +18,7 @@ public sealed class Weight
 
     private readonly int _groupSize;
     private readonly Residence _residence;
+    private readonly ZeroPointRule _zeroPointRule;
 
     /// <summary>Declares the weight's tensors in the table.</summary>
     /// <param name="layers">Where matrices live; everything else lives on the device.</param>
@@ -36,6 +38,7 @@ public sealed class Weight
         if (format == WeightFormat.Int8)
         {
             _groupSize = formats.GroupSize;
+            _zeroPointRule = formats.ZeroPoints;
             int groups = WeightMatrix.GroupsPerRow(parameter.Columns, formats.GroupSize);
             int bits = formats.ResidualBitsOf(parameter);
             home = new WeightTensors(
@@ -48,7 +51,11 @@ public sealed class Weight
         _residence = new Residence(home) { OnDevice = space == MemorySpace.Device ? home : null };
     }
 
-    private Weight(Weight other) => (Parameter, _groupSize, _residence) = (other.Parameter, other._groupSize, other._residence);
+    private Weight(Weight other) =>
+        (Parameter, _groupSize, _zeroPointRule, _residence) = (other.Parameter, other._groupSize, other._zeroPointRule, other._residence);
+
+    /// <summary>What zero points its groups may have.</summary>
+    public ZeroPointRule ZeroPointRule => _zeroPointRule;
 
     public Parameter Parameter { get; }
 
@@ -91,6 +98,7 @@ public sealed class Weight
                 : new WeightMatrix(tensors.Values, tensors.Scales, tensors.ZeroPoints!, _groupSize)
                 {
                     Residuals = Home.Residuals is null ? default : tensors.Residuals!.View,
+                    ZeroPointRule = _zeroPointRule,
                 };
         }
     }

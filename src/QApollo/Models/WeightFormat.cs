@@ -1,3 +1,5 @@
+using QApollo.Quantization;
+
 namespace QApollo.Models;
 
 /// <summary>How a weight is stored. There is never a second, finer copy.</summary>
@@ -17,9 +19,10 @@ public enum WeightFormat
 /// <param name="GroupSize">Values per INT8 group: 32, 64, 128 or 256.</param>
 /// <param name="ResidualBits">Low bits beside the codes of INT8 matrices, which updates read and write and products do not: 0, 4 or 8.</param>
 /// <param name="ResidualLayers">Layers whose matrices have them, from the first on; <see cref="AllLayers"/> for all.</param>
+/// <param name="ZeroPoints">Grids of INT8 groups.</param>
 public sealed record WeightFormats(
     WeightFormat Matrices = WeightFormat.Int8, WeightFormat EmbeddingAndHead = WeightFormat.BF16, int GroupSize = 128,
-    int ResidualBits = 0, int ResidualLayers = WeightFormats.AllLayers)
+    int ResidualBits = 0, int ResidualLayers = WeightFormats.AllLayers, ZeroPointRule ZeroPoints = ZeroPointRule.Asymmetric)
 {
     public const int AllLayers = int.MaxValue;
 

@@ -19,6 +19,15 @@ public enum OptimizerKind
 
     /// <summary>W -= lr * G.</summary>
     Sgd,
+
+    /// <summary>SCALE (arXiv 2506.16659): column-normalized gradients, averaged over updates for the head alone.</summary>
+    Scale,
+
+    /// <summary>SinkGD (arXiv 2502.06742): gradients normalized by rows and columns in turn; no state.</summary>
+    SinkGd,
+
+    /// <summary>RACS (arXiv 2502.07752): gradients scaled by a vector over rows and one over columns.</summary>
+    Racs,
 }
 
 /// <summary>Update rules and their constants.</summary>
@@ -28,12 +37,15 @@ public sealed record OptimizerOptions
     public OptimizerKind Kind { get; init; } = OptimizerKind.ApolloMini;
 
     /// <summary>
-    /// Update rule of embedding and head: AdamW, AdamW8Bit or Sgd. By default that of the matrices, and AdamW
-    /// beside the APOLLO family. Norms and biases follow it too, with F32 moments.
+    /// Update rule of embedding and head: AdamW, AdamW8Bit, Sgd or Scale. By default that of the matrices, and AdamW
+    /// beside the APOLLO family, SinkGD and RACS. Norms and biases follow it too, with F32 moments; AdamW beside Scale.
     /// </summary>
     public OptimizerKind? EmbeddingAndHead { get; init; }
 
-    /// <summary>Decay of the first moment.</summary>
+    /// <summary>SinkGD's and RACS's factor beside the learning rate, as published: embedding, head and norms use the rate as it is.</summary>
+    public const float NormalizedScale = 0.05f;
+
+    /// <summary>Decay of the first moment, of the average of SCALE's last layer, and of RACS's vectors.</summary>
     public double Beta1 { get; init; } = 0.9;
 
     /// <summary>Decay of the second moment.</summary>
@@ -52,7 +64,10 @@ public sealed record OptimizerOptions
     /// <summary>Rank of APOLLO's projection; APOLLO-Mini's is 1. A matrix whose smaller side is less uses that.</summary>
     public int Rank { get; init; } = 256;
 
-    /// <summary>APOLLO's scale; its square root multiplies the update. By default 128 for APOLLO-Mini, 1 for APOLLO.</summary>
+    /// <summary>
+    /// APOLLO's scale; its square root multiplies the update. By default 128 for APOLLO-Mini, 1 for APOLLO. SCALE, SinkGD and RACS
+    /// multiply the update by it as it is: 1, <see cref="NormalizedScale"/> and that.
+    /// </summary>
     public float? Scale { get; init; }
 
     /// <summary>Multiply by sqrt(scale) before the norm-growth limiter instead of after it.</summary>
@@ -76,5 +91,5 @@ public sealed record OptimizerOptions
     public static double Beta2Of(long halfLife, long tokensPerUpdate) => Math.Pow(0.5, tokensPerUpdate / (double)halfLife);
 
     public OptimizerKind EmbeddingAndHeadKind =>
-        EmbeddingAndHead ?? (Kind is OptimizerKind.ApolloMini or OptimizerKind.Apollo ? OptimizerKind.AdamW : Kind);
+        EmbeddingAndHead ?? (Kind is OptimizerKind.ApolloMini or OptimizerKind.Apollo or OptimizerKind.SinkGd or OptimizerKind.Racs ? OptimizerKind.AdamW : Kind);
 }

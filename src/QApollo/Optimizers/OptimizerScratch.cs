@@ -11,10 +11,17 @@ namespace QApollo.Optimizers;
 internal sealed record ApolloScratch(
     PlannedTensor Projection, PlannedTensor Projected, PlannedTensor ChannelSquares, PlannedTensor Coefficients);
 
+/// <summary>Scratch of an update that scales rows and columns of a matrix [m, n], shared by all matrices of that shape.</summary>
+/// <param name="Rows">[1, m].</param>
+/// <param name="RowWeights">[1, m].</param>
+/// <param name="Columns">[1, n].</param>
+internal sealed record RowColumnScratch(PlannedTensor Rows, PlannedTensor RowWeights, PlannedTensor Columns);
+
 /// <summary>Scratch memory that optimizers use while they update one parameter.</summary>
 internal sealed class OptimizerScratch(TensorTable table)
 {
     private readonly Dictionary<(int Rows, int Columns), ApolloScratch> _apollo = [];
+    private readonly Dictionary<(int Rows, int Columns), RowColumnScratch> _rowColumn = [];
     private PlannedTensor? _coefficient;
 
     /// <summary>[1, 1] F32: the coefficient of updates that have just one.</summary>
@@ -33,6 +40,19 @@ internal sealed class OptimizerScratch(TensorTable table)
                 Declare($"channel_squares.{shape}", 1, channels),
                 Declare($"coefficients.{shape}", 1, tensorWise ? 1 : channels));
             _apollo.Add((rows, columns), scratch);
+        }
+
+        return scratch;
+    }
+
+    public RowColumnScratch RowColumn(int rows, int columns)
+    {
+        if (!_rowColumn.TryGetValue((rows, columns), out RowColumnScratch? scratch))
+        {
+            string shape = $"{rows}x{columns}";
+            scratch = new RowColumnScratch(
+                Declare($"rows.{shape}", 1, rows), Declare($"row_weights.{shape}", 1, rows), Declare($"columns.{shape}", 1, columns));
+            _rowColumn.Add((rows, columns), scratch);
         }
 
         return scratch;

@@ -18,7 +18,7 @@ public static class MemoryReportHtml
         page.Heading("Speed of light");
         page.Paragraph(ReportText.SpeedOfLightNote);
         page.Table(
-            ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4);
+            ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4, 6);
         if (report.Disk is { } disk)
         {
             page.Paragraph(HtmlPage.Escape(ReportText.DiskLine(disk)));
@@ -39,16 +39,16 @@ public static class MemoryReportHtml
     {
         page.Heading("Device memory at the peak");
         page.Add(SvgChart.StackedBar([.. report.Device.Categories.Select((category, index) => (HtmlPage.Color(index), category.Label, category.Bytes))]));
-        page.Table(
-            ["category", "bytes", "", "share"],
-            report.Device.Categories.Select((category, index) => (category, index)).Where(row => row.category.Bytes > 0).Select(row => Row(row.category, row.index, report.Device.TotalBytes)), 1, 2, 3);
+        (CategoryBytes Category, int Index)[] used = [.. report.Device.Categories.Select((category, index) => (category, index)).Where(row => row.category.Bytes > 0)];
+        page.Add(Legend(used.Select(row => (row.Index, row.Category.Label))));
+        page.Table(["category", "bytes", "", "share"], used.Select(row => Row(row.Category, row.Index, report.Device.TotalBytes)), 1, 2, 3);
 
         page.Heading("One step");
         page.Paragraph(string.Create(
             CultureInfo.InvariantCulture,
             $"Bytes on top of what lives all the time, over the operations of one step. The peak, {report.Peak.Name} ({report.Peak.Phase}), has {ByteSize.Format(report.Peak.Transient.Sum(tensor => tensor.Bytes))} beside the {ByteSize.Format(report.Peak.Resident)} that stay:"));
         page.Add($"<div class=\"wide\"><div class=\"chart\">{SvgChart.Timeline(report.Timeline)}</div></div>");
-        page.Add($"<p class=\"soft\">{string.Join(" &nbsp; ", SvgChart.Moving(report.Timeline).Select(category => Chip((int)category) + MemoryReport.LabelOf(category)))}</p>");
+        page.Add(Legend(SvgChart.Moving(report.Timeline).Select(category => ((int)category, MemoryReport.LabelOf(category)))));
         page.Table(
             ["lives at the peak", "for", "bytes"],
             ReportText.PeakRows(report.Peak).Select(row => row.Select(HtmlPage.Escape).ToArray()), 2);
@@ -91,6 +91,10 @@ public static class MemoryReportHtml
         ByteSize.Format(category.Bytes),
         (100.0 * category.Bytes / Math.Max(1, total)).ToString("0.0", CultureInfo.InvariantCulture) + " %",
     ];
+
+    /// <summary>What the colours of the chart above it mean.</summary>
+    private static string Legend(IEnumerable<(int Color, string Label)> entries) =>
+        $"<p class=\"soft\">{string.Join(" &nbsp; ", entries.Select(entry => Chip(entry.Color) + HtmlPage.Escape(entry.Label)))}</p>";
 
     private static string Chip(int category) => $"<span class=\"chip\" style=\"background:{HtmlPage.Color(category)}\"></span>";
 

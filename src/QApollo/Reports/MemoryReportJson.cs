@@ -197,6 +197,18 @@ public static class MemoryReportJson
             json.WriteNumber("tokensPerSecond", Math.Round(bound.TokensPerSecond, 1));
             json.WriteNumber("daysPerBillionTokens", Math.Round(bound.DaysPerBillionTokens, 2));
             json.WriteString("bound", bound.IsBandwidthBound ? "bandwidth" : "compute");
+            if (bound.Prediction is { } prediction)
+            {
+                json.WriteNumber("predictedTokensPerSecond", Math.Round(prediction.TokensPerSecond, 1));
+                json.WriteStartObject("predictedShares");
+                foreach ((Bottleneck bottleneck, double share) in prediction.Shares)
+                {
+                    json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(bottleneck.ToString()), Math.Round(share, 4));
+                }
+
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
         }
 

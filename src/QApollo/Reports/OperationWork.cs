@@ -21,10 +21,11 @@ public enum WorkKind
 }
 
 /// <summary>What one operation has to do, from the buffers that it touches. Operations of equal work are alike.</summary>
+/// <param name="Form">Stored forms and head dimension: operations of one form cost the same per FLOP or byte.</param>
 /// <param name="Detail">Shape and stored forms.</param>
 /// <param name="Flops">Additions and multiplications of products and attention, without what the causal mask removes; else 0.</param>
 /// <param name="Bytes">Read and written when every element is touched once; 0 for transfers.</param>
-public readonly record struct OperationWork(string Operation, string Detail, WorkKind Kind, double Flops, double Bytes)
+public readonly record struct OperationWork(string Operation, string Form, string Detail, WorkKind Kind, double Flops, double Bytes)
 {
     /// <summary>
     /// Whether its time is that of waiting for copies between host and device: what a transfer takes of the operations' own
@@ -36,22 +37,26 @@ public readonly record struct OperationWork(string Operation, string Detail, Wor
     /// <param name="sequenceLength">Tokens of each sequence of the step.</param>
     public static OperationWork Of(string operation, ReadOnlySpan<Access> accesses, int sequenceLength) => operation switch
     {
-        "linear forward" => Product(operation, accesses, accesses[0].Tensor.Rows, accesses[1].Tensor.Columns, accesses[1].Tensor.Rows, Form(accesses[1], accesses[4])),
-        "linear input gradient" => Product(operation, accesses, accesses[0].Tensor.Rows, accesses[1].Tensor.Columns, accesses[1].Tensor.Rows, Form(accesses[1], accesses[4])),
-        "linear weight gradient" => Product(operation, accesses, accesses[0].Tensor.Rows, accesses[1].Tensor.Columns, accesses[0].Tensor.Columns, Form(accesses[2], default)),
+        "linear forward" => Product(operation, accesses, accesses[0].Tensor.Rows, accesses[1].Tensor.Columns, accesses[1].Tensor.Rows, StoredForm(accesses[1], accesses[4])),
+        "linear input gradient" => Product(operation, accesses, accesses[0].Tensor.Rows, accesses[1].Tensor.Columns, accesses[1].Tensor.Rows, StoredForm(accesses[1], accesses[4])),
+        "linear weight gradient" => Product(operation, accesses, accesses[0].Tensor.Rows, accesses[1].Tensor.Columns, accesses[0].Tensor.Columns, StoredForm(accesses[2], default)),
         "attention forward" => Attention(operation, accesses, sequenceLength, products: 2),
         "attention backward" => Attention(operation, accesses, sequenceLength, products: 5),
-        "upload" or "download" or "transfer" or "await transfer" => new(operation, Shape(accesses[0].Tensor), WorkKind.Transfer, 0, 0),
-        "embedding forward" => new(operation, Shape(accesses[4].Tensor), WorkKind.Pass, 0, GatheredBytes(accesses) + accesses[4].Tensor.Bytes),
-        "embedding backward" => new(operation, Shape(accesses[0].Tensor), WorkKind.Pass, 0, accesses[0].Tensor.Bytes + ScatteredBytes(accesses)),
-        "expand weight" => new(operation, $"{Shape(accesses[0].Tensor)} {Word(accesses[0].Tensor)}", WorkKind.Pass, 0, TouchedBytes(accesses)),
-        "apollo project" or "apollo scale" or "adam" or "adam 8-bit" or "apply update" =>
-            new(operation, Elements(accesses), WorkKind.Update, 0, TouchedBytes(accesses)),
-        _ => new(operation, Elements(accesses) + (operation == "rmsnorm backward" ? Added(accesses) : ""), WorkKind.Pass, 0, TouchedBytes(accesses)),
+        "upload" or "download" or "transfer" or "await transfer" => new(operation, "", Shape(accesses[0].Tensor), WorkKind.Transfer, 0, 0),
+        "embedding forward" => new(
+            operation, Word(accesses[0].Tensor), Shape(accesses[4].Tensor), WorkKind.Pass, 0, GatheredBytes(accesses) + accesses[4].Tensor.Bytes),
+        "embedding backward" => new(
+            operation, Word(accesses[4].Tensor), Shape(accesses[0].Tensor), WorkKind.Pass, 0, accesses[0].Tensor.Bytes + ScatteredBytes(accesses)),
+        "expand weight" => new(
+            operation, Word(accesses[0].Tensor), $"{Shape(accesses[0].Tensor)} {Word(accesses[0].Tensor)}", WorkKind.Pass, 0, TouchedBytes(accesses)),
+        "apollo project" or "apollo scale" or "adam" or "adam 8-bit" or "apply update" or "sum squares" or "scale rows" or "reciprocal" or "divide by squares" or "average"
+            or "limit growth" =>
+            new(operation, Words(accesses) + ResidualBits(operation, accesses), Elements(accesses), WorkKind.Update, 0, TouchedBytes(accesses)),
+        _ => new(operation, Words(accesses), Elements(accesses) + (operation == "rmsnorm backward" ? Added(accesses) : ""), WorkKind.Pass, 0, TouchedBytes(accesses)),
     };
 
     private static OperationWork Product(string operation, ReadOnlySpan<Access> accesses, int tokens, int inFeatures, int outFeatures, string form) => new(
-        operation, $"N {tokens}, C {inFeatures}, O {outFeatures}, {form}{Added(accesses)}", WorkKind.Product,
+        operation, form, $"N {tokens}, C {inFeatures}, O {outFeatures}, {form}{Added(accesses)}", WorkKind.Product,
         2.0 * tokens * inFeatures * outFeatures, TouchedBytes(accesses));
 
     /// <param name="products">Of [T, D] by [D, T] matrices, each with half of its elements visible.</param>
@@ -63,12 +68,12 @@ public readonly record struct OperationWork(string Operation, string Detail, Wor
         int headDim = query.Columns / heads;
         double visible = (double)query.Rows * heads * (sequenceLength + 1) / 2;
         return new(
-            operation, $"batch {query.Rows / sequenceLength}, T {sequenceLength}, heads {heads}/{key.Columns / headDim}, D {headDim}", WorkKind.Attention,
+            operation, $"D {headDim}", $"batch {query.Rows / sequenceLength}, T {sequenceLength}, heads {heads}/{key.Columns / headDim}, D {headDim}", WorkKind.Attention,
             2 * products * visible * headDim, TouchedBytes(accesses));
     }
 
     /// <summary>How a product's matrix is stored.</summary>
-    private static string Form(Access stored, Access expansion) =>
+    private static string StoredForm(Access stored, Access expansion) =>
         expansion.Tensor.IsAbsent ? Word(stored.Tensor) : Word(stored.Tensor) + " expanded";
 
     /// <summary>Said of operations that add to what is there.</summary>
@@ -112,7 +117,24 @@ public readonly record struct OperationWork(string Operation, string Detail, Wor
     }
 
     /// <summary>Shape of the largest buffer, and the element types of all buffers of that shape.</summary>
-    private static string Elements(ReadOnlySpan<Access> accesses)
+    private static string Elements(ReadOnlySpan<Access> accesses) => $"{Shape(Largest(accesses))} {Words(accesses)}";
+
+    /// <summary>Element types of all buffers that have the largest one's shape.</summary>
+    private static string Words(ReadOnlySpan<Access> accesses)
+    {
+        Tensor largest = Largest(accesses);
+        string text = "";
+        foreach (Access access in accesses)
+        {
+            bool isAlike = access.Tensor.Rows == largest.Rows && access.Tensor.Columns == largest.Columns;
+            string word = Word(access.Tensor);
+            text += !isAlike || text.Contains(word, StringComparison.Ordinal) ? "" : text.Length == 0 ? word : " " + word;
+        }
+
+        return text;
+    }
+
+    private static Tensor Largest(ReadOnlySpan<Access> accesses)
     {
         Tensor largest = accesses[0].Tensor;
         foreach (Access access in accesses)
@@ -120,15 +142,13 @@ public readonly record struct OperationWork(string Operation, string Detail, Wor
             largest = access.Tensor.Elements > largest.Elements ? access.Tensor : largest;
         }
 
-        string text = Shape(largest);
-        foreach (Access access in accesses)
-        {
-            bool isAlike = access.Tensor.Rows == largest.Rows && access.Tensor.Columns == largest.Columns;
-            text += isAlike && !text.Contains(Word(access.Tensor), StringComparison.Ordinal) ? " " + Word(access.Tensor) : "";
-        }
-
-        return text;
+        return largest;
     }
+
+    /// <summary>Said of updates of codes with low bits.</summary>
+    private static string ResidualBits(string operation, ReadOnlySpan<Access> accesses) => operation == "apply update" && !accesses[5].Tensor.IsAbsent
+        ? accesses[5].Tensor.Columns == accesses[2].Tensor.Columns ? " +8" : " +4"
+        : "";
 
     private static string Shape(Tensor tensor) => $"[{tensor.Rows}, {tensor.Columns}]";
 

@@ -21,13 +21,17 @@ public static class ProfileReportFiles
         page.Heading("Time per operation of one step");
         page.Add(SvgChart.Bars(
         [
-            .. ProfileReportText.OperationRows(report)
-                .Zip(report.Operations, (row, operation) => (operation.Operation, operation.Seconds, $"{row[2]} ms, {row[3]}"))
-                .Take(ShownBars),
+            .. report.Operations.Take(ShownBars)
+                .Select(operation => (Row: ProfileReportText.OperationRow(report, operation), operation.Seconds))
+                .Select(bar => (bar.Row[0], bar.Seconds, $"{bar.Row[2]} ms, {bar.Row[3]}")),
         ]));
         page.Table(ProfileReportText.OperationHeader, Escaped(ProfileReportText.OperationRows(report)), 1, 2, 3, 4);
-        page.Heading("Quantization health of one step");
-        page.Table(ProfileReportText.HealthHeader, Escaped(ProfileReportText.HealthRows(report)), 1, 2, 3, 4, 5);
+        if (ProfileReportText.HealthRows(report).Any())
+        {
+            page.Heading("Quantization health of one step");
+            page.Table(ProfileReportText.HealthHeader, Escaped(ProfileReportText.HealthRows(report)), 1, 2, 3, 4, 5);
+        }
+
         MemoryReportHtml.AddMemory(page, report.Plan);
         return page.ToString($"Profile of {report.Plan.Model}");
     }
@@ -39,7 +43,11 @@ public static class ProfileReportFiles
         AddTable(text, ["figure", "value"], ProfileReportText.Figures(report).Select(figure => new[] { figure.Label, figure.Value }));
         AddTable(text, ProfileReportText.MemoryHeader, ProfileReportText.MemoryRows(report));
         AddTable(text, ProfileReportText.OperationHeader, ProfileReportText.OperationRows(report));
-        AddTable(text, ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report));
+        if (ProfileReportText.HealthRows(report).Any())
+        {
+            AddTable(text, ProfileReportText.HealthHeader, ProfileReportText.HealthRows(report));
+        }
+
         return text.ToString();
     }
 

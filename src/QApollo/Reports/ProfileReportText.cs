@@ -1,5 +1,6 @@
 using System.Globalization;
 using QApollo.Memory;
+using QApollo.Training;
 
 namespace QApollo.Reports;
 
@@ -20,24 +21,36 @@ public static class ProfileReportText
     public static IReadOnlyList<string> HealthHeader { get; } =
         ["layer", "codes changed", "updates lost", "noise / update", "groups regridded", "matrices limited"];
 
-    public static IEnumerable<string[]> HealthRows(ProfileReport report) => report.Health.Select((layer, index) => new[]
+    /// <summary>None where no matrix is quantized.</summary>
+    public static IEnumerable<string[]> HealthRows(ProfileReport report) => report.Health.All(IsDense) ? [] : report.Health.Select((layer, index) => new[]
     {
         index.ToString(CultureInfo.InvariantCulture), Percent(layer.CodesChanged), Percent(layer.UpdatesLost),
         layer.NoiseRatio.ToString("0.0000", CultureInfo.InvariantCulture), Percent(layer.GroupsRegridded), Percent(layer.Limited),
     });
 
+    /// <summary>The longest first; those that would show as 0.0 % in one row at the end.</summary>
     public static IEnumerable<string[]> OperationRows(ProfileReport report)
     {
         double total = report.Operations.Sum(operation => operation.Seconds);
-        return report.Operations.Select(operation => new[]
-        {
-            operation.Operation,
-            operation.Count.ToString(CultureInfo.InvariantCulture),
-            (operation.Seconds * 1e3).ToString("N2", CultureInfo.InvariantCulture),
-            (100 * operation.Seconds / total).ToString("0.0", CultureInfo.InvariantCulture) + " %",
-            operation.Flops > 0 ? (operation.Flops / operation.Seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : string.Empty,
-        });
+        ILookup<bool, OperationTime> isShown = report.Operations.ToLookup(operation => operation.Seconds / total >= ReportText.LeastShare);
+        OperationTime[] others = [.. isShown[false]];
+        IEnumerable<string[]> rows = isShown[true].Select(operation => OperationRow(report, operation));
+        return others.Length == 0
+            ? rows
+            : rows.Append(OperationRow(report, new OperationTime(ReportText.Others(others.Length), others.Sum(other => other.Count), others.Sum(other => other.Seconds), 0)));
     }
+
+    /// <summary>Its columns are those of <see cref="OperationHeader"/>.</summary>
+    public static string[] OperationRow(ProfileReport report, OperationTime operation) =>
+    [
+        operation.Operation,
+        operation.Count.ToString(CultureInfo.InvariantCulture),
+        (operation.Seconds * 1e3).ToString("N2", CultureInfo.InvariantCulture),
+        (100 * operation.Seconds / report.Operations.Sum(other => other.Seconds)).ToString("0.0", CultureInfo.InvariantCulture) + " %",
+        operation.Flops > 0 ? (operation.Flops / operation.Seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : string.Empty,
+    ];
+
+    private static bool IsDense(LayerHealth layer) => layer is { CodesChanged: 0, UpdatesLost: 0, NoiseRatio: 0, GroupsRegridded: 0 };
 
     private static string Percent(double share) => (100 * share).ToString("0.00", CultureInfo.InvariantCulture) + " %";
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using QApollo.Devices;
+using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Training;
 
@@ -12,14 +13,20 @@ namespace QApollo.Reports;
 /// <param name="driverMemory">Free and total bytes as the device's driver counts; null where there is none.</param>
 public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driverMemory = null)
 {
+    /// <summary>Told what is being measured.</summary>
+    public IProgress<StageProgress>? Progress { get; init; }
+
     /// <param name="plan">The report of the run's plan.</param>
     /// <param name="steps">Steps to measure the speed over, at least 1.</param>
     public ProfileReport Run(TrainingOptions options, MemoryReport plan, int steps)
     {
         (int[] tokens, int[] labels) = RandomTokens.Of(options);
+        Progress?.Report(new StageProgress("measuring the device's peak", 0, 0));
         double matmulPeak = MatmulProbe.Measure(device);
+        Progress?.Report(new StageProgress("measuring memory and operations", 0, 0));
         (ArenaMeter meter, IReadOnlyList<OperationTime> operations) = Observe(options, tokens, labels);
 
+        Progress?.Report(new StageProgress("beginning again, undisturbed", 0, 0));
         (long freeBefore, long total) = driverMemory?.Invoke() ?? default;
         using var trainer = new Trainer(options, device);
         trainer.Step(tokens, labels);
@@ -70,12 +77,13 @@ public sealed class Profiler(IDevice device, Func<(long Free, long Total)>? driv
     /// Mean time of a step, and the median of what a step allocates: a step that allocates does so every time, while the
     /// runtime's own threads allocate now and then (the compiler, when it optimizes a method in the background).
     /// </summary>
-    private static (double SecondsPerStep, long ManagedBytesPerStep) Time(Trainer trainer, int[] tokens, int[] labels, int steps)
+    private (double SecondsPerStep, long ManagedBytesPerStep) Time(Trainer trainer, int[] tokens, int[] labels, int steps)
     {
         long[] allocated = new long[steps];
         double seconds = 0;
         for (int step = 0; step < steps; step++)
         {
+            Progress?.Report(new StageProgress("timing steps", step, steps));
             long before = GC.GetTotalAllocatedBytes(precise: true);
             long start = Stopwatch.GetTimestamp();
             trainer.Step(tokens, labels);

@@ -12,13 +12,19 @@ public static class ReportText
     /// <summary>Of tokens per second: beyond, it is the work between kernels that limits a tiny model, of which the bound knows nothing.</summary>
     private const double MostTold = 1_000_000;
 
+    /// <summary>Smaller shares of a predicted step are not told.</summary>
+    private const double LeastCause = 0.1;
+
     private const double FewestDays = 0.01;
+
+    /// <summary>Of a step's time: less would show as 0.0 %.</summary>
+    internal const double LeastShare = 0.0005;
 
     public const string SpeedOfLightNote =
         "What the cards give a program of their memory, and what they could do at the very best: the products that training cannot avoid at the peak of dense BF16 with F32 sums, "
-        + "and the least memory traffic of a step at the peak bandwidth. Recomputed layers are not counted as work.";
+        + "and the least memory traffic of a step at the peak bandwidth. Recomputed layers are not counted as work. The prediction is for the shipped kernels, from what they were counted to do; no card has been asked yet (docs/predictions.md).";
 
-    public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "gives", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by"];
+    public static IReadOnlyList<string> SpeedHeader { get; } = ["card", "gives", "fits", "tokens/s at most", "days per 1e9 tokens", "bound by", "predicted tokens/s", "held up by"];
 
     public const string LinkNote =
         "What goes over a card's link in one update, on cards that the plan fits, with link, arithmetic and memory at their peaks: the copies run beside the computation, which waits where it is the shorter. "
@@ -59,10 +65,25 @@ public static class ReportText
         bound.Card.Title,
         ByteSize.Format(bound.Card.UsableBytes),
         bound.Fits ? "yes" : "no",
-        bound.TokensPerSecond > MostTold ? string.Create(CultureInfo.InvariantCulture, $"over {MostTold:N0}") : bound.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
+        TokensPerSecond(bound.TokensPerSecond),
         bound.DaysPerBillionTokens < FewestDays ? string.Create(CultureInfo.InvariantCulture, $"under {FewestDays}") : bound.DaysPerBillionTokens.ToString(bound.DaysPerBillionTokens < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture),
         bound.IsBandwidthBound ? "memory bandwidth" : "arithmetic",
+        bound.Prediction is { } prediction ? TokensPerSecond(prediction.TokensPerSecond) : "-",
+        bound.Prediction is null ? "-" : string.Join(", ", bound.Prediction.Shares.Where(share => share.Share >= LeastCause).Select(share => string.Create(CultureInfo.InvariantCulture, $"{NameOf(share.Bottleneck)} {share.Share * 100:F0} %"))),
     ];
+
+    /// <summary>What people read for it.</summary>
+    public static string NameOf(Bottleneck bottleneck) => bottleneck switch
+    {
+        Bottleneck.TensorCores => "tensor cores",
+        Bottleneck.InstructionIssue => "issue slots",
+        Bottleneck.SharedMemory => "shared memory",
+        Bottleneck.Cache => "cache",
+        _ => "memory",
+    };
+
+    private static string TokensPerSecond(double value) =>
+        value > MostTold ? string.Create(CultureInfo.InvariantCulture, $"over {MostTold:N0}") : value.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>"layers on disk: 6.17 GiB in a file; an update reads 12.0 GiB and writes 6.17 GiB, 6.5 s at 3 GB/s".</summary>
     public static string DiskLine(DiskUse disk) => string.Create(
@@ -105,6 +126,9 @@ public static class ReportText
 
         return rows;
     }
+
+    /// <summary>The name of a row of all that is below <see cref="LeastShare"/>.</summary>
+    internal static string Others(int count) => $"{count} other{(count == 1 ? string.Empty : "s")}, below 0.05 % each";
 
     private static string Seconds(double seconds) => seconds.ToString(seconds < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture);
 

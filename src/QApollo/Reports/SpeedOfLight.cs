@@ -8,7 +8,8 @@ namespace QApollo.Reports;
 /// <param name="TokensPerSecond">Upper bound of training speed.</param>
 /// <param name="IsBandwidthBound">Memory traffic, not arithmetic, sets the bound.</param>
 /// <param name="Fits">The plan is within the card's usable memory.</param>
-public sealed record SpeedBound(Card Card, double TokensPerSecond, bool IsBandwidthBound, bool Fits)
+/// <param name="Prediction">What the shipped kernels are predicted to reach; null for a device without those kernels.</param>
+public sealed record SpeedBound(Card Card, double TokensPerSecond, bool IsBandwidthBound, bool Fits, StepPrediction? Prediction)
 {
     /// <summary>Days to train on a billion tokens at that speed.</summary>
     public double DaysPerBillionTokens => 1e9 / TokensPerSecond / 86_400;
@@ -70,6 +71,7 @@ public static class SpeedOfLight
         StepShape shape = layout.Options.Shape;
         double flops = FlopsPerToken(layout.Options.Model, shape.SequenceLength) * shape.TokensPerStep;
         double bytes = BytesPerStep(layout);
+        IReadOnlyDictionary<OperationWork, int>? work = StepPrediction.IsFor(layout) ? StepWork.Of(layout) : null;
         return
         [
             .. Cards.All.Select(card =>
@@ -77,7 +79,8 @@ public static class SpeedOfLight
                 double compute = flops / card.BFloatFlops;
                 double traffic = bytes / card.BytesPerSecond;
                 return new SpeedBound(
-                    card, shape.TokensPerStep / Math.Max(compute, traffic), traffic > compute, layout.Plan.DeviceTotalBytes <= card.UsableBytes);
+                    card, shape.TokensPerStep / Math.Max(compute, traffic), traffic > compute, layout.Plan.DeviceTotalBytes <= card.UsableBytes,
+                    work is null ? null : StepPrediction.Of(layout, work, card));
             }),
         ];
     }

@@ -21,7 +21,7 @@ internal static class SvgChart
         double total = Math.Max(1, parts.Sum(part => (double)part.Bytes));
         var svg = new StringBuilder(Text($"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"bytes by category\">"));
         double x = 0;
-        foreach ((string color, string label, long bytes) in parts)
+        foreach ((string color, string label, long bytes) in parts.Where(part => part.Bytes > 0))
         {
             double width = Width * bytes / total;
             svg.Append(Text($"<rect x=\"{x:0.##}\" y=\"2\" width=\"{Math.Max(0, width - 1):0.##}\" height=\"40\" fill=\"{color}\">"));

@@ -1,5 +1,7 @@
-using System.Globalization;
+using System.Text.Json.Nodes;
 using QApollo.Checkpoints;
+using QApollo.Checkpoints.Interchange;
+using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
@@ -13,34 +15,44 @@ public static class Checkpoint
     /// <summary>Writes step-NNNNNN into the run's folder.</summary>
     /// <returns>The checkpoint's path.</returns>
     /// <exception cref="RunFailedException">The disk is full, read-only, or fails; earlier checkpoints are untouched.</exception>
-    public static string Save(Trainer trainer, RunState state, string runDirectory) => CheckpointFolder.Write(runDirectory, state.Step, folder =>
-    {
-        LlamaConfig model = trainer.Layout.Options.Model;
-        var metadata = new Dictionary<string, string>
+    /// <param name="modelFiles">What else makes the folder a model for other programs, such as its tokenizer.</param>
+    public static string Save(Trainer trainer, RunState state, string runDirectory, IReadOnlyList<InterchangeFile>? modelFiles = null) =>
+        CheckpointFolder.Write(runDirectory, state.Step, folder =>
         {
-            ["format"] = "pt",
-            ["qapollo.group_size"] = trainer.Layout.Options.Memory.Weights.GroupSize.ToString(CultureInfo.InvariantCulture),
-        };
-        TensorFile.Write(Path.Combine(folder, CheckpointFolder.ModelFile), trainer.Device, trainer.Layout.Weights.Store, [.. WeightTensors(trainer.Layout), .. ResidualTensors(trainer.Layout)], metadata);
-        TensorFile.Write(Path.Combine(folder, CheckpointFolder.OptimizerFile), trainer.Device, trainer.Layout.Weights.Store, OptimizerTensors(trainer.Layout), metadata);
-        PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), LlamaConfigJson.ToUtf8(model, StoredDType(trainer.Layout.Options.Memory.Weights)));
-        PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
-    });
+            LlamaConfig model = trainer.Layout.Options.Model;
+            WeightFormats formats = trainer.Layout.Options.Memory.Weights;
+            TrainedWeightsFile.Write(folder, trainer.Device, trainer.Layout.Weights, model, formats);
+            TensorFile.Write(
+                Path.Combine(folder, CheckpointFolder.OptimizerFile), OptimizerTensors(trainer.Layout).Select(tensor => FileTensor.Of(trainer.Device, trainer.Layout.Weights.Store, tensor)),
+                TrainedWeightsFile.Metadata(formats.GroupSize, formats.ZeroPoints));
+            JsonObject config = HuggingFaceConfigJson.Config(model, StoredDType(formats), TrainedWeightsFile.Quantization(model, formats));
+            PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.ConfigFile), HuggingFaceConfigJson.ToUtf8(config));
+            PendingFile.WriteAll(Path.Combine(folder, ExportFolders.GenerationFile), HuggingFaceConfigJson.ToUtf8(HuggingFaceConfigJson.Generation(model)));
+            foreach (InterchangeFile file in modelFiles ?? [])
+            {
+                PendingFile.WriteAll(Path.Combine(folder, file.Name), file.Content.Span);
+            }
+
+            PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
+        });
 
     /// <summary>Restores weights, optimizer state and step count after all checksums were compared.</summary>
     /// <param name="checkpoint">A folder that <see cref="CheckpointFolder.List"/> names.</param>
     /// <exception cref="InvalidFileException">A file is damaged.</exception>
     /// <exception cref="UsageException">The checkpoint is of another model, weight format or optimizer; the message names the difference.</exception>
-    public static RunState Load(Trainer trainer, string checkpoint)
+    public static RunState Load(Trainer trainer, string checkpoint, IProgress<StageProgress>? progress = null)
     {
-        CheckpointFolder.Verify(checkpoint);
+        CheckpointFolder.Verify(checkpoint, progress);
         RequireSameModel(checkpoint, trainer.Layout.Options.Model);
         RunState state = RunState.Read(Path.Combine(checkpoint, CheckpointFolder.StateFile));
         try
         {
-            TensorFile.Read(
-                Path.Combine(checkpoint, CheckpointFolder.ModelFile), trainer.Device, trainer.Layout.Weights.Store, WeightTensors(trainer.Layout), ResidualTensors(trainer.Layout));
-            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, trainer.Layout.Weights.Store, OptimizerTensors(trainer.Layout), []);
+            using (var model = ModelFolder.OfVerified(checkpoint, progress))
+            {
+                model.Restore(trainer.Device, trainer.Layout.Weights);
+            }
+
+            TensorFile.Read(Path.Combine(checkpoint, CheckpointFolder.OptimizerFile), trainer.Device, trainer.Layout.Weights.Store, OptimizerTensors(trainer.Layout), progress);
         }
         catch (InvalidFileException exception)
         {
@@ -58,12 +70,12 @@ public static class Checkpoint
     /// </summary>
     public static string? ResidualChange(string checkpoint, TrainingLayout layout)
     {
-        using var reader = new SafetensorsReader(Path.Combine(checkpoint, CheckpointFolder.ModelFile));
+        using var model = ModelFolder.OfVerified(checkpoint);
         int missing = 0;
         int left = 0;
         foreach (Weight weight in layout.Weights.All)
         {
-            bool isStored = reader.TryFind(weight.Parameter.Name + Weight.ResidualSuffix) is not null;
+            bool isStored = model.HasResiduals(weight.Parameter);
             missing += weight.Residuals is not null && !isStored ? 1 : 0;
             left += weight.Residuals is null && isStored ? 1 : 0;
         }
@@ -80,25 +92,6 @@ public static class Checkpoint
     /// <summary>Hugging Face's name of the type that holds every weight exactly; INT8 groups are scaled by BF16.</summary>
     private static string StoredDType(WeightFormats formats) =>
         formats.Matrices == WeightFormat.F32 || formats.EmbeddingAndHead == WeightFormat.F32 ? "float32" : "bfloat16";
-
-    private static List<PlannedTensor> WeightTensors(TrainingLayout layout)
-    {
-        var tensors = new List<PlannedTensor>();
-        foreach (Weight weight in layout.Weights.All)
-        {
-            tensors.Add(weight.Values);
-            if (weight.Scales is not null)
-            {
-                tensors.Add(weight.Scales);
-                tensors.Add(weight.ZeroPoints!);
-            }
-        }
-
-        return tensors;
-    }
-
-    private static IEnumerable<PlannedTensor> ResidualTensors(TrainingLayout layout) =>
-        layout.Weights.All.Select(weight => weight.Residuals).OfType<PlannedTensor>();
 
     private static List<PlannedTensor> OptimizerTensors(TrainingLayout layout) =>
         [.. layout.Optimizers.SelectMany(optimizer => optimizer.State)];

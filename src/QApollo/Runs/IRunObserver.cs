@@ -17,6 +17,11 @@ public interface IRunObserver
     {
     }
 
+    /// <summary>The run went back to a checkpoint: later steps are about to be done again.</summary>
+    void OnRewind(int completedSteps)
+    {
+    }
+
     /// <summary>Something that a person should know, in one line.</summary>
     void OnWarning(string message);
 }

@@ -38,7 +38,8 @@ public sealed class LossWatch(int vocabularySize)
         return fault;
     }
 
-    private string? Find(double loss)
+    /// <summary>As <see cref="Judge"/>, but later losses are not compared with this one.</summary>
+    public string? Find(double loss)
     {
         if (!(loss <= FarAboveUniform * _uniform))
         {

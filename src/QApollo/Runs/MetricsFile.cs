@@ -45,6 +45,11 @@ public sealed class MetricsFile : IDisposable
         WriteReal("tokensPerSecond", Math.Round(tokensPerSecond, 1));
         WriteReal("gradientNorm", result.GradientNorm);
         WriteReal("changedShare", result.ChangedShare);
+        if (result.IsSkipped)
+        {
+            _json.WriteBoolean(MetricsHistory.SkippedName, true);
+        }
+
         EndLine();
     }
 
@@ -65,6 +70,15 @@ public sealed class MetricsFile : IDisposable
             _json.WriteEndObject();
         }
 
+        EndLine();
+    }
+
+    /// <param name="text">As the model wrote it; what is not valid Unicode is replaced.</param>
+    public void WriteSample(int step, string text)
+    {
+        _json.WriteStartObject();
+        _json.WriteNumber("step", step);
+        _json.WriteString("sample", text);
         EndLine();
     }
 

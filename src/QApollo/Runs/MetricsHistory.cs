@@ -8,12 +8,18 @@ namespace QApollo.Runs;
 /// <param name="Losses">Of each step; NaN where the file has none.</param>
 public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losses, IReadOnlyList<(int Step, double Loss)> Validations)
 {
+    internal const string SkippedName = "skipped";
+
+    /// <summary>Steps whose update was left out.</summary>
+    public IReadOnlySet<int> Skipped { get; private init; } = new HashSet<int>();
+
     /// <summary>Lines that a kill cut short, or that are none of this file's, are passed over; a file that is not there has none.</summary>
     /// <exception cref="RunFailedException">The file cannot be read.</exception>
     public static MetricsHistory Read(string path)
     {
         var losses = new List<(int, double)>();
         var validations = new List<(int, double)>();
+        var skipped = new HashSet<int>();
         try
         {
             if (RegularFile.LengthOf(path) == 0)
@@ -25,7 +31,7 @@ public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losse
             using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), Encoding.UTF8);
             while (reader.ReadLine() is { } line)
             {
-                Add(line, losses, validations);
+                Add(line, losses, validations, skipped);
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -33,10 +39,10 @@ public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losse
             throw new RunFailedException($"{path}: cannot be read: {exception.Message}", exception);
         }
 
-        return new MetricsHistory(losses, validations);
+        return new MetricsHistory(losses, validations) { Skipped = skipped };
     }
 
-    private static void Add(string text, List<(int Step, double Loss)> losses, List<(int Step, double Loss)> validations)
+    private static void Add(string text, List<(int Step, double Loss)> losses, List<(int Step, double Loss)> validations, HashSet<int> skipped)
     {
         try
         {
@@ -51,6 +57,10 @@ public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losse
             if (line.TryGetProperty("loss", out JsonElement loss))
             {
                 losses.Add((step, RealOf(loss)));
+                if (line.TryGetProperty(SkippedName, out JsonElement isSkipped) && isSkipped.ValueKind == JsonValueKind.True)
+                {
+                    skipped.Add(step);
+                }
             }
             else if (line.TryGetProperty("validationLoss", out JsonElement validation))
             {

@@ -1,3 +1,4 @@
+using QApollo.Checkpoints.Interchange;
 using QApollo.Files;
 
 namespace QApollo.Runs;
@@ -13,6 +14,9 @@ public sealed record RunOptions
 
     /// <summary>Held on <see cref="Directory"/> for longer than the run goes on; null: the run takes it while it writes there.</summary>
     public FolderLock? Lock { get; init; }
+
+    /// <summary>What goes into each checkpoint to make it a model for other programs: its tokenizer.</summary>
+    public IReadOnlyList<InterchangeFile> ModelFiles { get; init; } = [];
 
     /// <summary>Updates of the whole run, those before a resume included.</summary>
     public required int MaxSteps { get; init; }

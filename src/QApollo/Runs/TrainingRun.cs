@@ -17,6 +17,9 @@ public sealed class TrainingRun
     /// <summary>Without a new checkpoint in between.</summary>
     private const int MostRewinds = 3;
 
+    /// <summary>In a row: behind so many the weights are at fault, not the data.</summary>
+    private const int MostSkips = 10;
+
     private const string Advice = "a lower --lr, or more --warmup-steps, may help";
 
     private readonly RunOptions _options;
@@ -26,6 +29,7 @@ public sealed class TrainingRun
     private readonly string _tokenizerFingerprint;
     private readonly IRunObserver _observer;
     private readonly string _metricsPath;
+    private MetricsFile? _samples;
     private readonly RunSampler? _sampler;
     private readonly int[] _tokens;
     private readonly int[] _labels;
@@ -38,6 +42,9 @@ public sealed class TrainingRun
     private int _silentUntil;
     private int _rewinds;
     private LossWatch _watch;
+    private readonly Func<double, bool>? _skips;
+    private string? _skipFault;
+    private int _skipsInARow;
     private int _sampledStep = -1;
 
     /// <param name="validation">Held-out data; null for none.</param>
@@ -54,7 +61,14 @@ public sealed class TrainingRun
         _epochs = new long[batches.Sources.Count];
         _metricsPath = Path.Combine(options.Directory, "metrics.jsonl");
         _watch = NewWatch();
+        _skips = options.OnSpike == SpikeAction.Skip ? Skips : null;
     }
+
+    /// <summary>Told of the reading of checkpoints.</summary>
+    public IProgress<StageProgress>? Reading { get; init; }
+
+    /// <summary>Steps whose update was left out, those before a resume included.</summary>
+    public int SkippedSteps { get; private set; }
 
     /// <summary>Mean loss of the last validation, in nats; NaN before the first.</summary>
     public double ValidationLoss { get; private set; } = double.NaN;
@@ -113,7 +127,7 @@ public sealed class TrainingRun
         (int step, string path) = checkpoints[^1];
         try
         {
-            RunState state = Checkpoint.Load(_trainer, path);
+            RunState state = Checkpoint.Load(_trainer, path, Reading);
             return state.Step == step
                 ? state
                 : throw new InvalidFileException(path, $"holds the state after {state.Step} steps: it is another checkpoint under this name");
@@ -163,6 +177,8 @@ public sealed class TrainingRun
     {
         using FolderLock? own = _options.Lock is null ? FolderLock.Take(_options.Directory, RunOptions.Work) : null;
         using var metrics = new MetricsFile(_metricsPath, _trainer.CompletedSteps);
+        using MetricsFile? samples = _sampler is null ? null : new MetricsFile(Path.Combine(_options.Directory, "samples.jsonl"), _trainer.CompletedSteps);
+        _samples = samples;
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !stop.IsCancellationRequested)
         {
@@ -245,7 +261,7 @@ public sealed class TrainingRun
         StepResult result;
         try
         {
-            result = _trainer.Step(_tokens, _labels);
+            result = _trainer.Step(_tokens, _labels, _skips);
         }
         catch (RunFailedException exception) when (_options.OnSpike == SpikeAction.Rewind)
         {
@@ -257,6 +273,13 @@ public sealed class TrainingRun
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
         metrics.WriteStep(result, tokensPerSecond);
+        if (result.IsSkipped)
+        {
+            TellSkipped(result, tokensPerSecond);
+            return true;
+        }
+
+        _skipsInARow = 0;
         if (_options.HealthEvery > 0 && result.Step % _options.HealthEvery == 0)
         {
             for (int layer = 0; layer < _health.Length; layer++)
@@ -276,7 +299,24 @@ public sealed class TrainingRun
         return _watch.Judge(result.Loss) is not { } fault || GoesOnAfter(metrics, $"step {result.Step}: {fault}");
     }
 
-    /// <summary>Does what <see cref="RunOptions.OnSpike"/> says.</summary>
+    private bool Skips(double loss) => (_skipFault = _watch.Find(loss)) is not null;
+
+    /// <exception cref="RunFailedException">There were too many in a row.</exception>
+    private void TellSkipped(in StepResult result, double tokensPerSecond)
+    {
+        SkippedSteps++;
+        _observer.OnStep(result, tokensPerSecond);
+        string fault = $"step {result.Step}: {_skipFault}";
+        if (++_skipsInARow == MostSkips)
+        {
+            throw new RunFailedException(
+                $"{fault}; {MostSkips} updates in a row were left out, so the weights are at fault, not the data; earlier checkpoints stand; {Advice}");
+        }
+
+        _observer.OnWarning($"{fault}; its update is left out");
+    }
+
+    /// <summary>Does what <see cref="RunOptions.OnSpike"/> says of a loss whose update is done.</summary>
     /// <returns>False when the run went back to a checkpoint.</returns>
     /// <exception cref="RunFailedException">The run is to stop, or there is nothing to go back to.</exception>
     private bool GoesOnAfter(MetricsFile metrics, string fault)
@@ -313,6 +353,8 @@ public sealed class TrainingRun
         RunState state = Load(checkpoints);
         _tokensSeen = state.Tokens;
         metrics.GoBack(state.Step);
+        _samples?.GoBack(state.Step);
+        _observer.OnRewind(state.Step);
         Recall(state.Step);
         (_validatedStep, _sampledStep) = (-1, -1);
         Write();
@@ -324,9 +366,19 @@ public sealed class TrainingRun
     {
         var history = MetricsHistory.Read(_metricsPath);
         (_watch, Best) = (NewWatch(), new BestValidation());
-        foreach ((int step, double loss) in history.Losses)
+        (SkippedSteps, _skipsInARow) = (0, 0);
+        foreach ((int step, double loss) in history.Losses.Where(loss => loss.Step <= completedSteps))
         {
-            _ = step <= completedSteps ? _watch.Judge(loss) : null;
+            if (history.Skipped.Contains(step))
+            {
+                SkippedSteps++;
+                _skipsInARow++;
+            }
+            else
+            {
+                _skipsInARow = 0;
+                _watch.Judge(loss);
+            }
         }
 
         foreach ((int step, double loss) in history.Validations)
@@ -421,7 +473,9 @@ public sealed class TrainingRun
         if (_sampler is not null && _sampledStep != _trainer.CompletedSteps)
         {
             _sampledStep = _trainer.CompletedSteps;
-            _observer.OnSample(_sampledStep, _sampler.Sample());
+            string text = _sampler.Sample();
+            _samples?.WriteSample(_sampledStep, text);
+            _observer.OnSample(_sampledStep, text);
         }
     }
 
@@ -447,7 +501,7 @@ public sealed class TrainingRun
             DataFingerprint = _batches.DataFingerprint,
             NextLearningRate = _trainer.Layout.Options.Schedule.At(_trainer.CompletedSteps),
         };
-        string path = Checkpoint.Save(_trainer, state, _options.Directory);
+        string path = Checkpoint.Save(_trainer, state, _options.Directory, _options.ModelFiles);
         CheckpointFolder.Prune(_options.Directory, _options.Keep, _options.KeepBest ? Best.Step : null);
         _savedStep = state.Step;
         _lastSave = Stopwatch.GetTimestamp();

@@ -84,18 +84,24 @@ public sealed class Trainer : IDisposable
     /// <summary>Forward, backward and update for one step's tokens.</summary>
     /// <param name="tokens">[GradAccum * BatchSize * SequenceLength].</param>
     /// <param name="labels">The target of each position; negative ones are ignored.</param>
-    /// <exception cref="RunFailedException">Loss or a gradient is not finite; the message names step and tensor.</exception>
-    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels)
+    /// <param name="skips">
+    /// Asked with the mean loss in nats, which may be infinite or NaN, before a byte of weights or optimizer state changes; true ends the
+    /// step there. Its number is used up all the same, so learning rate, rounding and projections of later steps are what they would be.
+    /// </param>
+    /// <exception cref="RunFailedException">Loss or a gradient of a step that is not skipped is not finite; the message names step and tensor.</exception>
+    public StepResult Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, Func<double, bool>? skips = null)
     {
         int step = CompletedSteps + 1;
         float learningRate = Layout.Options.Schedule.At(CompletedSteps);
-        Layout.RunStep(_device, tokens, labels, step, learningRate);
-        double gradientNorm = CheckFinite(step);
+        bool isUpdated = Layout.RunStep(_device, tokens, labels, step, learningRate, skips);
+        double loss = Layout.Statistics.LossSumValue / (double)Math.Max(1, Layout.Inputs.CountedLabels);
+        double gradientNorm = isUpdated ? CheckFinite(step) : double.NaN;
         CompletedSteps = step;
-        int counted = Math.Max(1, Layout.Inputs.CountedLabels);
         return new StepResult(
-            step, Layout.Statistics.LossSumValue / (double)counted, learningRate, Layout.Inputs.CountedLabels, gradientNorm,
-            ChangedShare(learningRate));
+            step, loss, learningRate, Layout.Inputs.CountedLabels, gradientNorm, isUpdated ? ChangedShare(learningRate) : 0)
+        {
+            IsSkipped = !isUpdated,
+        };
     }
 
     /// <summary>How the storage of a layer's matrices treated the last step's updates. Ask before anything else is computed.</summary>

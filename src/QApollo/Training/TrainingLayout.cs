@@ -89,12 +89,16 @@ public sealed class TrainingLayout
 
     /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>
     /// <param name="update">Its number: 1, 2, ...</param>
-    public void RunStep(IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate)
+    /// <param name="skips">See <see cref="TrainingStep.Run"/>.</param>
+    /// <returns>False when the step was skipped.</returns>
+    public bool RunStep(
+        IDevice device, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, int update, float learningRate, Func<double, bool>? skips = null)
     {
         Inputs.Load(device, tokens, labels);
         Release.BeginStep((uint)update, learningRate);
-        Step.Run(device);
+        bool isUpdated = Step.Run(device, skips);
         Statistics.Read(device);
+        return isUpdated;
     }
 
     /// <summary>The loss of one micro-batch, without a gradient; waits for it and reads <see cref="Statistics"/>.</summary>
@@ -147,8 +151,9 @@ public sealed class TrainingLayout
             return vocabulary;
         }
 
-        int multiple = Math.Max(Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
-        if (multiple == 0)
+        (int embedding, int head) = (Optimizers[Weights.Embedding.Parameter.Index].SliceRows, Optimizers[Weights.Head.Parameter.Index].SliceRows);
+        int multiple = Math.Max(embedding, head);
+        if (embedding == 0 || head == 0)
         {
             throw new UsageException("--vocabulary-slice needs adamw, adamw8bit or sgd for embedding and head");
         }

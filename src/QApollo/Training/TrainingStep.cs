@@ -13,7 +13,8 @@ public sealed class TrainingStep
     // Numbers of the segments of a step (IDevice.BeginSegment); each layer's backward pass has one from the last on.
     private const int ForwardSegment = 0;
     private const int LossSegment = 1;
-    private const int BackwardSegment = 2;
+    private const int HeadUpdateSegment = 2;
+    private const int BackwardSegment = 3;
 
     private readonly StepShape _shape;
     private readonly ModelWeights _weights;
@@ -52,7 +53,12 @@ public sealed class TrainingStep
     internal PhaseLog? Phases { get; set; }
 
     /// <summary>Forward, loss, backward and all updates of one step, for the inputs that are loaded.</summary>
-    public void Run(IDevice device)
+    /// <param name="skips">
+    /// Asked once, between the loss of all micro-batches and the first update, with the step's mean loss; true ends the step there.
+    /// The device is waited for. Null: every step is an update.
+    /// </param>
+    /// <returns>False when the step was skipped.</returns>
+    public bool Run(IDevice device, Func<double, bool>? skips = null)
     {
         Phases?.Begin("embedding forward");
         _statistics.Zero(device);
@@ -71,6 +77,15 @@ public sealed class TrainingStep
         device.BeginSegment(LossSegment);
         Loss(device);
         device.EndSegment();
+        if (skips is not null && skips(ReadLoss(device)))
+        {
+            _weights.Store.EndPass(device);
+            return false;
+        }
+
+        device.BeginSegment(HeadUpdateSegment);
+        UpdateHead(device);
+        device.EndSegment();
         for (int layer = _weights.Layers.Length - 1; layer >= 0; layer--)
         {
             // One for each layer: the device computes the one before while the host goes through the next.
@@ -84,6 +99,7 @@ public sealed class TrainingStep
         _weights.Store.Advance(device, part: 0, parts: 1);
         BackwardEmbedding(device);
         _weights.Store.EndPass(device);
+        return true;
     }
 
     /// <summary>Forward and loss of the first micro-batch that is loaded; two boundaries serve all layers in turn.</summary>
@@ -132,23 +148,33 @@ public sealed class TrainingStep
         }
     }
 
+    /// <summary>Over all counted tokens of the step, in nats.</summary>
+    private double ReadLoss(IDevice device)
+    {
+        _statistics.Read(device);
+        return _statistics.LossSumValue / (double)Math.Max(1, _inputs.CountedLabels);
+    }
+
+    /// <summary>Loss and gradients of all micro-batches at the model's end; no weight changes yet.</summary>
     private void Loss(IDevice device)
     {
-        float scale = 1f / Math.Max(1, _inputs.CountedLabels);
         int output = _weights.Layers.Length;
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
         {
             Tensor hidden = _boundaries.Read(device, output, microBatch);
             Tensor gradient = _gradientBoundary == output ? hidden : _boundaries.BeginWrite(device, _gradientBoundary, microBatch);
             _head.LossAndGradient(
-                device, hidden, _inputs.Labels(microBatch), LogSumExp(microBatch), _statistics.LossSum, gradient, scale,
+                device, hidden, _inputs.Labels(microBatch), LogSumExp(microBatch), _statistics.LossSum, gradient, GradientScale,
                 _vocabularyGradients.WholeHead, _vocabularyGradients.FinalNorm, accumulate: microBatch > 0);
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
+    }
 
+    private void UpdateHead(IDevice device)
+    {
         if (_vocabularyGradients.HeadIsSliced)
         {
-            ReleaseHeadInSlices(device, scale);
+            ReleaseHeadInSlices(device, GradientScale);
         }
         else if (!_vocabularyGradients.IsTied)
         {
@@ -157,6 +183,9 @@ public sealed class TrainingStep
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
     }
+
+    /// <summary>Of the mean over the counted tokens.</summary>
+    private float GradientScale => 1f / Math.Max(1, _inputs.CountedLabels);
 
     private void ReleaseHeadInSlices(IDevice device, float scale)
     {

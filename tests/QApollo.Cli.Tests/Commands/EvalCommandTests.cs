@@ -38,6 +38,21 @@ public class EvalCommandTests(TrainedModel model) : IClassFixture<TrainedModel>
         Assert.Equal(128, Score("--max-tokens", "170", "--seq-len", "64").GetProperty("tokens").GetInt64());
     }
 
+    [Theory]
+    [InlineData("100", "note: --max-tokens 100: 96 are scored, in 6 whole sequences of 16")]
+    [InlineData("96", null)]
+    [InlineData("7", null)]
+    [InlineData("1000000", null)]
+    public void A_limit_that_is_no_multiple_of_the_sequence_says_what_is_scored(string limit, string? note)
+    {
+        foreach (string[] more in (string[][])[["--max-tokens", limit], ["--max-tokens", limit, "--json"]])
+        {
+            ProcessResult result = QApolloProcess.Run(Arguments(more));
+            Assert.True(result.ExitCode == 0, result.Error);
+            Assert.Equal(note, result.Error.ReplaceLineEndings("\n").Split('\n').SingleOrDefault(line => line.StartsWith("note: ", StringComparison.Ordinal)));
+        }
+    }
+
     [Fact]
     public void For_people_there_is_a_line()
     {

@@ -17,6 +17,7 @@ public class PlanCommandTests
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --grad-accum 32 --budget 12GB --host-budget 16GiB", 12_000_000_000)]
     [InlineData("--model 7b --batch-size 1 --seq-len 1024 --residual-bits 4 --budget rtx-3060-12gb", 114 * GiB / 10)]
     [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --residual-layers 32 --budget 10.9GiB", 109 * GiB / 10)]
+    [InlineData("--model 7b --batch-size 1 --seq-len 256 --residual-bits 4 --budget rtx-3060-12gb", 109 * GiB / 10)]
     [InlineData("--model llama3-8b --batch-size 1 --seq-len 1024 --budget 12GiB --head-weights bf16", 12 * GiB)]
     [InlineData("--model 13b --batch-size 1 --seq-len 256 --budget 16GiB --head-weights bf16", 16 * GiB)]
     public void Promised_numbers_hold(string options, long bound)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using QApollo.Checkpoints;
 using Xunit;
@@ -45,12 +44,9 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void A_folder_that_another_process_trains_in_is_refused_and_one_of_a_killed_process_is_not()
     {
-        using Process first = QApolloProcess.Start(
-            tiny.Folder, tiny.Train("run", 1_000_000, "--schedule", "constant", "--save-every", "1"), out _, out var error);
-        try
+        using (RunningProcess first = QApolloProcess.Start(tiny.Folder, tiny.Train("run", 1_000_000, "--schedule", "constant", "--save-every", "1")))
         {
-            Assert.True(
-                SpinWait.SpinUntil(() => first.HasExited || CheckpointFolder.List(tiny.RunFolder("run")).Count > 0, TimeSpan.FromMinutes(3)) && !first.HasExited, error.ToString());
+            first.WaitFor(() => CheckpointFolder.List(tiny.RunFolder("run")).Count > 0);
             string holder = $"{tiny.RunFolder("run")}: process {first.Id} on {Environment.MachineName} (training since 2";
             foreach (string[] arguments in (string[][])[tiny.Train("run", 3), ["train", "--resume", "--output-dir", tiny.RunFolder("run")]])
             {
@@ -60,11 +56,6 @@ public sealed class RunFolderTests : IDisposable
             }
 
             Assert.False(first.HasExited);
-        }
-        finally
-        {
-            first.Kill();
-            first.WaitForExit();
         }
 
         int step = CheckpointFolder.List(tiny.RunFolder("run"))[^1].Step;
@@ -99,6 +90,24 @@ public sealed class RunFolderTests : IDisposable
         ProcessResult nowhere = QApolloProcess.Run("plan", "--html", Path.Combine(tiny.Folder, "nowhere", "x.html"));
         Assert.Equal((2, string.Empty), (nowhere.ExitCode, nowhere.Output));
         Assert.Contains("there is no folder", nowhere.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_where_a_folder_is_wanted_is_named_by_every_command()
+    {
+        string[][] commands =
+        [
+            tiny.Train("text.txt", 1), tiny.Train(Path.Combine("text.txt", "run"), 1), ["train", "--resume", "--output-dir", tiny.TextPath],
+            ["eval", "--checkpoint", tiny.Folder, "--data", tiny.TextPath, "--cache-dir", tiny.TextPath], ["data", "prepare", "--data", tiny.TextPath, "--cache-dir", tiny.TextPath],
+            ["data", "prepare", "--data", tiny.TextPath, "--output-dir", tiny.TextPath], ["cache", "list", "--cache-dir", tiny.TextPath], ["cache", "clean", "--cache-dir", tiny.TextPath],
+            ["runs", "--output-dir", tiny.TextPath], ["doctor", "--output-dir", tiny.TextPath],
+        ];
+        foreach (string[] command in commands)
+        {
+            ProcessResult result = QApolloProcess.Run(command);
+            Assert.True(result.ExitCode == 2, $"{string.Join(' ', command)}: {result.ExitCode} {result.Error}");
+            Assert.Contains($"-dir: {tiny.TextPath} is a file; name a folder", result.Error, StringComparison.Ordinal);
+        }
     }
 
     [Theory]

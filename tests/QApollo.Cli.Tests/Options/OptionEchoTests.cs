@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using QApollo.Cli.Options;
+using QApollo.Cli.Tests.Attacks;
 using QApollo.Cli.Views;
 using Xunit;
 using CommandLine = QApollo.Cli.Options.CommandLine;
@@ -10,6 +11,7 @@ using T = QApollo.Cli.Options.TrainOptionTable;
 namespace QApollo.Cli.Tests.Options;
 
 /// <summary>What a run says of its options can be typed again.</summary>
+[Collection(ConsoleCollection.Name)]
 public class OptionEchoTests
 {
     private static readonly string[] Texts =

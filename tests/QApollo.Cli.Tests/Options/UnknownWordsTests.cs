@@ -21,6 +21,10 @@ public class UnknownWordsTests
         { ["frobnicate"], "frobnicate: unknown command; see: qapollo --help" },
         { ["data", "prepair"], "prepair: unknown command; did you mean prepare?; see: qapollo data --help" },
         { ["--verbos", "presets"], "--verbos: unknown option; did you mean --verbose?" },
+        { ["version", "--bogus"], "--bogus: unknown option; see: qapollo version --help" },
+        { ["version", "extra"], "extra: qapollo version takes options only" },
+        { ["completion", "bash", "extra"], "extra: qapollo completion bash takes options only" },
+        { ["completion", "--bogus"], "--bogus: unknown option; see: qapollo completion --help" },
         { ["tokenizer"], "qapollo tokenizer: needs a command: train" },
     };
 
@@ -31,6 +35,7 @@ public class UnknownWordsTests
         ProcessResult result = QApolloProcess.Run(arguments);
         Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.StartsWith("qapollo", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("--modle: no such file", result.Error, StringComparison.Ordinal);
     }
 

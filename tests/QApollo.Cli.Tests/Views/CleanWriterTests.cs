@@ -40,6 +40,11 @@ public class CleanWriterTests
         gone.Flush();
         using var full = new LastingWriter(new FailingWriter(), isTerminal: false);
         Assert.Throws<IOException>(() => full.WriteLine("text"));
+        var told = new List<string>();
+        using var lines = new LastingWriter(new FailingWriter(), isTerminal: false, exception => told.Add(exception.Message));
+        lines.WriteLine("text");
+        lines.WriteLine("more");
+        Assert.Equal(["Input/output error"], told);
     }
 
     private sealed class FailingWriter : StringWriter

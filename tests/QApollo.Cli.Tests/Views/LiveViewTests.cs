@@ -41,13 +41,12 @@ public class LiveViewTests
     [Fact]
     public void A_terminal_that_goes_away_does_not_end_the_run()
     {
-        using var view = new LiveView(Facts, Terminal(new BrokenWriter()));
+        using var gone = new BrokenWriter();
+        using var view = new LiveView(Facts, Terminal(gone));
         view.Begin(0);
-        for (int step = 1; step < 5; step++)
-        {
-            view.OnStep(new StepResult(step, 1, 0.01f, 100, 1, 0.5), 1000);
-            Thread.Sleep(100);
-        }
+        view.OnStep(new StepResult(1, 1, 0.01f, 100, 1, 0.5), 1000);
+        Assert.True(gone.WasUsed.Wait(TimeSpan.FromMinutes(1)));
+        view.OnStep(new StepResult(2, 1, 0.01f, 100, 1, 0.5), 1000);
     }
 
     [Fact]
@@ -97,10 +96,24 @@ public class LiveViewTests
 
     private sealed class BrokenWriter : StringWriter
     {
-        public override void Write(char value) => throw new IOException("the terminal is gone");
+        public ManualResetEventSlim WasUsed { get; } = new();
 
-        public override void Write(string? value) => throw new IOException("the terminal is gone");
+        public override void Write(char value) => Fail();
 
-        public override void Flush() => throw new IOException("the terminal is gone");
+        public override void Write(string? value) => Fail();
+
+        public override void Flush() => Fail();
+
+        protected override void Dispose(bool disposing)
+        {
+            WasUsed.Dispose();
+            base.Dispose(disposing);
+        }
+
+        private void Fail()
+        {
+            WasUsed.Set();
+            throw new IOException("the terminal is gone");
+        }
     }
 }

@@ -26,7 +26,7 @@ public class ResizeTests
                 Assert.InRange(filled, 1, height);
                 Assert.Equal(Lines(width, height), filled);
                 Assert.DoesNotContain(rows, row => row.Contains("^C", StringComparison.Ordinal));
-                Assert.False(terminal.IsCursorShown);
+                Assert.False(terminal.IsCursorShown || terminal.HidesText);
                 Assert.Equal(string.Empty, terminal.First);
             }
         }

@@ -33,6 +33,9 @@ internal sealed class SimulatedTerminal : TextWriter, IAnsiConsoleOutput
 
     public bool IsSecondShown { get; private set; }
 
+    /// <summary>Whether the second screen holds text beyond its edges, of when it was larger.</summary>
+    public bool HidesText { get; private set; }
+
     /// <summary>Times that the second screen was drawn anew.</summary>
     public int Frames
     {
@@ -82,6 +85,8 @@ internal sealed class SimulatedTerminal : TextWriter, IAnsiConsoleOutput
     {
         lock (_lock)
         {
+            // What is hidden stays until the screen is cleared, as in tmux, where the first screen gets it in the end.
+            HidesText |= _second.Any(row => row.Skip(width).Any(cell => cell != ' ')) || _second.Skip(height).Any(row => row.Any(cell => cell != ' '));
             (Width, Height) = (width, height);
             _second = [.. Enumerable.Range(0, height).Select(row => new string(_second.ElementAtOrDefault(row) ?? []).PadRight(width)[..width].ToCharArray())];
         }
@@ -122,7 +127,14 @@ internal sealed class SimulatedTerminal : TextWriter, IAnsiConsoleOutput
         }
     }
 
-    public override void Write(string? value) => (value ?? string.Empty).ToList().ForEach(Write);
+    /// <summary>Seen as a whole, as a frame is.</summary>
+    public override void Write(string? value)
+    {
+        lock (_lock)
+        {
+            (value ?? string.Empty).ToList().ForEach(Write);
+        }
+    }
 
     public void SetEncoding(Encoding encoding)
     {
@@ -167,6 +179,10 @@ internal sealed class SimulatedTerminal : TextWriter, IAnsiConsoleOutput
                 IsCursorShown = sequence[^1] == 'h';
                 break;
             case "?7h" or "?7l":
+                break;
+            case "2J":
+                _second = [.. _second.Select(row => new string(' ', row.Length).ToCharArray())];
+                HidesText = false;
                 break;
             case "K":
                 ClearFrom(_cursor.Row, _cursor.Column);

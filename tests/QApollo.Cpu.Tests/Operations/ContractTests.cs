@@ -86,6 +86,11 @@ public sealed class ApolloTests : ApolloContract
     protected override IDevice Device { get; } = new CpuDevice(2);
 }
 
+public sealed class NormalizationTests : NormalizationContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
 public sealed class AdamTests : AdamContract
 {
     protected override IDevice Device { get; } = new CpuDevice(2);

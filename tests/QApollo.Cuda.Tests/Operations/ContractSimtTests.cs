@@ -49,6 +49,11 @@ public sealed class MemorySimtTests : MemoryContract
     protected override IDevice Device { get; } = SimtLibrary.For<MemorySimtTests>();
 }
 
+public sealed class NormalizationSimtTests : NormalizationContract
+{
+    protected override IDevice Device { get; } = SimtLibrary.For<NormalizationSimtTests>();
+}
+
 public sealed class ReductionSimtTests : ReductionContract
 {
     protected override IDevice Device { get; } = SimtLibrary.For<ReductionSimtTests>();

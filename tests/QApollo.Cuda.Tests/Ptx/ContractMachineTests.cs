@@ -1,5 +1,6 @@
 using System.Globalization;
 using QApollo.GpuCheck.Contracts;
+using QApollo.TestSupport.Contract;
 using Xunit;
 
 namespace QApollo.Cuda.Tests.Ptx;
@@ -11,15 +12,15 @@ namespace QApollo.Cuda.Tests.Ptx;
 public sealed class ContractMachineTests
 {
     /// <summary>Least shares of instructions that the contracts must reach, over all kernels and in each.</summary>
-    private const double LeastOverall = 0.89;
-    private const double LeastOfKernel = 0.39;
-
-    /// <summary>Runs in front of cuBLASLt only, which the contracts do without.</summary>
-    private const string NotReached = "expand";
+    private const double LeastOverall = 0.97;
+    private const double LeastOfKernel = 0.90;
 
     private static readonly Dictionary<string, ContractCase> s_cases = AllCases();
     private static readonly Dictionary<string, string?> s_outcomes = [];
     private static readonly ContractRun s_run = new(PtxMachine.Library.Open());
+
+    /// <summary>Weights are expanded in front of cuBLASLt only.</summary>
+    private static readonly ContractRun s_besideCublasLt = new(PtxMachine.Library.Open(new CudaOptions { Gemm = GemmChoice.CublasLt, CublasLtPath = Repository.PtxLibrary }));
 
     public static TheoryData<string> Cases => [.. s_cases.Keys];
 
@@ -46,7 +47,7 @@ public sealed class ContractMachineTests
         foreach (KernelReport kernel in kernels)
         {
             double share = kernel.Reached / (double)kernel.Code;
-            if (share < LeastOfKernel && kernel.Kernel != NotReached)
+            if (share < LeastOfKernel)
             {
                 low.Add(string.Create(CultureInfo.InvariantCulture, $"{kernel.Kernel}: {share:P1}, not lines {string.Join(' ', kernel.Unreached.Take(12))}"));
             }
@@ -61,14 +62,27 @@ public sealed class ContractMachineTests
     {
         if (!s_outcomes.TryGetValue(name, out string? outcome))
         {
-            int before = s_run.Failures.Count;
-            s_run.Run(s_cases[name]);
-            outcome = s_run.Failures.Count == before ? null : s_run.Failures[^1].Message;
+            outcome = Run(s_run, s_cases[name]);
+            if (outcome is null && IsExpansion(s_cases[name]))
+            {
+                outcome = Run(s_besideCublasLt, s_cases[name]);
+            }
+
             s_outcomes.Add(name, outcome);
         }
 
         return outcome;
     }
+
+    private static string? Run(ContractRun run, ContractCase test)
+    {
+        int before = run.Failures.Count;
+        run.Run(test);
+        return run.Failures.Count == before ? null : run.Failures[^1].Message;
+    }
+
+    /// <summary>Products of some hundred INT8 values, expanded before.</summary>
+    private static bool IsExpansion(ContractCase test) => test.Arguments is [< 60, < 400, < 300, WeightForm.Int8By32, true];
 
     private static Dictionary<string, ContractCase> AllCases()
     {

@@ -76,6 +76,8 @@ public sealed class FaultMachineTests : IDisposable
             "race: warp 1 reads shared byte 0, which warp 0 writes"
         },
         { "a misaligned asynchronous copy", "@%p4 cp.async.cg.shared.global [%r4+8], [%rd1], 16;", "misaligned cp.async" },
+        { "a misaligned asynchronous copy of 4 bytes", "@%p4 cp.async.ca.shared.global [%r4+2], [%rd1], 4;", "misaligned cp.async" },
+        { "a copy of 4 bytes that is to pass by the first cache", "@%p4 cp.async.cg.shared.global [%r4], [%rd1], 4;", "cp.async of 4 of 4 bytes" },
         { "an asynchronous copy from a wild address", "@%p4 cp.async.cg.shared.global [%r4], [%rd4], 16;", "cp.async of 16 bytes from" },
         { "a copy that nobody waits for", "@%p4 cp.async.cg.shared.global [%r4], [%rd1], 16; cp.async.commit_group;", "lane 0 ends with asynchronous copies" },
         { "a branch called uniform that is not", "@%p1 bra.uni END; END:", "bra.uni by lanes 0000ffff of ffffffff" },

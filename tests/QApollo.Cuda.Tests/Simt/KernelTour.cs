@@ -90,6 +90,12 @@ internal static class KernelTour
         device.AdamDirection8Bit(
             dw, Output(DType.U8, Wide, Hidden), Output(DType.U8, Wide, Hidden), Output(DType.F32, 1, blocks), Output(DType.F32, 1, blocks), adam, total);
         device.AccumulateSumOfSquares(dw, total);
+
+        Tensor rows = Output(DType.F32, 1, Wide), columns = Output(DType.F32, 1, Hidden);
+        device.SumSquares(dw, ChannelAxis.Rows, default, rows);
+        device.SumSquares(dw, ChannelAxis.Columns, rows, columns);
+        device.DivideBySquares(columns, rows);
+        device.LimitGrowth(rows, rows, true, true, Output(DType.F32, 1, 1), columns, Output(DType.I64, 1, 1));
         return [.. results.SelectMany(memory.Bytes)];
     }
 

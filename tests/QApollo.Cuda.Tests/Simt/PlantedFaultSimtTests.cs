@@ -46,15 +46,15 @@ public sealed class PlantedFaultSimtTests : IDisposable
     [Fact]
     public void Shared_memory_that_is_not_initialized_shows_as_NaN()
     {
-        SimtLibrary faulty = Build("rmsnorm", "rmsnorm.cu", "if (column + i < hidden) weight_sums[column + i] = 0;", "{ }");
+        SimtLibrary faulty = Build("rmsnorm", "rmsnorm.cu", "weight_sums[at] = 0;", "{ }");
         Assert.All(WeightGradient(SimtLibrary.Default), value => Assert.True(float.IsFinite(value)));
         Assert.All(WeightGradient(faulty), value => Assert.True(float.IsNaN(value)));
     }
 
     [Fact]
-    public void An_off_by_one_group_is_caught_by_the_oracle()
+    public void A_grid_that_is_kept_a_step_too_long_is_caught_by_the_oracle()
     {
-        SimtLibrary faulty = Build("linear_forward", "gemm.h", "(inner >> matrix.group_shift)", "((inner + 16) >> matrix.group_shift)");
+        SimtLibrary faulty = Build("linear_forward", "operands.h", "left = group_mask + 1 - StepK;", "left = group_mask + 1;");
         Assert.True(ProductsMatch(SimtLibrary.Default));
         Assert.False(ProductsMatch(faulty));
     }
@@ -70,7 +70,7 @@ public sealed class PlantedFaultSimtTests : IDisposable
     [Fact]
     public void A_wait_for_the_wrong_stage_reads_poison()
     {
-        SimtLibrary faulty = Build("linear_forward", "gemm.h", "async_wait<Stages - 2>();", "async_wait<Stages - 1>(); if (step + 1 == steps) async_wait<0>();");
+        SimtLibrary faulty = Build("linear_forward", "gemm.h", "async_wait<Stages - 2>();", "async_wait<Stages - 1>(); if (left == 1) async_wait<0>();");
         Assert.False(ProductsMatch(faulty));
     }
 

@@ -21,6 +21,9 @@ public sealed class GraphTrainingSimtTests
     [InlineData(OptimizerKind.AdamW, 2, MemorySpace.Device)]
     [InlineData(OptimizerKind.AdamW8Bit, 1, MemorySpace.Device)]
     [InlineData(OptimizerKind.Sgd, 2, MemorySpace.PinnedHost)]
+    [InlineData(OptimizerKind.Scale, 2, MemorySpace.Device)]
+    [InlineData(OptimizerKind.SinkGd, 1, MemorySpace.Device)]
+    [InlineData(OptimizerKind.Racs, 1, MemorySpace.PinnedHost)]
     public void Bytes_are_those_of_launches_one_by_one(OptimizerKind optimizer, int gradAccum, MemorySpace boundaries)
     {
         TrainingOptions options = TinyTraining.Options(optimizer, gradAccum, boundaries);
@@ -70,6 +73,32 @@ public sealed class GraphTrainingSimtTests
         byte[] with = Train(options, useGraphs: true, actual);
         Compare.BitEqual<byte>(with, without, "weights");
         Compare.BitEqual<byte>(actual.Bytes.ToArray(), expected.Bytes.ToArray(), "gradients");
+    }
+
+    /// <summary>The host reads the loss between two graphs, and leaves those behind it out.</summary>
+    [Theory]
+    [InlineData(1, MemorySpace.Device)]
+    [InlineData(3, MemorySpace.PinnedHost)]
+    public void A_skipped_step_changes_no_byte_and_the_graphs_go_on(int gradAccum, MemorySpace boundaries)
+    {
+        TrainingOptions options = TinyTraining.Options(OptimizerKind.ApolloMini, gradAccum, boundaries);
+        byte[][] states = [.. ((bool[])[false, true]).Select(useGraphs =>
+        {
+            using CudaDevice device = _simt.Library.Open(new CudaOptions { UseGraphs = useGraphs });
+            using var trainer = new Trainer(options, device);
+            for (int step = 0; step < Steps; step++)
+            {
+                bool skips = step is 1 or 3;
+                byte[] before = TinyTraining.State(trainer);
+                (int[] tokens, int[] labels) = ParityCourse.Batch(options, step);
+                StepResult result = trainer.Step(tokens, labels, loss => double.IsFinite(loss) && skips);
+                Assert.Equal((skips, step + 1), (result.IsSkipped, trainer.CompletedSteps));
+                Assert.Equal(skips, before.AsSpan().SequenceEqual(TinyTraining.State(trainer)));
+            }
+
+            return TinyTraining.State(trainer);
+        })];
+        Compare.BitEqual<byte>(states[1], states[0], "with graphs");
     }
 
     [Fact]

@@ -12,6 +12,8 @@ public abstract class ApolloContract : DeviceContract
         { 1, 1, 1 }, { 3, 17, 1 }, { 17, 3, 1 }, { 64, 64, 1 }, { 130, 344, 1 }, { 344, 130, 1 }, { 300, 5461, 1 }, { 5461, 33, 1 },
         { 33, 70, 4 }, { 70, 33, 5 }, { 64, 130, 16 }, { 200, 64, 8 },
         { 96, 4096, 1 }, { 4096, 96, 1 }, { 96, 1032, 16 }, { 1032, 96, 16 }, { 1031, 97, 3 },
+        { 1040, 1032, 1 }, { 1039, 1031, 1 }, { 130, 67, 6 }, { 67, 130, 6 },
+        { 97, 1032, 1 }, { 97, 1032, 3 }, { 1, 264, 1 },
     };
 
     [Theory]
@@ -44,7 +46,7 @@ public abstract class ApolloContract : DeviceContract
         get
         {
             var data = new TheoryData<int, int, bool, bool, bool, BiasCorrection>();
-            foreach ((int channels, int rank) in ((int, int)[])[(1, 1), (17, 1), (5461, 1), (130, 4), (700, 16)])
+            foreach ((int channels, int rank) in ((int, int)[])[(1, 1), (17, 1), (5461, 1), (130, 4), (700, 16), (20, 150)])
             {
                 foreach (bool rows in (bool[])[false, true])
                 {

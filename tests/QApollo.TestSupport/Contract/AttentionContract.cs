@@ -13,7 +13,8 @@ public abstract class AttentionContract : DeviceContract
         { 1, 1, 1, 1, 1, 8 }, { 2, 3, 3, 2, 2, 16 }, { 1, 17, 17, 4, 1, 32 }, { 3, 33, 33, 4, 2, 48 }, { 1, 65, 65, 2, 1, 64 },
         { 2, 50, 50, 3, 3, 80 }, { 1, 130, 130, 2, 2, 128 }, { 1, 257, 257, 1, 1, 64 }, { 2, 96, 96, 8, 2, 16 }, { 1, 64, 64, 2, 2, 6 },
         { 1, 70, 70, 2, 1, 20 }, { 2, 40, 40, 2, 1, 42 }, { 1, 97, 97, 2, 2, 54 }, { 1, 50, 50, 2, 1, 76 }, { 1, 100, 100, 2, 1, 100 },
-        { 1, 70, 70, 1, 1, 126 }, { 1, 33, 33, 1, 1, 96 }, { 1, 256, 256, 2, 1, 128 },
+        { 1, 70, 70, 1, 1, 126 }, { 1, 33, 33, 1, 1, 96 }, { 1, 256, 256, 2, 1, 128 }, { 1, 140, 140, 2, 1, 42 }, { 1, 140, 140, 2, 1, 10 },
+        { 1, 140, 140, 2, 1, 26 }, { 1, 140, 140, 2, 1, 32 }, { 1, 140, 140, 2, 1, 24 }, { 2, 100, 100, 2, 1, 40 }, { 1, 140, 140, 2, 1, 56 }, { 1, 140, 140, 2, 1, 72 },
     };
 
     public static TheoryData<int, int, int, int, int, int> CacheShapes => new()
@@ -32,7 +33,9 @@ public abstract class AttentionContract : DeviceContract
         { 1, 300, 2, 1, 48, DocumentCut.Random }, { 1, 600, 1, 1, 32, DocumentCut.Halves }, { 2, 65, 2, 1, 6, DocumentCut.AfterTiles },
         { 1, 257, 2, 1, 24, DocumentCut.BeforeTiles }, { 1, 520, 1, 1, 16, DocumentCut.AtTiles }, { 2, 96, 6, 2, 112, DocumentCut.Random },
         { 1, 100, 2, 1, 30, DocumentCut.Random }, { 1, 100, 2, 1, 42, DocumentCut.AtTiles }, { 1, 100, 2, 1, 58, DocumentCut.Random },
-        { 1, 100, 2, 1, 74, DocumentCut.AfterTiles }, { 1, 100, 2, 1, 122, DocumentCut.Random },
+        { 1, 100, 2, 1, 74, DocumentCut.AfterTiles }, { 1, 100, 2, 1, 122, DocumentCut.Random }, { 1, 200, 2, 1, 14, DocumentCut.Random },
+        { 1, 200, 2, 1, 42, DocumentCut.Random }, { 1, 200, 2, 1, 40, DocumentCut.Random }, { 1, 200, 2, 1, 56, DocumentCut.Random },
+        { 1, 200, 2, 1, 72, DocumentCut.Random }, { 1, 200, 2, 1, 8, DocumentCut.Random },
     };
 
     [Theory]

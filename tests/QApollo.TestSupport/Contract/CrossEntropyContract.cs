@@ -14,6 +14,8 @@ public abstract class CrossEntropyContract : DeviceContract
     [InlineData(5, 32000, 10)]
     [InlineData(2, 50257, 50)]
     [InlineData(40, 1001, 1)]
+    [InlineData(9, 4096, 2)]
+    [InlineData(10, 5, 1)]
     public void Losses_and_gradient(int n, int vocabulary, double deviation)
     {
         var samples = new Samples(n + vocabulary);

@@ -130,6 +130,7 @@ public sealed class DeviceMemory : IDisposable
         return new WeightMatrix(
             Zeros(DType.U8, rows, columns), Zeros(DType.BF16, rows, groups), Zeros(DType.U8, rows, groups), form.GroupSize())
         {
+            ZeroPointRule = form.ZeroPointRule(),
             Residuals = form.ResidualBits() == 0 ? default : Zeros(DType.U8, rows, WeightMatrix.ResidualBytesPerRow(columns, form.ResidualBits())),
         };
     }
@@ -191,29 +192,38 @@ public enum WeightForm
     Int8By32Plus4,
     Int8By128Plus4,
     Int8By64Plus8,
+
+    /// <summary>Zero point 128 everywhere.</summary>
+    Int8By32Symmetric,
+    Int8By128SymmetricPlus4,
 }
 
 public static class WeightFormExtensions
 {
-    /// <summary>Forms that products tell apart: they read no residuals.</summary>
-    public static IReadOnlyList<WeightForm> OfProducts { get; } = [.. Enum.GetValues<WeightForm>().Where(form => form.ResidualBits() == 0)];
+    /// <summary>Forms that products tell apart: they read no residuals, and any zero points.</summary>
+    public static IReadOnlyList<WeightForm> OfProducts { get; } =
+        [.. Enum.GetValues<WeightForm>().Where(form => form.ResidualBits() == 0 && form.ZeroPointRule() == Quantization.ZeroPointRule.Asymmetric)];
 
     /// <summary>0 for a dense weight.</summary>
     public static int GroupSize(this WeightForm form) => form switch
     {
-        WeightForm.Int8By32 or WeightForm.Int8By32Plus4 => 32,
+        WeightForm.Int8By32 or WeightForm.Int8By32Plus4 or WeightForm.Int8By32Symmetric => 32,
         WeightForm.Int8By64Plus8 => 64,
-        WeightForm.Int8By128 or WeightForm.Int8By128Plus4 => 128,
+        WeightForm.Int8By128 or WeightForm.Int8By128Plus4 or WeightForm.Int8By128SymmetricPlus4 => 128,
         WeightForm.Int8By256 => 256,
         _ => 0,
     };
 
     public static int ResidualBits(this WeightForm form) => form switch
     {
-        WeightForm.Int8By32Plus4 or WeightForm.Int8By128Plus4 => 4,
+        WeightForm.Int8By32Plus4 or WeightForm.Int8By128Plus4 or WeightForm.Int8By128SymmetricPlus4 => 4,
         WeightForm.Int8By64Plus8 => 8,
         _ => 0,
     };
+
+    public static ZeroPointRule ZeroPointRule(this WeightForm form) => form is WeightForm.Int8By32Symmetric or WeightForm.Int8By128SymmetricPlus4
+        ? Quantization.ZeroPointRule.Symmetric
+        : Quantization.ZeroPointRule.Asymmetric;
 
     /// <summary>The number of columns, or the next one that the form can have.</summary>
     public static int Columns(this WeightForm form, int columns) => form.ResidualBits() == 4 ? columns + columns % 2 : columns;

@@ -18,6 +18,7 @@ public abstract class EmbeddingContract : DeviceContract
                 data.Add(7, 5, 17, form);
                 data.Add(257, 100, 129, form);
                 data.Add(50, 300, 600, form);
+                data.Add(20, 12, 1047, form);
             }
 
             return data;
@@ -42,6 +43,8 @@ public abstract class EmbeddingContract : DeviceContract
     [InlineData(9, 40, 17, 0, 9)]
     [InlineData(100, 300, 129, 30, 41)]
     [InlineData(40, 500, 1030, 7, 1)]
+    [InlineData(20, 60, 2048, 0, 20)]
+    [InlineData(20, 60, 1047, 3, 9)]
     public void Backward_adds_rows_of_the_same_token(int vocabulary, int n, int h, int firstRow, int rows)
     {
         foreach (DType dtype in (DType[])[DType.F32, DType.BF16])

@@ -10,7 +10,9 @@ public abstract class LinearContract : DeviceContract
     public static TheoryData<int, int, int> Shapes => new()
     {
         { 1, 1, 1 }, { 1, 64, 32 }, { 3, 17, 5 }, { 12, 32, 64 }, { 17, 129, 33 }, { 48, 96, 96 }, { 50, 300, 67 },
-        { 97, 257, 130 }, { 13, 1365, 31 }, { 100, 31, 341 }, { 5, 40, 5461 }, { 300, 20, 20 },
+        { 97, 257, 130 }, { 13, 1365, 31 }, { 100, 31, 341 }, { 5, 40, 5461 }, { 300, 20, 20 }, { 72, 176, 80 }, { 33, 128, 67 },
+        { 66, 200, 104 }, { 20, 48, 16 }, { 130, 32, 160 }, { 100, 144, 48 }, { 161, 33, 21 },
+        { 100, 72, 48 }, { 160, 24, 40 }, { 130, 64, 80 }, { 55, 31, 21 }, { 128, 33, 21 },
     };
 
     public static TheoryData<int, int, int, WeightForm, bool> WeightShapes
@@ -50,6 +52,11 @@ public abstract class LinearContract : DeviceContract
         double[] expected = LinearOracle.Forward(x.Values, w, n, c, o, addend.Values);
         Device.LinearForward(x.Tensor, weight, output, addend.Tensor);
         AssertClose(output, expected, Math.Sqrt(c), "x wᵀ + addend");
+        // Rows of odd length: an addend that does not share the alignment of the output.
+        Operand longer = Memory.Activation(samples.Normals((n + 1) * o), n + 1, o);
+        Device.LinearForward(x.Tensor, weight, output, longer.Tensor.RowRange(1, n));
+        AssertClose(output, LinearOracle.Forward(x.Values, w, n, c, o, longer.Values[o..]), Math.Sqrt(c), "x wᵀ + a part of a tensor");
+
         Device.LinearForward(x.Tensor, weight, addend.Tensor, addend.Tensor);
         AssertClose(addend.Tensor, expected, Math.Sqrt(c), "x wᵀ + addend in place");
     }
@@ -99,6 +106,7 @@ public abstract class LinearContract : DeviceContract
     public static TheoryData<int, int, int> LargeShapes => new()
     {
         { 130, 264, 136 }, { 130, 261, 139 }, { 130, 264, 139 }, { 130, 261, 136 }, { 257, 136, 260 }, { 256, 256, 384 },
+        { 140, 272, 144 }, { 130, 272, 139 },
     };
 
     [Theory]

@@ -19,6 +19,7 @@ public abstract class MemoryContract : DeviceContract
     [InlineData(3, 17)]
     [InlineData(300, 999)]
     [InlineData(256, 1024)]
+    [InlineData(1, 20_487)]
     public void Copies_convert_between_binary32_and_bfloat16(int rows, int columns)
     {
         double[] values = new Samples(rows).Normals(rows * columns);
@@ -42,10 +43,12 @@ public abstract class MemoryContract : DeviceContract
     {
         foreach (DType dtype in (DType[])[DType.F32, DType.BF16])
         {
-            Tensor all = Memory.Zeros(dtype, 3, 70_001);
+            Tensor all = Memory.Zeros(dtype, 3, 70_005);
             Device.Fill(all, 0.1f);
             float expected = dtype == DType.F32 ? 0.1f : BFloat.ToSingle(BFloat.FromSingle(0.1f));
             Assert.All(Memory.Floats(all), v => Assert.Equal(expected, v));
+            Device.Fill(all.RowRange(1, 1), 3);
+            Assert.All(Memory.Floats(all.RowRange(1, 1)), v => Assert.Equal(3f, v));
             Device.Zero(all.RowRange(1, 1));
             Assert.All(Memory.Floats(all.RowRange(0, 1)), v => Assert.Equal(expected, v));
             Assert.All(Memory.Floats(all.RowRange(1, 1)), v => Assert.Equal(0f, v));

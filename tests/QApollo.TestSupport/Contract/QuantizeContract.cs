@@ -73,7 +73,7 @@ public abstract class QuantizeContract : DeviceContract
             _ => Array.ConvertAll(source, v => v * 1e37f),
         };
         Tensor values = Memory.Upload(Array.ConvertAll(source, v => (double)v), DType.F32, Rows, Columns).Tensor;
-        foreach (WeightForm form in (WeightForm[])[WeightForm.Int8By32, WeightForm.Int8By128, WeightForm.Int8By256, WeightForm.Int8By128Plus4, WeightForm.Int8By64Plus8])
+        foreach (WeightForm form in (WeightForm[])[WeightForm.Int8By32, WeightForm.Int8By128, WeightForm.Int8By256, WeightForm.Int8By128Plus4, WeightForm.Int8By64Plus8, WeightForm.Int8By32Symmetric, WeightForm.Int8By128SymmetricPlus4])
         {
             WeightMatrix weight = Memory.EmptyWeight(Rows, Columns, form);
             Device.Quantize(values, weight);
@@ -131,13 +131,14 @@ public abstract class QuantizeContract : DeviceContract
                 int start = row * weight.InFeatures + group * weight.GroupSize;
                 int end = Math.Min(start + weight.GroupSize, (row + 1) * weight.InFeatures);
                 float[] values = source[start..end];
-                GroupGrid grid = GroupGrid.FromRange(values.Min(), values.Max());
+                GroupGrid grid = GroupGrid.FromRange(values.Min(), values.Max(), weight.ZeroPointRule);
                 int index = row * weight.Scales.Columns + group;
                 Assert.Equal(BFloat.FromSingle(grid.Scale), scales[index]);
                 Assert.Equal(grid.ZeroPoint, zeros[index]);
                 int fine = 1 << weight.ResidualBits;
+                float lowest = weight.ZeroPointRule == ZeroPointRule.Symmetric ? fine : 0f;
                 int[] rounded = Array.ConvertAll(
-                    values, w => (int)Math.Clamp(MathF.Round((w / grid.Scale + grid.ZeroPoint) * fine, MidpointRounding.ToEven), 0f, 255f * fine));
+                    values, w => (int)Math.Clamp(MathF.Round((w / grid.Scale + grid.ZeroPoint) * fine, MidpointRounding.ToEven), lowest, 255f * fine));
                 byte[] expected = Array.ConvertAll(rounded, f => (byte)Math.Floor((f + fine / 2) / (double)fine));
                 Compare.BitEqual<byte>(codes.AsSpan(start, end - start), expected, $"codes of row {row}, group {group}");
                 sbyte[] rest = [.. rounded.Select((f, i) => (sbyte)(f - expected[i] * fine))];

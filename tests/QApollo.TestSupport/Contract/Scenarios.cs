@@ -123,6 +123,17 @@ public static class Scenarios
                 m1, m2, norm, coefficients, total, limited);
         }
 
+        Tensor matrix = Single(300, 900).Tensor, rowSums = Single(1, 300).Tensor, columnSums = Single(1, 900).Tensor, average = Single(300, 900).Tensor;
+        Tensor growthNorm = memory.Zeros(DType.F32, 1, 1), growths = memory.Zeros(DType.I64, 1, 1);
+        yield return new Scenario("sum squares, columns", () => device.SumSquares(matrix, ChannelAxis.Columns, rowSums, columnSums), columnSums);
+        yield return new Scenario("sum squares, rows", () => device.SumSquares(matrix, ChannelAxis.Rows, columnSums, rowSums), rowSums);
+        yield return new Scenario("average", () => device.Average(matrix, 0.9f, 0.1f, average), average);
+        yield return new Scenario("divide by squares", () => device.DivideBySquares(columnSums, rowSums), columnSums);
+        yield return new Scenario("reciprocal", () => device.Reciprocal(columnSums, true, 0.3f, columnSums), columnSums);
+        yield return new Scenario(
+            "limit growth", () => device.LimitGrowth(rowSums, rowSums, true, false, growthNorm, columnSums, growths), growthNorm, columnSums, growths);
+        yield return new Scenario("scale rows", () => device.ScaleRows(matrix, rowSums), matrix);
+
         Tensor direction = Single(300, 201).Tensor, first = memory.Zeros(DType.F32, 300, 201), second = memory.Zeros(DType.F32, 300, 201);
         AdamScalars adam = AdamContract.Scalars(3, BiasCorrection.Direction);
         yield return new Scenario("adam", () => device.AdamDirection(direction, first, second, adam, total), direction, first, second, total);

@@ -174,7 +174,7 @@ public abstract class UpdateContract : DeviceContract
         Operand coefficients = Memory.Upload(coefficientValues, DType.F32, 1, channels);
         Tensor counts = Memory.Counts();
         byte[] expected = Bytes(weight);
-        var oracle = new UpdateOracle(scalars);
+        var oracle = new UpdateOracle(scalars, weight.ZeroPointRule);
         Expect(oracle, weight, expected, Memory.Floats(gradient.Tensor), Memory.Floats(coefficients.Tensor), axis, scalars.FirstRow);
         Device.ApplyUpdate(weight, gradient.Tensor, coefficients.Tensor, axis, scalars, counts);
         string what = $"[{rows}, {columns}], decay {scalars.Decay}, first {scalars.DecayFirst}, gradient {gradientType}";

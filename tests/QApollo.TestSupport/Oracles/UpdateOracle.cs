@@ -7,7 +7,7 @@ namespace QApollo.TestSupport.Oracles;
 /// The rewriting of a stored weight, one element at a time in binary32: the rule is exact, so devices must match it bit
 /// for bit. Works on copies of a weight's bytes.
 /// </summary>
-public sealed class UpdateOracle(UpdateScalars scalars)
+public sealed class UpdateOracle(UpdateScalars scalars, ZeroPointRule rule = ZeroPointRule.Asymmetric)
 {
     /// <summary>Stored values that changed so far; a regridded group counts all of its codes.</summary>
     public int Changed { get; private set; }
@@ -64,7 +64,10 @@ public sealed class UpdateOracle(UpdateScalars scalars)
             return grid;
         }
 
-        bool keep = min >= 0 && max <= 255 && scalars.Regrid != RegridMode.Always && max - min >= GroupGrid.MinFill * GroupGrid.Steps;
+        bool isSymmetric = rule == ZeroPointRule.Symmetric;
+        int lowest = isSymmetric ? 1 : 0;
+        float fill = isSymmetric ? 2 * MathF.Max(max - zero, zero - min) : max - min;
+        bool keep = min >= lowest && max <= 255 && scalars.Regrid != RegridMode.Always && fill >= GroupGrid.MinFill * GroupGrid.Steps;
         if (!keep)
         {
             for (int i = 0; i < x.Length; i++)
@@ -74,7 +77,7 @@ public sealed class UpdateOracle(UpdateScalars scalars)
                 x[i] = coefficients[i] == 0f ? w : scalars.DecayFirst ? w * scalars.Decay - change : (w - change) * scalars.Decay;
             }
 
-            GroupGrid fresh = GroupGrid.FromRange(x.Min(), x.Max());
+            GroupGrid fresh = isSymmetric ? GroupGrid.SymmetricFromRange(x.Min(), x.Max()) : GroupGrid.FromRange(x.Min(), x.Max());
             if (!float.IsFinite(fresh.Scale))
             {
                 return grid;
@@ -92,7 +95,7 @@ public sealed class UpdateOracle(UpdateScalars scalars)
         int kept = 0;
         for (int i = 0; i < x.Length; i++)
         {
-            int rounded = (int)Math.Clamp(Round(x[i] * fine, element + (ulong)i), 0f, 255f * fine);
+            int rounded = (int)Math.Clamp(Round(x[i] * fine, element + (ulong)i), lowest * fine, 255f * fine);
             byte code = (byte)Math.Floor((rounded + fine / 2) / fine);
             var residual = (sbyte)(rounded - code * (int)fine);
             bool same = keep && code == codes[i] && residual == residuals[i];

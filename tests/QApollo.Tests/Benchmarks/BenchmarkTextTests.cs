@@ -20,9 +20,34 @@ public class BenchmarkTextTests
     public void More_than_the_limit_is_never_left_unexplained(WorkKind kind, double percent, double seconds, string limit, string note)
     {
         double work = percent / 100 * 1e9 * seconds;
-        BenchmarkReport report = Report(new BenchmarkRow(new OperationWork("operation", "[1, 2]", kind, work, work), 2, seconds, 2 * seconds, 1));
+        BenchmarkReport report = Report(new BenchmarkRow(new OperationWork("operation", "f32", "[1, 2]", kind, work, work), 2, seconds, 2 * seconds, 1));
         string[] row = BenchmarkText.OperationRow(report, report.Rows[0]);
-        Assert.Equal((limit, note), (row[6], row[7]));
+        Assert.Equal((limit, note), (row[7], row[8]));
+    }
+
+    /// <summary>A pass of 360 GB takes a second of the card's memory; the processor's own measure has no prediction.</summary>
+    [Fact]
+    public void A_known_card_has_a_prediction_beside_what_was_measured()
+    {
+        var row = new BenchmarkRow(new OperationWork("unheard of", "f32", "[1, 2]", WorkKind.Pass, 0, 360e9), 1, 2, 2, 1);
+        BenchmarkReport report = Report(row);
+        Assert.Equal("-", BenchmarkText.OperationRow(report, row)[4]);
+        Assert.Equal("1,000.000", BenchmarkText.OperationRow(report with { Card = QApollo.Memory.Cards.TryFind("rtx-3060") }, row)[4]);
+        var transfer = row with { Work = row.Work with { Kind = WorkKind.Transfer } };
+        Assert.Equal("-", BenchmarkText.OperationRow(report with { Card = QApollo.Memory.Cards.TryFind("rtx-3060") }, transfer)[4]);
+    }
+
+    [Fact]
+    public void Rows_that_say_nothing_are_one_unless_asked_for()
+    {
+        BenchmarkRow Row(string name, double count, double share) => new(new OperationWork(name, "f32", "[1]", WorkKind.Pass, 0, 1e6), count, 1e-3, count * 1e-3, share);
+        BenchmarkReport report = Report(Row("copy", 1, 0.999), Row("zero", 4, 0.0004), Row("sum", 2, 0));
+        string[][] rows = [.. BenchmarkText.OperationRows(report, string.Empty)];
+        Assert.Equal(["copy", "2 others, below 0.05 % each"], rows.Select(row => row[0]));
+        Assert.Equal(("6", "0.0 %"), (rows[1][2], rows[1][4]));
+        Assert.Equal(BenchmarkText.OperationHeader.Count, rows[1].Length);
+        Assert.Equal(["zero"], BenchmarkText.OperationRows(report, "zero").Select(row => row[0]));
+        Assert.Equal(["copy"], BenchmarkText.OperationRows(Report(report.Rows[0]), string.Empty).Select(row => row[0]));
     }
 
     [Fact]

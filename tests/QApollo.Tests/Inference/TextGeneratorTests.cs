@@ -96,7 +96,7 @@ public class TextGeneratorTests
         SilenceEnds(trainer);
         int first = Generator(trainer).Generate([1, 2], Greedy).Tokens[0];
 
-        GeneratedText text = new TextGenerator(trainer.Layout.Sampling!, device, new NumberTokenizer(67), endToken: first).Generate([1, 2], Greedy);
+        GeneratedText text = new TextGenerator(trainer.Layout.Sampling!, device, new NumberTokenizer(67), endTokens: [first]).Generate([1, 2], Greedy);
 
         Assert.True(text.IsComplete);
         Assert.Empty(text.Tokens);

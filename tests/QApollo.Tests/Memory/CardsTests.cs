@@ -42,4 +42,23 @@ public class CardsTests
         Assert.Equal(17, Cards.All.Select(card => card.Name[..card.Name.LastIndexOf('-')]).Distinct().Count());
         Assert.All(Cards.All, card => Assert.Same(card, Cards.TryFind(card.Name[..card.Name.LastIndexOf('-')])));
     }
+
+    [Theory]
+    [InlineData("NVIDIA GeForce RTX 3060", "rtx-3060-12gb")]
+    [InlineData("NVIDIA GeForce RTX 4070", "rtx-4070-12gb")]
+    [InlineData("NVIDIA GeForce RTX 4070 Ti SUPER", "rtx-4070-ti-super-16gb")]
+    [InlineData("NVIDIA GeForce RTX 4070 Ti", null)]
+    [InlineData("NVIDIA GeForce RTX 4070 SUPER", null)]
+    [InlineData("NVIDIA GeForce RTX 4090 Laptop GPU", null)]
+    [InlineData("NVIDIA GeForce RTX 4090 D", null)]
+    [InlineData("NVIDIA A100-SXM4-80GB", "a100-80gb")]
+    [InlineData("NVIDIA H100 80GB HBM3", "h100-80gb")]
+    [InlineData("NVIDIA H200", "h200-141gb")]
+    [InlineData("AMD EPYC 9B45", null)]
+    public void A_device_is_known_by_its_drivers_name(string device, string? card) => Assert.Equal(card, Cards.TryFindByDeviceName(device)?.Name);
+
+    /// <summary>GeForce: 512 FLOP for each clock of a multiprocessor, A100 2048, H100 and H200 4096.</summary>
+    [Fact]
+    public void Processors_and_clock_make_the_peak() => Assert.All(
+        Cards.All, card => Assert.InRange(card.BFloatFlops / (card.Processors * card.ClockHertz) / (card.Name[0] switch { 'r' => 512, 'a' => 2048, _ => 4096 }), 0.99, 1.01));
 }

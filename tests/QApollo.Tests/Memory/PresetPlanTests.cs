@@ -21,6 +21,18 @@ public class PresetPlanTests
         PlanAndRun.RequireEqual(Engine.Options(LlamaPresets.Find(preset).Config, new StepShape(2, 64, 2)), preset);
 
     [Theory]
+    [InlineData(OptimizerKind.Scale)]
+    [InlineData(OptimizerKind.SinkGd)]
+    [InlineData(OptimizerKind.Racs)]
+    public void Optimizers_almost_without_state_use_exactly_what_was_planned(OptimizerKind kind) => PlanAndRun.RequireEqual(
+        Engine.Options(Shrink(LlamaPresets.Find("60m").Config), new StepShape(1, 24, 2)) with
+        {
+            Optimizer = new OptimizerOptions { Kind = kind },
+            Memory = new MemoryOptions { GradientDType = DType.BF16, Weights = new WeightFormats(EmbeddingAndHead: WeightFormat.Int8, ResidualBits: 8) },
+        },
+        kind.ToString());
+
+    [Theory]
     [MemberData(nameof(Presets))]
     public void A_small_model_of_a_presets_proportions_uses_exactly_what_was_planned(string preset)
     {

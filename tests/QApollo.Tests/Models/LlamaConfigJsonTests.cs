@@ -23,7 +23,10 @@ public class LlamaConfigJsonTests
              "torch_dtype": "bfloat16", "transformers_version": "4.40.0", "use_cache": true, "vocab_size": 128256}
             """);
 
-        Assert.Equal(LlamaPresets.Find("llama3-8b").Config with { InitializerRange = 0.01 }, config);
+        Assert.Equal(LlamaPresets.Find("llama3-8b").Config with { InitializerRange = 0.01, OtherEosTokenIds = new TokenIds(128_009) }, config);
+        Assert.Equal(config, LlamaConfigJson.Parse(LlamaConfigJson.ToUtf8(config), "config.json"));
+        Assert.Equal(new TokenIds(5, 128_001, 128_009), config.WithEndToken(5).EosTokenIds);
+        Assert.Equal(new TokenIds(128_009, 128_001), config.WithEndToken(128_009).EosTokenIds);
     }
 
     [Fact]

@@ -18,11 +18,13 @@ internal sealed class OptimizerHarness : IDisposable, IProjectionSource
     private readonly StepStatisticsTensor _statistics;
 
     /// <param name="rows">1 for a vector.</param>
-    public OptimizerHarness(int rows, int columns, OptimizerOptions options, Func<TensorTable, Weight, IProjectionSource, ParameterOptimizer> create)
+    public OptimizerHarness(
+        int rows, int columns, OptimizerOptions options, Func<TensorTable, Weight, IProjectionSource, ParameterOptimizer> create,
+        ParameterRole role = ParameterRole.Query)
     {
         Options = options;
         var table = new TensorTable();
-        Weight = new Weight(table, new Parameter(0, "w", ParameterRole.Query, 0, rows, columns), Engine.Dense);
+        Weight = new Weight(table, new Parameter(0, "w", role, 0, rows, columns), Engine.Dense);
         Optimizer = create(table, Weight, this);
         _gradient = table.Persistent("gradient", DType.F32, rows, columns, TensorCategory.Gradients);
         _statistics = new StepStatisticsTensor(table);

@@ -12,7 +12,7 @@ namespace QApollo.Tests.Reports;
 /// <summary>What a step takes on a card at the very best, with transfers beside the operations.</summary>
 public class LinkUseTests
 {
-    private static readonly Card Card = new("test-1gb", "Test", 1e12, 4e12, 1L << 30, 1e9, new PcieLink(4, 16), "made up");
+    private static readonly Card Card = new("test-1gb", "Test", 1e12, 4e12, 1, 1e9, 1L << 30, 1e9, new PcieLink(4, 16), "made up");
 
     public static TheoryData<string> CardNames => [.. Cards.All.Select(card => card.Name)];
 

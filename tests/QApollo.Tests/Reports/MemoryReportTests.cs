@@ -75,6 +75,25 @@ public class MemoryReportTests
         Assert.Contains("a &lt;tiny&gt; model", html, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Every_colour_of_a_chart_is_explained_and_nothing_else_is()
+    {
+        string html = MemoryReportHtml.ToHtml(Report);
+        string[] legends = [.. Regex.Matches(html, "(?s)</svg>.*?<p class=\"soft\">(.*?)</p>").Select(match => match.Groups[1].Value)];
+        string[] charts = [.. Regex.Matches(html, "(?s)<svg.*?</svg>").Select(match => match.Value)];
+        Assert.Equal(charts.Length, legends.Length);
+        for (int i = 0; i < charts.Length; i++)
+        {
+            string[] drawn = [.. Regex.Matches(charts[i], "fill=\"(var\\(--c[0-9]+\\))\"").Select(match => match.Groups[1].Value)];
+            string[] explained = [.. Regex.Matches(legends[i], "background:(var\\(--c[0-9]+\\))").Select(match => match.Groups[1].Value)];
+            Assert.True(drawn.Length > 3);
+            Assert.Equal(drawn.Distinct().Order(), explained.Order());
+        }
+
+        // Defined for light and dark, for every category there is.
+        Assert.All(Enumerable.Range(0, DeviceCategories.Length), category => Assert.Equal(2, Regex.Count(html, $"--c{category}:#")));
+    }
+
     private static long PeakBytes(JsonElement root)
     {
         JsonElement peak = root.GetProperty("peak");

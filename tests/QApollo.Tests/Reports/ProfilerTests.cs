@@ -22,7 +22,9 @@ public class ProfilerTests
         PlannedRun run = planner.Plan(options, "tiny");
         var plan = MemoryReport.Of("tiny", run, MemoryBudget.None, []);
 
-        ProfileReport report = new Profiler(device).Run(options, plan, steps: 2);
+        var stages = new Stages();
+        ProfileReport report = new Profiler(device) { Progress = stages }.Run(options, plan, steps: 2);
+        Assert.Equal(4, stages.Names.Count());
 
         Assert.NotEmpty(report.Device);
         Assert.All(report.Device.Append(report.Arena), category => Assert.Equal(category.Planned, category.Measured));
@@ -36,6 +38,32 @@ public class ProfilerTests
         double flops = 2.0 * options.Shape.TokensPerStep * ((4 * matrices) - down + (3 * head));
         Assert.Equal(flops, report.Operations.Sum(operation => operation.Flops), flops * 1e-12);
         RequireFiles(report);
+    }
+
+    [Fact]
+    public void Rows_that_say_nothing_are_one_or_none()
+    {
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(1, 4, 1));
+        using CpuDevice device = Engine.Cpu();
+        var planner = new MemoryPlanner(device.Profile, MemoryBudget.None, new HashSet<MemoryChoice>());
+        var plan = MemoryReport.Of("tiny", planner.Plan(options, "tiny"), MemoryBudget.None, []);
+        ProfileReport report = new Profiler(device).Run(options, plan, steps: 1) with
+        {
+            Operations = [new("long", 1, 2, 1e9), new("short", 3, 0.002, 0), new("tiny", 5, 0.0004, 0), new("none", 7, 0, 0)],
+        };
+
+        string[][] rows = [.. ProfileReportText.OperationRows(report)];
+        Assert.Equal(["long", "short", "2 others, below 0.05 % each"], rows.Select(row => row[0]));
+        Assert.Equal(["12", "0.40", "0.0 %", ""], rows[^1][1..]);
+        Assert.Equal(4, ProfileReportFiles.ToHtml(report).Split("text-anchor=\"end\">").Count(part => part.StartsWith("long", StringComparison.Ordinal)
+            || part.StartsWith("short", StringComparison.Ordinal) || part.StartsWith("tiny", StringComparison.Ordinal) || part.StartsWith("none", StringComparison.Ordinal)));
+
+        Assert.Equal(2, ProfileReportText.HealthRows(report).Count());
+        ProfileReport dense = report with { Health = [new LayerHealth(0, 0, 0, 0, 0.5), new LayerHealth(0, 0, 0, 0, 0)] };
+        Assert.Empty(ProfileReportText.HealthRows(dense));
+        Assert.DoesNotContain("codes changed", ProfileReportFiles.ToHtml(dense), StringComparison.Ordinal);
+        Assert.DoesNotContain("codes changed", ProfileReportFiles.ToMarkdown(dense), StringComparison.Ordinal);
+        Assert.Contains("codes changed", ProfileReportFiles.ToMarkdown(report), StringComparison.Ordinal);
     }
 
     [Fact]

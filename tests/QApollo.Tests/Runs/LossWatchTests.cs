@@ -43,6 +43,20 @@ public class LossWatchTests
         Assert.Equal(expected, watch.Judge(loss)?.Contains("jumped", StringComparison.Ordinal) ?? false);
     }
 
+    [Fact]
+    public void A_loss_that_was_only_looked_at_is_not_compared_with()
+    {
+        var watch = new LossWatch(Vocabulary);
+        for (int step = 0; step < 200; step++)
+        {
+            Assert.Null(watch.Judge(step % 2 == 0 ? 2.1 : 1.9));
+        }
+
+        Assert.All(Enumerable.Range(0, 20), _ => Assert.Contains("jumped to 4.0", watch.Find(4), StringComparison.Ordinal));
+        Assert.NotNull(watch.Judge(4));
+        Assert.Null(watch.Find(3));
+    }
+
     private static double Gaussian(Random random) =>
         Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

@@ -92,6 +92,21 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void The_reading_of_a_checkpoint_tells_how_far_it_is()
+    {
+        Train(Options(maxSteps: 1), new Batches());
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 1), device);
+        var stages = new Stages();
+        new TrainingRun(new RunOptions { Directory = folder.Path, MaxSteps = 1 }, trainer, new Batches(), null, "tokenizer", new Observer()) { Reading = stages }.Resume();
+        Assert.Equal(
+            ["checking config.json", "checking model.safetensors", "checking optimizer.safetensors", "checking state.json", "reading model.safetensors", "reading optimizer.safetensors"],
+            stages.Names);
+        Assert.All(stages.Reports.GroupBy(report => report.Stage), stage => Assert.Equal(stage.Last().Total, stage.Last().Done));
+        using var model = new ModelFolder(folder.Path, stages);
+        Assert.Equal("checking state.json", stages.Reports[^1].Stage);
+    }
+
+    [Fact]
     public void A_checkpoint_under_anothers_name_is_refused()
     {
         Train(Options(maxSteps: 2), new Batches());
@@ -119,6 +134,71 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal([1, 2, 3, 4, 5], history.Losses.Select(loss => loss.Step));
         Assert.All(history.Losses, loss => Assert.InRange(loss.Loss, 0, 10));
         Assert.Equal(7, batches.Reads);
+    }
+
+    [Theory]
+    [InlineData(1e5f)]
+    [InlineData(float.NaN)]
+    public void A_spike_is_skipped_told_and_not_compared_with(float spoilt)
+    {
+        TrainingOptions options = Options(maxSteps: 6) with { Memory = new MemoryOptions { Weights = Engine.Dense } };
+        using Trainer trainer = Engine.Trainer(options, device);
+        byte[] healthy = [];
+        int step = 0;
+        var observer = new Observer
+        {
+            Step = () =>
+            {
+                // The norm stands for data that no model can explain; it heals after the step.
+                Tensor norm = FirstOf(trainer.Layout.Weights.FinalNorm.Values);
+                if (++step == 2)
+                {
+                    healthy = Engine.Bytes(device, norm);
+                }
+
+                Spoil(trainer, step == 2, spoilt);
+                if (step == 3)
+                {
+                    Assert.Equal(BitConverter.GetBytes(spoilt), Engine.Bytes(device, norm));
+                    device.Upload(healthy, norm);
+                }
+            },
+        };
+        var batches = new Batches();
+        RunOptions runOptions = new() { Directory = folder.Path, MaxSteps = 6, SaveEvery = 3, OnSpike = SpikeAction.Skip, HealthEvery = 1 };
+        TrainingRun run = Run(trainer, batches, observer, runOptions);
+
+        Assert.True(run.Run(CancellationToken.None));
+
+        Assert.StartsWith("step 3: the loss is ", Assert.Single(observer.Warnings), StringComparison.Ordinal);
+        Assert.EndsWith("its update is left out", observer.Warnings[0], StringComparison.Ordinal);
+        Assert.Equal((6, 1, 6), (batches.Reads, run.SkippedSteps, trainer.CompletedSteps));
+        string[] lines = File.ReadAllLines(folder.File("metrics.jsonl"));
+        Assert.Contains("\"changedShare\":0,\"skipped\":true", Assert.Single(lines, line => line.Contains("skipped", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal(5, lines.Count(line => line.Contains("\"health\"", StringComparison.Ordinal)));
+
+        using Trainer again = Engine.Trainer(options, device);
+        TrainingRun resumed = Run(again, new Batches(), new Observer(), runOptions);
+        resumed.Resume();
+        Assert.Equal(1, resumed.SkippedSteps);
+    }
+
+    [Fact]
+    public void Weights_that_are_at_fault_are_not_skipped_for_ever_resumed_or_not()
+    {
+        TrainingOptions options = Options(maxSteps: 40) with { Memory = new MemoryOptions { Weights = Engine.Dense } };
+        RunOptions Until(int steps) => new() { Directory = folder.Path, MaxSteps = steps, SaveEvery = 1, OnSpike = SpikeAction.Skip };
+        using Trainer trainer = Engine.Trainer(options, device);
+        Assert.True(Run(trainer, new Batches(), new Observer { Step = () => Spoil(trainer, trainer.CompletedSteps == 1, 1e5f) }, Until(6)).Run(CancellationToken.None));
+        using Trainer again = Engine.Trainer(options, device);
+        TrainingRun resumed = Run(again, new Batches(), new Observer(), Until(40));
+        resumed.Resume();
+
+        string message = Assert.Throws<RunFailedException>(() => resumed.Run(CancellationToken.None)).Message;
+
+        Assert.StartsWith("step 11: ", message, StringComparison.Ordinal);
+        Assert.Contains("10 updates in a row", message, StringComparison.Ordinal);
+        Assert.Equal(10, CheckpointFolder.List(folder.Path)[^1].Step);
     }
 
     [Fact]

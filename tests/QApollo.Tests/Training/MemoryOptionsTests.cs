@@ -1,3 +1,4 @@
+using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Optimizers;
@@ -44,6 +45,15 @@ public class MemoryOptionsTests
     {
         TrainingOptions eightBit = Plain with { Optimizer = new OptimizerOptions { EmbeddingAndHead = OptimizerKind.AdamW8Bit } };
         RequireEqual(eightBit, eightBit.Memory with { VocabularySlice = 1 });
+    }
+
+    /// <summary>SCALE's head goes by rows, its embedding by columns over the whole vocabulary.</summary>
+    [Fact]
+    public void Columns_that_are_normalized_are_not_sliced()
+    {
+        TrainingOptions scale = Plain with { Optimizer = new OptimizerOptions { EmbeddingAndHead = OptimizerKind.Scale }, Memory = Plain.Memory with { VocabularySlice = 16 } };
+        UsageException refused = Assert.Throws<UsageException>(() => { _ = new TrainingLayout(scale, new CpuProfile(threads: 2)); });
+        Assert.Contains("--vocabulary-slice needs adamw", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

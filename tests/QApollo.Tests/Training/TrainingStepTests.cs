@@ -124,6 +124,56 @@ public class TrainingStepTests
         Assert.NotEqual(before["model.embed_tokens.weight"], after["model.embed_tokens.weight"]);
     }
 
+    [Theory]
+    [InlineData(1, false, 0, MemorySpace.Device)]
+    [InlineData(3, false, 0, MemorySpace.PinnedHost)]
+    [InlineData(3, false, 32, MemorySpace.Device)]
+    [InlineData(2, true, 0, MemorySpace.PinnedHost)]
+    public void A_skipped_step_changes_no_byte_and_later_steps_are_those_of_a_step_that_never_updated(int gradAccum, bool tied, int slice, MemorySpace boundaries)
+    {
+        TrainingOptions options = Engine.Options(Engine.TinyModel(tied), new StepShape(1, 11, gradAccum)) with
+        {
+            Memory = new MemoryOptions { VocabularySlice = slice, Boundaries = boundaries },
+        };
+        (int[] tokens, int[] labels) = Engine.RandomBatch(options, seed: 9);
+        (int[] bad, int[] badLabels) = Engine.RandomBatch(options, seed: 10);
+        var recorder = new GradientRecorder();
+        using CpuDevice device = Engine.Cpu();
+        using Trainer trainer = Engine.Trainer(options, device, projections: null, recorder);
+        using Trainer expected = Engine.Trainer(options, device);
+        trainer.Step(tokens, labels, _ => false);
+        expected.Step(tokens, labels);
+        recorder.Order.Clear();
+        List<byte[]> before = State(trainer);
+        Assert.Equal(State(expected), before);
+
+        double told = 0;
+        StepResult skipped = trainer.Step(bad, badLabels, loss => (told = loss) > 0);
+
+        Assert.Equal((true, 2, 0), (skipped.IsSkipped, skipped.Step, skipped.ChangedShare));
+        Assert.Equal(skipped.Loss, told);
+        Assert.Equal(double.NaN, skipped.GradientNorm);
+        Assert.Empty(recorder.Order);
+        Assert.Equal(before, State(trainer));
+
+        // The number of the step is used up: rounding, bias correction and learning rate of the next one are those of step 3.
+        expected.CompletedSteps = 2;
+        StepResult next = trainer.Step(tokens, labels, _ => false);
+        Assert.Equal(expected.Step(tokens, labels), next);
+        Assert.Equal((3, false), (next.Step, next.IsSkipped));
+        Assert.Equal(State(expected), State(trainer));
+    }
+
+    /// <summary>Every byte that a checkpoint keeps of weights and optimizers.</summary>
+    private static List<byte[]> State(Trainer trainer) =>
+    [
+        .. trainer.Layout.Weights.All
+            .SelectMany(weight => (PlannedTensor?[])[weight.Values, weight.Scales, weight.ZeroPoints, weight.Residuals])
+            .Concat(trainer.Layout.Optimizers.SelectMany(optimizer => optimizer.State))
+            .OfType<PlannedTensor>()
+            .Select(tensor => Engine.Bytes(trainer.Device, tensor)),
+    ];
+
     internal static TrainingOptions Dense(LlamaConfig model, StepShape shape) => Engine.Options(model, shape) with
     {
         Optimizer = new OptimizerOptions { Kind = OptimizerKind.Sgd },

@@ -15,6 +15,7 @@ internal static class Program
         root.Subcommands.Add(ParityCommand.Create());
         root.Subcommands.Add(LossesCommand.Create());
         root.Subcommands.Add(OperationsCommand.Create());
+        root.Subcommands.Add(CostsCommand.Create());
         root.Subcommands.Add(HoldCommand.Create());
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

@@ -27,6 +27,15 @@ def run_bench(inspection, model, *more):
     return inspection.run_json([*inspection.qapollo, "bench", "--device", "cuda", "--model", model, "--json", *small, *more])
 
 
+def costs(inspection):
+    """The operations of a 7B step beside what was predicted from counts of the PTX."""
+    result = inspection.run_json([*inspection.check, "costs", *(["--slice"] if inspection.tiny else [])])
+    inspection.record("measured", result)
+    ratios = sorted((row["seconds"] / row["predictedSeconds"], row["operation"], row["form"]) for row in result["operations"] if row.get("predictedSeconds"))
+    for ratio, operation, form in ratios:
+        inspection.say(f"{operation} {form}: {ratio:.2f} times the predicted time")
+
+
 def speed(inspection):
     """Tokens per second at several micro-batch sizes."""
     cases = [("7b", 256, 1), ("7b", 256, 16), ("1b", 256, 32)]

@@ -10,6 +10,9 @@ internal static class Program
     {
         var root = new RootCommand("Measures what storage and update rules cost in quality.");
         root.Subcommands.Add(ReplayCommand.Create());
+        root.Subcommands.Add(StudyCommand.Create());
+        root.Subcommands.Add(TablesCommand.Create());
+        root.Subcommands.Add(PaperCommand.Create());
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using QApollo.Cpu;
 using QApollo.Data;
-using QApollo.Data.Tokenizers;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Training;
@@ -37,15 +36,11 @@ internal static class ReplayCommand
     {
         string name = parsed.GetValue(Model)!;
         LlamaConfig model = LlamaPresets.TryFind(name)?.Config ?? throw new UsageException($"--model: '{name}' is no preset");
-        var tokenizer = new ByteTokenizer();
-        string[] paths = parsed.GetValue(Data) ?? [];
-        using PreparedData data = paths.Length > 0
-            ? CorpusPreparation.Prepare(new PreparationOptions { Data = paths, SplitSeed = 1 }, tokenizer, null, default)
-            : PreparedData.InMemory(tokenizer, SdkDocumentation.Find().ReadDocuments(64 << 20), 0.01, 1);
+        using var data = StudyData.Open(parsed.GetValue(Data) ?? []);
         var table = new ExcessTable();
         for (int seed = 1; seed <= parsed.GetValue(Seeds); seed++)
         {
-            Run(parsed, model, data, tokenizer.EndOfDocument, (ulong)seed, table);
+            Run(parsed, model, data.Prepared, data.EndOfDocument, (ulong)seed, table);
             Console.WriteLine($"after seed {seed}, nats above the F32 weights:");
             table.Write(Console.Out);
         }

@@ -8,7 +8,10 @@ import pathlib
 import struct
 import sys
 
-import torch
+try:
+    import torch
+except ImportError as error:
+    raise SystemExit(f"make_goldens.py: {sys.executable} cannot import PyTorch ({error}): install it (Debian: python3-torch), or use a Python that has it")
 
 import model
 

@@ -6,7 +6,7 @@ median tokens per second, their ratio, and peak resident memory.
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
 import re
@@ -55,8 +55,10 @@ def run_qapollo(model, optimizer, options):
 
 def require():
     """One line instead of a traceback for what is missing."""
-    if importlib.util.find_spec("torch") is None:
-        raise SystemExit(f"compare.py: {sys.executable} has no PyTorch: install it (Debian: python3-torch), or use a Python that has it")
+    try:
+        importlib.import_module("torch")
+    except ImportError as error:
+        raise SystemExit(f"compare.py: {sys.executable} cannot import PyTorch ({error}): install it (Debian: python3-torch), or use a Python that has it")
     if not QAPOLLO.exists():
         raise SystemExit(f"compare.py: {QAPOLLO} is not there: dotnet build src/QApollo.Cli -c Release")
 

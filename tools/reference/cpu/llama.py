@@ -10,9 +10,13 @@ import json
 import math
 import resource
 import statistics
+import sys
 import time
 
-import torch
+try:
+    import torch
+except ImportError as error:
+    raise SystemExit(f"llama.py: {sys.executable} cannot import PyTorch ({error}): install it (Debian: python3-torch), or use a Python that has it")
 import torch.nn.functional as F
 from torch import nn
 

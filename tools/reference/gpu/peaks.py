@@ -6,9 +6,13 @@ Random data: products of zeros run faster, since they take less power. Median of
 import argparse
 import json
 import statistics
+import sys
 import time
 
-import torch
+try:
+    import torch
+except ImportError as error:
+    raise SystemExit(f"peaks.py: {sys.executable} cannot import PyTorch ({error}): install it (Debian: python3-torch), or use a Python that has it")
 
 
 def seconds(device, work, runs):

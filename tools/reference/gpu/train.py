@@ -10,10 +10,14 @@ Usage: python3 tools/reference/gpu/train.py --model 7b --batch-size 1 --seq-len 
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 
-import torch
+try:
+    import torch
+except ImportError as error:
+    raise SystemExit(f"train.py: {sys.executable} cannot import PyTorch ({error}): install it (Debian: python3-torch), or use a Python that has it")
 
 from int8 import Int8Matrix
 from model import PRESETS, Llama

@@ -9,17 +9,22 @@ namespace QApollo.Data.Tokenizers.Interchange;
 /// <summary>A SentencePiece .model.</summary>
 internal sealed class SentencePieceExport : TokenizerExport
 {
+    private const string ModelFile = "tokenizer.model";
+
     private readonly byte[] _content;
     private readonly SentencePieceFile _file;
     private readonly PieceTables _tables;
+    private readonly TokenizerCompanions _companions;
 
+    /// <param name="folder">Where the files that come with it lie; null without one.</param>
     /// <exception cref="UsageException">The bytes are no model, or one that this program cannot use.</exception>
-    public SentencePieceExport(byte[] content)
+    public SentencePieceExport(byte[] content, string? folder)
     {
         _ = new SentencePieceTokenizer(content);
         _content = content;
         _file = SentencePieceFile.Read(content);
         _tables = new PieceTables(_file);
+        _companions = new TokenizerCompanions(folder);
     }
 
     private bool IsBpe => _file.ModelType == ModelType.Bpe;
@@ -32,14 +37,12 @@ internal sealed class SentencePieceExport : TokenizerExport
             json["post_processor"] = BeginTokenTemplate.Create(Text(begin), begin);
         }
 
-        JsonObject config = TokenizerConfigJson.Create(
-            tokens.Begin is int first ? Text(first) : null, Text(tokens.End), Text(_tables.Unknown), tokens.MaxLength);
-        return
-        [
-            InterchangeJson.File("tokenizer.json", json), InterchangeJson.File("tokenizer_config.json", config),
-            new InterchangeFile("tokenizer.model", _content),
-        ];
+        InterchangeFile config = _companions.ConfigOr(() => TokenizerConfigJson.Create(
+            tokens.Begin is int first ? Text(first) : null, Text(tokens.End), Text(_tables.Unknown), tokens.MaxLength));
+        return [InterchangeJson.File("tokenizer.json", json), config, new InterchangeFile(ModelFile, _content), .. _companions.Files(except: ModelFile)];
     }
+
+    public override int? BeginToken(DocumentTokens tokens) => tokens.Begin;
 
     public override GgufVocabulary Gguf(DocumentTokens tokens)
     {
@@ -66,6 +69,7 @@ internal sealed class SentencePieceExport : TokenizerExport
             AddsBeginToken = tokens.Begin is not null,
             AddsSpacePrefix = _file.AddDummyPrefix,
             RemovesExtraSpaces = _file.RemoveExtraWhitespaces,
+            ChatTemplate = _companions.ChatTemplate(),
             CharacterMap = !IsBpe && _file.CharacterMap.Length > 0 ? _file.CharacterMap : null,
             Notes = [.. Notes()],
         };

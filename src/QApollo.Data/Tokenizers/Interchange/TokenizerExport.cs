@@ -37,7 +37,7 @@ public abstract class TokenizerExport
             }
 
             ReadOnlySpan<byte> text = TokenizerLoader.WithoutBlanks(content);
-            return TiktokenRanks.IsFile(text) ? new TokenizerJsonExport(TiktokenTokenizer.FileToJson(text).ToArray(), folder: null) : new SentencePieceExport(content);
+            return TiktokenRanks.IsFile(text) ? new TokenizerJsonExport(TiktokenTokenizer.FileToJson(text).ToArray(), folder: null) : new SentencePieceExport(content, Path.GetDirectoryName(Path.GetFullPath(path)));
         }
         catch (Exception error) when (error is UsageException or RunFailedException or IOException or UnauthorizedAccessException)
         {
@@ -47,6 +47,9 @@ public abstract class TokenizerExport
 
     /// <summary>tokenizer.json, tokenizer_config.json and, where there are some, the files that came with them.</summary>
     public abstract IReadOnlyList<InterchangeFile> HuggingFaceFiles(DocumentTokens tokens);
+
+    /// <summary>The token that readers of either form put before a text; null for none.</summary>
+    public abstract int? BeginToken(DocumentTokens tokens);
 
     /// <summary>The vocabulary of a GGUF file.</summary>
     /// <exception cref="UsageException">llama.cpp has no such tokenizer; the message says what it lacks.</exception>

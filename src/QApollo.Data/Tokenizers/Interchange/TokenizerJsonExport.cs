@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using QApollo.Checkpoints.Interchange;
@@ -11,15 +10,10 @@ namespace QApollo.Data.Tokenizers.Interchange;
 internal sealed class TokenizerJsonExport : TokenizerExport
 {
     private const string TokenizerFile = "tokenizer.json";
-    private const string ConfigFile = "tokenizer_config.json";
-
-    /// <summary>What a folder may hold of a tokenizer beside the two files that are written anew.</summary>
-    private static readonly string[] Companions =
-        ["special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model", "vocab.json", "merges.txt"];
 
     private readonly byte[] _content;
     private readonly JsonElement _root;
-    private readonly string? _folder;
+    private readonly TokenizerCompanions _companions;
 
     /// <param name="folder">Where the files that come with it lie; null without one.</param>
     /// <exception cref="UsageException">It is no tokenizer.json that this program can use.</exception>
@@ -28,7 +22,7 @@ internal sealed class TokenizerJsonExport : TokenizerExport
         // What can be read here is well-formed: exporting needs no checks of its own.
         TokenizerJsonReader.Read(content, folder);
         _content = content;
-        _folder = folder;
+        _companions = new TokenizerCompanions(folder);
         using JsonDocument document = JsonDocument.Parse(content.AsSpan().StartsWith("\uFEFF"u8) ? content.AsMemory(3) : content);
         _root = document.RootElement.Clone();
     }
@@ -36,30 +30,22 @@ internal sealed class TokenizerJsonExport : TokenizerExport
     public override IReadOnlyList<InterchangeFile> HuggingFaceFiles(DocumentTokens tokens)
     {
         TokenTexts texts = TokenTexts.Read(_root);
-        var files = new List<InterchangeFile> { TokenizerJson(texts, tokens) };
-        JsonObject config = Config() is { } known
-            ? TokenizerConfigJson.Portable(known)
-            : TokenizerConfigJson.Create(tokens.Begin is int begin ? texts[begin] : null, texts[tokens.End], unknown: null, tokens.MaxLength);
-        files.Add(InterchangeJson.File(ConfigFile, config));
-        foreach (string name in Companions)
-        {
-            if (Companion(name) is { } content)
-            {
-                files.Add(new InterchangeFile(name, content));
-            }
-        }
-
-        return files;
+        InterchangeFile config = _companions.ConfigOr(() => TokenizerConfigJson.Create(
+            BeginToken(tokens) is int begin ? texts[begin] : null, texts[tokens.End], unknown: null, tokens.MaxLength));
+        return [TokenizerJson(texts, tokens), config, .. _companions.Files()];
     }
 
     public override GgufVocabulary Gguf(DocumentTokens tokens)
     {
-        tokens = tokens with { Begin = tokens.Begin ?? BeginOfTemplate() };
+        tokens = tokens with { Begin = BeginToken(tokens) };
         GgufVocabulary vocabulary = new PreTokenizerReader(_root.Field("pre_tokenizer")).IsByteLevel
             ? GgufByteLevel.Create(_root, tokens)
             : GgufWordMarks.Create(_root, tokens);
-        return vocabulary with { ChatTemplate = ChatTemplate() };
+        return vocabulary with { ChatTemplate = _companions.ChatTemplate() };
     }
+
+    /// <summary>What the file's own post-processor puts there; where it has none, the token that the model was trained with.</summary>
+    public override int? BeginToken(DocumentTokens tokens) => _root.Field("post_processor") is null ? tokens.Begin : BeginOfTemplate();
 
     /// <summary>
     /// As it is; a file that says nothing about what goes before a text gets the token that the model was trained with there.
@@ -80,7 +66,7 @@ internal sealed class TokenizerJsonExport : TokenizerExport
     private int? BeginOfTemplate()
     {
         IReadOnlyList<TokenText?> texts = TokenTexts.Read(_root).Tokens;
-        return BeginOfDocumentToken.Find(_root.Field("post_processor"), _folder, name =>
+        return BeginOfDocumentToken.Find(_root.Field("post_processor"), _companions.Folder, name =>
         {
             for (int id = 0; id < texts.Count; id++)
             {
@@ -92,25 +78,5 @@ internal sealed class TokenizerJsonExport : TokenizerExport
 
             return -1;
         });
-    }
-
-    private string? ChatTemplate()
-    {
-        if (Companion("chat_template.jinja") is { } jinja)
-        {
-            return Encoding.UTF8.GetString(jinja);
-        }
-
-        return Config()?["chat_template"] is JsonValue template && template.TryGetValue(out string? text)
-            ? text
-            : null;
-    }
-
-    private JsonObject? Config() => Companion(ConfigFile) is { } content ? InterchangeJson.Parse(content, ConfigFile) : null;
-
-    private byte[]? Companion(string name)
-    {
-        string? path = _folder is null ? null : Path.Combine(_folder, name);
-        return path is not null && File.Exists(path) ? TokenizerLoader.ReadFile(path) : null;
     }
 }

@@ -8,9 +8,10 @@ namespace QApollo.Data.Tokenizers.Tiktoken;
 /// <param name="Pattern">How text is cut into words.</param>
 /// <param name="EndOfDocument">The id of the special token that ends a document.</param>
 /// <param name="Special">Ids and texts; ids between that have no token are never made.</param>
+/// <param name="BeginOfDocument">The id of the special token that begins a document; null for none.</param>
 /// <param name="Package">The assembly that carries the table; null where only files do.</param>
 internal sealed record TiktokenEncoding(
-    string Name, int Ranks, string Pattern, int EndOfDocument, IReadOnlyList<(int Id, string Text)> Special, string? Package = null)
+    string Name, int Ranks, string Pattern, int EndOfDocument, IReadOnlyList<(int Id, string Text)> Special, string? Package = null, int? BeginOfDocument = null)
 {
     private const string EndOfText = "<|endoftext|>";
 
@@ -33,7 +34,8 @@ internal sealed record TiktokenEncoding(
             [
                 (128_000, "<|begin_of_text|>"), (128_001, "<|end_of_text|>"), (128_006, "<|start_header_id|>"),
                 (128_007, "<|end_header_id|>"), (128_009, "<|eot_id|>"), (128_255, "<|reserved_special_token_247|>"),
-            ]),
+            ],
+            BeginOfDocument: 128_000),
     ];
 
     /// <summary>Names that stand for a vocabulary which comes with the program. GPT-2's ranks are those of r50k_base.</summary>

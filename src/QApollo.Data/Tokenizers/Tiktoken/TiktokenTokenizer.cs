@@ -71,6 +71,7 @@ internal static class TiktokenTokenizer
             Description = $"byte-level BPE ({encoding.Name})",
             VocabularySize = size,
             EndOfDocument = encoding.EndOfDocument,
+            BeginOfDocument = encoding.BeginOfDocument,
             Fingerprint = Hash(encoding, tokens),
             ParsesSpecialTokens = specialTokens == SpecialTokenMode.Parse,
             RawTokens = new AddedTokenMatcher(

@@ -9,6 +9,9 @@ public sealed record ExportReport(long Bytes, IReadOnlyList<string> Files, IRead
     /// <summary>Blocks of 32 values in Q8_0; 0 for other types.</summary>
     public long Q8Blocks { get; init; }
 
-    /// <summary>Blocks of <see cref="Q8Blocks"/> that hold INT8 codes without loss.</summary>
+    /// <summary>Blocks of <see cref="Q8Blocks"/> that come from INT8 groups.</summary>
+    public long Int8Q8Blocks { get; init; }
+
+    /// <summary>Blocks of <see cref="Int8Q8Blocks"/> that hold the codes without loss.</summary>
     public long LosslessQ8Blocks { get; init; }
 }

@@ -6,11 +6,7 @@ namespace QApollo.Checkpoints.Interchange;
 internal static class ExportTarget
 {
     /// <summary>What an exported folder can hold besides its weights.</summary>
-    private static readonly HashSet<string> Written = new(StringComparer.Ordinal)
-    {
-        CheckpointFolder.ConfigFile, "generation_config.json", "README.md", SafetensorsSet.IndexFile, "tokenizer.json", "tokenizer_config.json",
-        "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model", "vocab.json", "merges.txt",
-    };
+    private static readonly HashSet<string> Written = new([CheckpointFolder.ConfigFile, .. ExportFolders.ModelFiles], StringComparer.Ordinal);
 
     /// <summary>A file may be new, or replace another GGUF file.</summary>
     /// <exception cref="UsageException">The name is taken.</exception>

@@ -46,7 +46,7 @@ internal sealed class ExportedRows(StoredWeight stored, int headDim = 0)
         }
 
         Span<byte> values = MemoryMarshal.AsBytes(_values.AsSpan(0, count * Columns));
-        stored.ReadRows(firstRow, values);
+        stored.ReadProductRows(firstRow, values);
 
         // The rows of a bias are its values.
         Arrange(values, (stored.Parameter.IsVector ? 1 : Columns) * sizeof(float));

@@ -8,7 +8,9 @@ namespace QApollo.Training.Planning;
 /// <param name="Name">What changes.</param>
 /// <param name="Cost">What it costs, in words.</param>
 /// <param name="Apply">The options with it; null where there is nothing (more) to give up.</param>
-public sealed record Concession(MemoryChoice Choice, string Name, string Cost, Func<TrainingOptions, DeviceProfile, TrainingOptions?> Apply);
+/// <param name="ExtraWork">What it adds to the step's arithmetic, as a share of it, where that is all that it costs; else null.</param>
+public sealed record Concession(
+    MemoryChoice Choice, string Name, string Cost, Func<TrainingOptions, DeviceProfile, TrainingOptions?> Apply, Func<TrainingOptions, double>? ExtraWork = null);
 
 /// <summary>
 /// The concessions in the order in which they cost quality and speed the least: first those that only move or repeat
@@ -27,7 +29,7 @@ public static class ConcessionLadder
     public static IReadOnlyList<Concession> All { get; } =
     [
         new(
-            MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary),
+            MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary, HeadProductShare),
         new(MemoryChoice.LogitChunk, "logits in smaller chunks", "smaller products with the head", HalveLogitChunk),
         new(MemoryChoice.Boundaries, "layer inputs in pinned host memory", "copies beside the computation, and host memory", MoveBoundaries),
         new(MemoryChoice.Expansions, "no dequantized copies of a layer", "a layer is dequantized for each micro-batch anew", DropExpansions),
@@ -56,9 +58,16 @@ public static class ConcessionLadder
         int vocabulary = options.Model.VocabSize;
         bool isWhole = options.Memory.VocabularySlice <= 0 || options.Memory.VocabularySlice >= vocabulary;
         bool canSlice = !options.Model.TieWordEmbeddings && vocabulary > VocabularySlices
-            && options.Optimizer.EmbeddingAndHeadKind is not (OptimizerKind.Apollo or OptimizerKind.ApolloMini);
+            && options.Optimizer.EmbeddingAndHeadKind is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Sgd;
         int rows = Math.Min(LargestVocabularySlice, (vocabulary + VocabularySlices - 1) / VocabularySlices);
         return isWhole && canSlice ? options with { Memory = options.Memory with { VocabularySlice = rows } } : null;
+    }
+
+    /// <summary>A product of the head beside its three, and four with each matrix: forward, again in the backward pass, and two gradients.</summary>
+    private static double HeadProductShare(TrainingOptions options)
+    {
+        double head = (double)options.Model.VocabSize * options.Model.HiddenSize;
+        return head / ((4 * (options.Model.ParameterCount - (2 * head))) + (3 * head));
     }
 
     private static TrainingOptions? HalveLogitChunk(TrainingOptions options, DeviceProfile profile)

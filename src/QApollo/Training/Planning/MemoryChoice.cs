@@ -61,6 +61,7 @@ public static class MemoryChoices
         OptimizerKind.AdamW => "adamw",
         OptimizerKind.AdamW8Bit => "adamw8bit",
         OptimizerKind.Sgd => "sgd",
+        OptimizerKind.Scale => "scale",
         _ => kind.ToString(),
     };
 

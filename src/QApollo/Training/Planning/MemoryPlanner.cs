@@ -10,10 +10,13 @@ namespace QApollo.Training.Planning;
 /// <param name="pinned">Choices that the user made: never touched.</param>
 public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IReadOnlySet<MemoryChoice> pinned)
 {
+    /// <summary>A concession that adds less than this share of arithmetic stays made: the memory serves whatever else the card does.</summary>
+    internal const double NegligibleWork = 0.01;
+
     private readonly Dictionary<TrainingOptions, TrainingLayout> _layouts = [];
 
     /// <summary>
-    /// Concedes along the ladder until the plan fits, then takes back, costliest first, what turns out not to be needed.
+    /// Concedes along the ladder until the plan fits, then takes back, costliest first, what turns out not to be needed and costs anything.
     /// </summary>
     /// <param name="name">The model's name, for messages.</param>
     /// <exception cref="RunFailedException">Nothing fits; the message says the smallest budget that would do, and how.</exception>
@@ -29,6 +32,11 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
 
         for (int i = steps.Count - 1; i >= 0; i--)
         {
+            if (steps[i].ExtraWork?.Invoke(options) < NegligibleWork)
+            {
+                continue;
+            }
+
             Concession[] fewer = [.. steps.Where((_, index) => index != i)];
             if (ApplyAll(options, fewer) is { } candidate && budget.Allows(FootprintOf(candidate)))
             {

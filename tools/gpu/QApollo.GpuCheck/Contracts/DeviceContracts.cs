@@ -36,6 +36,7 @@ internal static class DeviceContracts
         new("Linear", typeof(LinearContract), device => new OfLinear(device)),
         new("Apollo", typeof(ApolloContract), device => new OfApollo(device)),
         new("Adam", typeof(AdamContract), device => new OfAdam(device)),
+        new("Normalization", typeof(NormalizationContract), device => new OfNormalization(device)),
         new("Update", typeof(UpdateContract), device => new OfUpdate(device)),
     ];
 
@@ -105,6 +106,11 @@ internal static class DeviceContracts
     }
 
     private sealed class OfAdam(IDevice device) : AdamContract
+    {
+        protected override IDevice Device { get; } = device;
+    }
+
+    private sealed class OfNormalization(IDevice device) : NormalizationContract
     {
         protected override IDevice Device { get; } = device;
     }

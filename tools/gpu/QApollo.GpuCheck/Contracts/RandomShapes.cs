@@ -12,7 +12,7 @@ internal sealed class RandomShapes(int seed, int largest)
     private static readonly int[] HeadSizes = [6, 16, 24, 32, 48, 64, 80, 96, 112, 128];
 
     /// <summary>Products and look-ups read codes alone, and 4 residual bits need even columns: both have contracts of their own.</summary>
-    private static readonly WeightForm[] Forms = [.. Enum.GetValues<WeightForm>().Where(form => form.ResidualBits() == 0)];
+    private static readonly WeightForm[] Forms = [.. WeightFormExtensions.OfProducts];
 
     private static readonly Dictionary<string, Func<RandomShapes, object?[]>> Draws = new()
     {
@@ -38,6 +38,10 @@ internal sealed class RandomShapes(int seed, int largest)
         [nameof(ApolloContract.Scaling_follows_the_algorithm)] = r => [r.Size(), r.Few(16), r.Coin(), r.Coin(), r.Coin(), r.Correction()],
         [nameof(AdamContract.Direction_and_moments)] = r => [r.Size(), r.Size(), r.Single(), r.Correction()],
         [nameof(AdamContract.Eight_bit_moments_are_the_nearest_entries_of_the_map)] = r => [r.Few(64), r.Size(), r.Single(), r.Correction()],
+        [nameof(NormalizationContract.Squares_are_summed_over_rows_or_columns)] = r => [r.Size(), r.Size()],
+        [nameof(NormalizationContract.Rows_are_scaled)] = r => [r.Size(), r.Size()],
+        [nameof(NormalizationContract.Vectors_are_divided_by_the_sum_of_squares)] = r => [r.Size(), r.Size()],
+        [nameof(NormalizationContract.Averages_pass_over_what_is_not_finite)] = r => [r.Size(), r.Size()],
         [nameof(ReductionContract.Sums_are_added_to_the_total)] = r => [r.Size() * r.Size()],
         [nameof(ReductionContract.Sums_of_squares_are_added_to_the_total)] = r => [r.Size(), r.Size()],
         [nameof(NormalContract.Values_are_the_box_muller_transform_of_the_stream)] = r => [r.Size() * r.Few(40), 4L * r.Size()],

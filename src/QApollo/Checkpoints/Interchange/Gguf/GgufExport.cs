@@ -31,7 +31,7 @@ public static class GgufExport
         ModelFolder model, GgufExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken stop = default)
     {
         ExportTarget.RequireFile(options.Output, options.Replace);
-        GgufMetadata metadata = GgufModelMetadata.Create(model.Config, options.Name, GgmlTypes.Of(options.DType), options.Vocabulary);
+        GgufMetadata metadata = GgufModelMetadata.Create(model.Config, options.Name, GgmlTypes.Of(options.DType), options.Vocabulary, ModelLicense.Find(model.Path));
         (GgufTensor Tensor, GgufTensorSource Source)[] tensors = [.. Tensors(model, options.DType)];
         byte[]? factors = GgufRotary.Factors(model.Config);
         GgufTensor[] ahead = factors is null ? [] : [new GgufTensor(GgufRotary.FactorsName, GgmlType.F32, 1, factors.Length / sizeof(float), IsVector: true)];
@@ -47,6 +47,7 @@ public static class GgufExport
         return new ExportReport(writer.FileBytes, [options.Output], [.. options.Vocabulary.Notes, .. Notes(model.Config, options.DType, tensors)])
         {
             Q8Blocks = tensors.Sum(item => item.Source.Blocks),
+            Int8Q8Blocks = tensors.Sum(item => item.Source.Int8Blocks),
             LosslessQ8Blocks = tensors.Sum(item => item.Source.LosslessBlocks),
         };
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using QApollo.Models;
 
 namespace QApollo.Checkpoints.Interchange.Gguf;
@@ -17,13 +18,19 @@ internal static class GgufModelMetadata
     public static bool PairsNeighbours(LlamaConfig config) => Architecture(config) == "llama";
 
     /// <exception cref="UsageException">llama.cpp has no such model.</exception>
-    public static GgufMetadata Create(LlamaConfig config, string name, GgmlType type, GgufVocabulary vocabulary)
+    public static GgufMetadata Create(LlamaConfig config, string name, GgmlType type, GgufVocabulary vocabulary, string? license)
     {
         string architecture = Architecture(config);
         var metadata = new GgufMetadata();
         metadata.Add("general.architecture", architecture);
         metadata.Add("general.type", "model");
         metadata.Add("general.name", name);
+        metadata.Add("general.size_label", SizeLabel(config.ParameterCount));
+        if (license is not null)
+        {
+            metadata.Add("general.license", license);
+        }
+
         metadata.Add("general.alignment", GgufWriter.Alignment);
         metadata.Add("general.file_type", type.FileType());
         if (type == GgmlType.Q8_0)
@@ -45,6 +52,18 @@ internal static class GgufModelMetadata
         vocabulary.PadTo(config.VocabSize).WriteTo(metadata);
         return metadata;
     }
+
+    /// <summary>Parameters as people call models: 7B, 494M.</summary>
+    public static string SizeLabel(long parameters) => parameters switch
+    {
+        >= 10_000_000_000 => Rounded(parameters / 1e9, 0, "B"),
+        >= 1_000_000_000 => Rounded(parameters / 1e9, 1, "B"),
+        >= 1_000_000 => Rounded(parameters / 1e6, 0, "M"),
+        _ => Rounded(parameters / 1e3, 0, "K"),
+    };
+
+    private static string Rounded(double value, int digits, string unit) =>
+        Math.Round(value, digits, MidpointRounding.AwayFromZero).ToString(CultureInfo.InvariantCulture) + unit;
 
     /// <summary>llama.cpp reads no window from these families' files: within it, attention is the same.</summary>
     public static int ContextLength(LlamaConfig config) => Math.Min(config.MaxPositionEmbeddings, config.SlidingWindow ?? int.MaxValue);

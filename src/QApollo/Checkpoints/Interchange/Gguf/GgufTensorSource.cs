@@ -12,6 +12,9 @@ internal sealed class GgufTensorSource(ExportedRows rows, GgmlType type)
     /// <summary>Q8_0 blocks written so far.</summary>
     public long Blocks { get; private set; }
 
+    /// <summary>Q8_0 blocks so far of INT8 groups.</summary>
+    public long Int8Blocks => rows.Stored.IsQuantized ? Blocks : 0;
+
     /// <summary>Q8_0 blocks so far that hold their INT8 codes without loss.</summary>
     public long LosslessBlocks { get; private set; }
 

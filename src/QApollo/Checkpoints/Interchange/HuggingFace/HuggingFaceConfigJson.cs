@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using QApollo.Models;
 
@@ -6,6 +9,8 @@ namespace QApollo.Checkpoints.Interchange.HuggingFace;
 /// <summary>config.json and generation_config.json that transformers 4 and 5, and others, read alike.</summary>
 internal static class HuggingFaceConfigJson
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>The first version that reads everything that is written.</summary>
     private const string TransformersVersion = "4.57.0";
 
@@ -23,6 +28,9 @@ internal static class HuggingFaceConfigJson
         return json;
     }
 
+    /// <summary>The text of a file.</summary>
+    public static byte[] ToUtf8(JsonObject json) => Encoding.UTF8.GetBytes(json.ToJsonString(Indented) + "\n");
+
     public static JsonObject Generation(LlamaConfig config)
     {
         var json = new JsonObject { ["_from_model_config"] = true };
@@ -31,9 +39,10 @@ internal static class HuggingFaceConfigJson
             json["bos_token_id"] = begin;
         }
 
-        if (config.EosTokenId is int end)
+        int[] ends = [.. config.EosTokenIds];
+        if (ends.Length > 0)
         {
-            json["eos_token_id"] = end;
+            json["eos_token_id"] = ends.Length == 1 ? ends[0] : new JsonArray([.. ends.Select(end => (JsonNode)end)]);
         }
 
         json["transformers_version"] = TransformersVersion;

@@ -1,6 +1,4 @@
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using QApollo.Files;
 using QApollo.Models;
@@ -25,7 +23,7 @@ public sealed record HuggingFaceExportOptions
     /// <summary>Token that begins documents; null keeps the configuration's.</summary>
     public int? BeginToken { get; init; }
 
-    /// <summary>Token that ends documents; null keeps the configuration's.</summary>
+    /// <summary>Token that ends documents; null keeps the configuration's. Of several end tokens there, the others stay.</summary>
     public int? EndToken { get; init; }
 
     /// <summary>Bytes of tensors in a file; a larger tensor has a file of its own.</summary>
@@ -38,8 +36,6 @@ public sealed record HuggingFaceExportOptions
 /// <summary>A model as a folder that transformers, vLLM and others load.</summary>
 public static class HuggingFaceExport
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Writes the folder, a few rows at a time; it appears whole or not at all.</summary>
     /// <exception cref="UsageException">The name is taken, or the model cannot be written so.</exception>
     /// <exception cref="RunFailedException">The disk is full or fails.</exception>
@@ -48,20 +44,17 @@ public static class HuggingFaceExport
         ModelFolder model, HuggingFaceExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken stop = default)
     {
         ExportTarget.RequireFolder(options.Output, model.Path, options.Replace);
-        LlamaConfig config = model.Config with
-        {
-            BosTokenId = options.BeginToken ?? model.Config.BosTokenId,
-            EosTokenId = options.EndToken ?? model.Config.EosTokenId,
-        };
+        LlamaConfig config = model.Config with { BosTokenId = options.BeginToken ?? model.Config.BosTokenId };
+        config = options.EndToken is int end ? config.WithEndToken(end) : config;
         PackQuantizedConfig? quantization = options.DType == ExportDType.Int8 ? Quantization(model) : null;
         IReadOnlyList<Shard> shards = ShardPlan.Make([.. Tensors(model, options.DType, quantization)], options.MaxShardBytes);
         ExportFolders.CreateParent(options.Output);
         using var folder = new PendingFolder(options.Output);
         WriteJson(folder, CheckpointFolder.ConfigFile, HuggingFaceConfigJson.Config(config, TorchDType(options.DType), quantization));
-        WriteJson(folder, "generation_config.json", HuggingFaceConfigJson.Generation(config));
+        WriteJson(folder, ExportFolders.GenerationFile, HuggingFaceConfigJson.Generation(config));
         if (shards.Count > 1)
         {
-            WriteJson(folder, SafetensorsSet.IndexFile, ShardIndexJson.Create(shards));
+            WriteJson(folder, SafetensorsSet.IndexFile, ShardIndexJson.Create(shards.SelectMany(shard => shard.Tensors.Select(tensor => (tensor.Declaration, shard.File)))));
         }
 
         PendingFile.WriteAll(System.IO.Path.Combine(folder.Path, "README.md"), Encoding.UTF8.GetBytes(ModelCard.Create(model, options.Name, options.DType.ToString().ToLowerInvariant())));
@@ -70,16 +63,15 @@ public static class HuggingFaceExport
             PendingFile.WriteAll(System.IO.Path.Combine(folder.Path, file.Name), file.Content.Span);
         }
 
-        long bytes = WriteShards(folder, shards, progress, stop);
+        long bytes = WriteShards(folder, shards, Metadata(model, quantization), progress, stop);
         stop.ThrowIfCancellationRequested();
         folder.Commit();
         return new ExportReport(bytes, [.. shards.Select(shard => System.IO.Path.Combine(options.Output, shard.File))], []);
     }
 
-    private static long WriteShards(PendingFolder folder, IReadOnlyList<Shard> shards, IProgress<ExportProgress>? progress, CancellationToken stop)
+    private static long WriteShards(
+        PendingFolder folder, IReadOnlyList<Shard> shards, IReadOnlyDictionary<string, string> metadata, IProgress<ExportProgress>? progress, CancellationToken stop)
     {
-        // Many loaders refuse files whose metadata do not say which library the tensors are for.
-        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         long total = shards.Sum(shard => shard.Tensors.Sum(tensor => tensor.Declaration.ByteLength));
         long written = 0;
         long fileBytes = 0;
@@ -143,6 +135,11 @@ public static class HuggingFaceExport
         return new PackQuantizedConfig(matrices[0].GroupSize, matrices.All(PackQuantizedMatrix.IsSymmetric));
     }
 
+    /// <summary>Groups say which rule they follow, so that a run on these weights can go on with it.</summary>
+    private static Dictionary<string, string> Metadata(ModelFolder model, PackQuantizedConfig? quantization) => quantization is null
+        ? new Dictionary<string, string> { ["format"] = "pt" }
+        : TrainedWeightsFile.Metadata(quantization.GroupSize, model.Formats.ZeroPoints);
+
     private static string TorchDType(ExportDType dtype) => dtype switch
     {
         ExportDType.F32 => "float32",
@@ -152,5 +149,5 @@ public static class HuggingFaceExport
     };
 
     private static void WriteJson(PendingFolder folder, string name, JsonObject json) =>
-        PendingFile.WriteAll(System.IO.Path.Combine(folder.Path, name), Encoding.UTF8.GetBytes(json.ToJsonString(Indented) + "\n"));
+        PendingFile.WriteAll(System.IO.Path.Combine(folder.Path, name), HuggingFaceConfigJson.ToUtf8(json));
 }

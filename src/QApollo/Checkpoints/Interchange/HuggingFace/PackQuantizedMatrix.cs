@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using QApollo.Quantization;
 
 namespace QApollo.Checkpoints.Interchange.HuggingFace;
 
@@ -28,7 +29,7 @@ internal static class PackQuantizedMatrix
             sink => Copy(rows, rows.Groups * sizeof(ushort), rows.ReadScales, sink));
         if (!isSymmetric)
         {
-            int words = (rows.Rows + StoredGroups.Packed - 1) / StoredGroups.Packed;
+            int words = PackedZeroPoints.WordsOf(rows.Rows);
             yield return new HuggingFaceTensor(
                 new SafetensorsDeclaration(StoredGroups.PackedZeroPointName(name), SafetensorsDType.I32, words, rows.Groups),
                 sink => PackZeroPoints(rows, sink));
@@ -50,7 +51,7 @@ internal static class PackQuantizedMatrix
     {
         var rows = new ExportedRows(stored);
         bool all = true;
-        Copy(rows, rows.Groups, rows.ReadZeroPoints, zeroPoints => all &= !zeroPoints.ContainsAnyExcept((byte)StoredGroups.SymmetricZeroPoint));
+        Copy(rows, rows.Groups, rows.ReadZeroPoints, zeroPoints => all &= !zeroPoints.ContainsAnyExcept(GroupGrid.SymmetricZeroPoint));
         return all;
     }
 
@@ -67,26 +68,9 @@ internal static class PackQuantizedMatrix
         }
     }
 
-    /// <summary>Word (r, g) holds the zero points of group g of rows 4r to 4r + 3, row 4r in the lowest byte; rows beyond the last count as 0.</summary>
     private static void PackZeroPoints(ExportedRows rows, ByteSink sink)
     {
-        int lanes = StoredGroups.Packed;
-        var packed = new byte[rows.Groups * lanes];
-        for (int row = 0; row < rows.Rows; row += lanes)
-        {
-            int count = Math.Min(lanes, rows.Rows - row);
-            var zeroPoints = new byte[count * rows.Groups];
-            rows.ReadZeroPoints(row, zeroPoints);
-            Array.Clear(packed);
-            for (int lane = 0; lane < count; lane++)
-            {
-                for (int group = 0; group < rows.Groups; group++)
-                {
-                    packed[(group * lanes) + lane] = zeroPoints[(lane * rows.Groups) + group];
-                }
-            }
-
-            sink(packed);
-        }
+        // Pieces have whole words: a multiple of 4 rows.
+        Copy(rows, rows.Groups, rows.ReadZeroPoints, zeroPoints => sink(PackedZeroPoints.Pack(zeroPoints, rows.Groups)));
     }
 }

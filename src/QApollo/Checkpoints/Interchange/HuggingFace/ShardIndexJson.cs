@@ -5,21 +5,16 @@ namespace QApollo.Checkpoints.Interchange.HuggingFace;
 /// <summary>model.safetensors.index.json: which file has which tensor.</summary>
 internal static class ShardIndexJson
 {
-    public static JsonObject Create(IReadOnlyList<Shard> shards)
+    public static JsonObject Create(IEnumerable<(SafetensorsDeclaration Tensor, string File)> tensors)
     {
         var map = new JsonObject();
-        foreach (Shard shard in shards)
+        long bytes = 0;
+        foreach ((SafetensorsDeclaration tensor, string file) in tensors)
         {
-            foreach (HuggingFaceTensor tensor in shard.Tensors)
-            {
-                map[tensor.Declaration.Name] = shard.File;
-            }
+            map[tensor.Name] = file;
+            bytes += tensor.ByteLength;
         }
 
-        return new JsonObject
-        {
-            ["metadata"] = new JsonObject { ["total_size"] = shards.Sum(shard => shard.Tensors.Sum(tensor => tensor.Declaration.ByteLength)) },
-            ["weight_map"] = map,
-        };
+        return new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = bytes }, ["weight_map"] = map };
     }
 }

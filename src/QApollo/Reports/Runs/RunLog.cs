@@ -1,0 +1,82 @@
+using System.Text.Json;
+using QApollo.Files;
+
+namespace QApollo.Reports.Runs;
+
+/// <summary>A text that a run made after a step.</summary>
+public sealed record LoggedSample(int Step, string Text);
+
+/// <summary>What the files of a run's folder tell of its course.</summary>
+/// <param name="Name">The folder's.</param>
+/// <param name="Series">By the names of metrics.jsonl; means over the layers for quantization health.</param>
+/// <param name="Samples">The newest ones, at most <see cref="MostSamples"/>.</param>
+/// <param name="Options">As run.json has them.</param>
+/// <param name="Sessions">Name and value of what each start noted, the newest last.</param>
+/// <param name="Seconds">Of training, the sum over the steps.</param>
+public sealed record RunLog(
+    string Name, IReadOnlyDictionary<string, IReadOnlyList<SeriesPoint>> Series, IReadOnlyList<LoggedSample> Samples,
+    IReadOnlyList<(string Name, string Value)> Options, IReadOnlyList<IReadOnlyList<(string Name, string Value)>> Sessions, int Steps, long Tokens, double Seconds)
+{
+    public const string MetricsName = "metrics.jsonl", SamplesName = "samples.jsonl", SessionsName = "sessions.jsonl", OptionsName = "run.json";
+
+    private const int MostSamples = 20, MostSessions = 20;
+
+    /// <param name="folder">A run's: it has a run.json.</param>
+    /// <exception cref="UsageException">The folder is none of a run.</exception>
+    /// <exception cref="RunFailedException">A file cannot be read.</exception>
+    public static RunLog Read(string folder)
+    {
+        string options = Path.Combine(folder, OptionsName);
+        if (!File.Exists(options))
+        {
+            throw new UsageException($"{folder}: no run: it has no {OptionsName}");
+        }
+
+        try
+        {
+            using JsonDocument document = JsonFile.Read(options);
+            var course = new CourseReader();
+            JsonLines.Read(Path.Combine(folder, MetricsName), course.Add);
+            var samples = new Queue<LoggedSample>();
+            JsonLines.Read(Path.Combine(folder, SamplesName), line => Keep(samples, SampleOf(line), MostSamples));
+            var sessions = new Queue<IReadOnlyList<(string, string)>>();
+            JsonLines.Read(Path.Combine(folder, SessionsName), line => Keep(sessions, Flat(line), MostSessions));
+            return new RunLog(
+                Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), course.Series, [.. samples], Flat(document.RootElement), [.. sessions],
+                course.Steps, course.Tokens, course.Seconds);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new RunFailedException($"{folder}: cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    private static void Keep<T>(Queue<T> queue, T? item, int most)
+        where T : class
+    {
+        if (item is null)
+        {
+            return;
+        }
+
+        queue.Enqueue(item);
+        if (queue.Count > most)
+        {
+            queue.Dequeue();
+        }
+    }
+
+    private static LoggedSample? SampleOf(JsonElement line) =>
+        line.TryGetProperty("step", out JsonElement step) && step.TryGetInt32(out int number) && line.TryGetProperty("sample", out JsonElement text) && text.ValueKind == JsonValueKind.String
+            ? new LoggedSample(number, text.GetString()!)
+            : null;
+
+    private static List<(string Name, string Value)> Flat(JsonElement line) => line.ValueKind != JsonValueKind.Object
+        ? []
+        : [.. line.EnumerateObject().Select(property => (property.Name, property.Value.ValueKind switch
+        {
+            JsonValueKind.String => property.Value.GetString()!,
+            JsonValueKind.Array => string.Join(' ', property.Value.EnumerateArray().Select(item => item.ToString())),
+            _ => property.Value.ToString(),
+        }))];
+}

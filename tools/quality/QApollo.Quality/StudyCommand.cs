@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using QApollo.Models;
+
+namespace QApollo.Quality;
+
+/// <summary>`qapollo-quality study`: trains every setting over many seeds, and goes on where it was stopped.</summary>
+internal static class StudyCommand
+{
+    private static readonly Option<string[]> Data = new("--data") { Description = "Text; the .NET SDK's documentation unless given.", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string> Model = new("--model") { Description = "A preset.", DefaultValueFactory = _ => "demo" };
+    private static readonly Option<int> Steps = new("--steps") { Description = "Updates.", DefaultValueFactory = _ => 1000 };
+    private static readonly Option<int> Seeds = new("--seeds") { Description = "Runs of each setting.", DefaultValueFactory = _ => 12 };
+    private static readonly Option<int> FirstSeed = new("--first-seed") { Description = "The seeds count from here.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<string> Only = new("--only") { Description = "Settings whose name contains it." };
+    private static readonly Option<bool> Tune = new("--tune") { Description = "Learning rates of the optimizers instead; give seeds that no setting is reported with." };
+    private static readonly Option<int> TuningSeed = new("--tuning-seed") { Description = "Seeds from here on were used for tuning.", DefaultValueFactory = _ => 101 };
+    private static readonly Option<string> Results = new("--results") { Description = "A line for each finished run.", DefaultValueFactory = _ => "tools/quality/results/study.jsonl" };
+    private static readonly Option<long> ValidTokens = new("--valid-tokens") { Description = "Held-out tokens of each validation.", DefaultValueFactory = _ => 65_536 };
+    private static readonly Option<int> Threads = new("--threads") { Description = "Of the CPU device.", DefaultValueFactory = _ => 1 };
+
+    public static Command Create()
+    {
+        var command = new Command("study", "Train every setting over many seeds; goes on where it was stopped.")
+        {
+            Data, Model, Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, ValidTokens, Threads,
+        };
+        command.SetAction(parsed =>
+        {
+            Execute(parsed);
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Execute(ParseResult parsed)
+    {
+        string name = parsed.GetValue(Model)!;
+        LlamaConfig model = LlamaPresets.TryFind(name)?.Config ?? throw new UsageException($"--model: '{name}' is no preset");
+        var study = new StudyOptions(name, model, parsed.GetValue(Steps), parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
+        string path = parsed.GetValue(Results)!;
+        string? filter = parsed.GetValue(Only);
+        Setting[] settings =
+        [
+            .. Settings(parsed.GetValue(Tune)).Where(setting => filter is null || setting.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)),
+        ];
+        if (settings.Length == 0)
+        {
+            throw new UsageException($"--only: no setting's name contains '{filter}'; there are {string.Join("; ", Settings(parsed.GetValue(Tune)).Select(setting => setting.Name).Distinct())}");
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        using var data = StudyData.Open(parsed.GetValue(Data) ?? []);
+        List<StudyResult> done = StudyResult.ReadAll(path);
+        int first = parsed.GetValue(FirstSeed);
+
+        StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
+        foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
+        {
+            Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
+        }
+
+        settings = [.. settings.Select(setting => setting.WithTunedRate(tuning)).OfType<Setting>()];
+
+        // Seed by seed: whatever time allows is a table of equal numbers of runs.
+        for (int seed = first; seed < first + parsed.GetValue(Seeds); seed++)
+        {
+            foreach (Setting setting in settings.Where(setting => !done.Exists(result => result.IsRunOf(study, data.Fingerprint, setting, seed))))
+            {
+                long start = Stopwatch.GetTimestamp();
+                StudyResult result = StudyRun.Train(study, setting, data, seed);
+                StudyResult.Append(path, result);
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{setting.Name}, {setting.LearningRate}, seed {seed}: {result.Loss:F4} in {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s"));
+            }
+        }
+    }
+
+    private static IEnumerable<Setting> Settings(bool tune) => tune
+        ? Setting.Tuning.SelectMany(tuned => tuned.Rates.Select(rate => new Setting(tuned.Optimizer, rate, tuned.Apply)))
+        : Setting.All;
+}
