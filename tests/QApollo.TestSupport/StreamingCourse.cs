@@ -6,7 +6,6 @@ using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Runs;
 using QApollo.Training;
-using Xunit;
 
 namespace QApollo.TestSupport;
 

@@ -180,7 +180,7 @@ public class RunTests(ITestOutputHelper log)
         using RankProcesses ranks = started;
         (int ExitCode, string Text)[] ends = ranks.ToEnd();
         Assert.All(ends, end => Assert.Equal(2, end.ExitCode));
-        string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')).Where(line => line.StartsWith("qapollo: ", StringComparison.Ordinal)));
+        string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')), line => line.StartsWith("qapollo: ", StringComparison.Ordinal));
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 

@@ -3,7 +3,7 @@ using QApollo.Collectives;
 namespace QApollo.TestSupport.Collectives;
 
 /// <summary>Ranks that are threads of one process. One that fails ends the others, as processes do.</summary>
-public sealed class ThreadRanks
+public sealed class ThreadRanks : IDisposable
 {
     private readonly byte[][] _sources;
     private readonly Barrier _meeting;
@@ -20,7 +20,7 @@ public sealed class ThreadRanks
     /// <exception cref="RunFailedException">What the first rank that failed threw, or anything else that it threw.</exception>
     public static T[] Run<T>(int size, Func<ICommunicator, T> work)
     {
-        var group = new ThreadRanks(size);
+        using var group = new ThreadRanks(size);
         var results = new T[size];
         var failures = new Exception?[size];
         Thread[] threads = [.. Enumerable.Range(0, size).Select(rank => new Thread(() =>
@@ -48,7 +48,7 @@ public sealed class ThreadRanks
     /// <summary>What each rank threw, or null.</summary>
     public static Exception?[] Failures(int size, Action<ICommunicator> work) => Run(size, ranks => Catch(ranks, work));
 
-    private static Exception? Catch(ICommunicator ranks, Action<ICommunicator> work)
+    private static RunFailedException? Catch(ICommunicator ranks, Action<ICommunicator> work)
     {
         try
         {
@@ -60,6 +60,12 @@ public sealed class ThreadRanks
             ranks.Abort(1);
             return exception;
         }
+    }
+
+    public void Dispose()
+    {
+        _meeting.Dispose();
+        _gone.Dispose();
     }
 
     private void Leave(int rank)

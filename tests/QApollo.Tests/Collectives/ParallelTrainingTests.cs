@@ -78,13 +78,13 @@ public sealed class ParallelTrainingTests : IDisposable
         int[] steps = ThreadRanks.Run(3, ranks =>
         {
             using var stop = new CancellationTokenSource();
-            Train(ranks, Options(new StepShape(1, 12, 1)), "stopped", out Trainer trainer, stop.Token, step =>
+            Train(ranks, Options(new StepShape(1, 12, 1)), "stopped", out Trainer trainer, step =>
             {
                 if (ranks.Rank == 1 && step == 2)
                 {
                     stop.Cancel();
                 }
-            });
+            }, stop: stop.Token);
             return trainer.CompletedSteps;
         });
         Assert.Equal([2, 2, 2], steps);
@@ -141,7 +141,7 @@ public sealed class ParallelTrainingTests : IDisposable
             bool spoilt = false;
             Train(
                 ranks, Options(new StepShape(1, 12, 1)) with { Memory = new MemoryOptions { Weights = Engine.Dense } }, "rewound", out Trainer trainer,
-                CancellationToken.None, onStep: null,
+                onStep: null,
                 options => options with { SaveEvery = 2, OnSpike = SpikeAction.Rewind },
                 beforeStep: trainer =>
                 {
@@ -182,11 +182,12 @@ public sealed class ParallelTrainingTests : IDisposable
     }
 
     private Outcome Train(ICommunicator ranks, TrainingOptions options, string run, int steps = Steps, bool resume = false, Recorder? recorder = null) =>
-        Train(ranks, options, run, out _, CancellationToken.None, null, runOptions => runOptions with { MaxSteps = steps }, null, resume, recorder);
+        Train(ranks, options, run, out _, null, runOptions => runOptions with { MaxSteps = steps }, null, resume, recorder);
 
     private Outcome Train(
-        ICommunicator ranks, TrainingOptions options, string run, out Trainer trainer, CancellationToken stop, Action<int>? onStep,
-        Func<RunOptions, RunOptions>? change = null, Action<Trainer>? beforeStep = null, bool resume = false, Recorder? recorder = null)
+        ICommunicator ranks, TrainingOptions options, string run, out Trainer trainer, Action<int>? onStep,
+        Func<RunOptions, RunOptions>? change = null, Action<Trainer>? beforeStep = null, bool resume = false, Recorder? recorder = null,
+        CancellationToken stop = default)
     {
         using var device = new CpuDevice(threads: 1);
         using var made = new Trainer(options, device, ranks: ranks);

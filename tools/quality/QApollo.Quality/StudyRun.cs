@@ -1,4 +1,3 @@
-using QApollo.Batches;
 using QApollo.Cpu;
 using QApollo.Data;
 using QApollo.Models;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
 using QApollo.Tests.Memory;
