@@ -57,6 +57,13 @@ public sealed class TrainingTests
         Compare.BitEqual<byte>(State(second), Train(options, steps: 4), "weights and optimizer state");
     }
 
+    public static TheoryData<string> StreamingCourses => [.. StreamingCourse.All.Select(course => course.Name)];
+
+    [Theory]
+    [MemberData(nameof(StreamingCourses))]
+    public void Layers_that_wait_elsewhere_make_the_same_bytes(string name) =>
+        StreamingCourse.All.Single(course => course.Name == name).AssertEqualsPlain(() => TorchDevice.OpenCpu(threads: 2));
+
     [Fact]
     public void The_device_passes_the_self_test()
     {
