@@ -28,8 +28,11 @@ public class ErrorReportTests
     public void A_thread_that_cannot_be_started_is_not_told_as_a_want_of_memory_alone()
     {
         Assert.Contains("ulimit -n", ErrorReport.Message(new NoThreadException()), StringComparison.Ordinal);
-        Assert.Equal("asked for 5 GiB", ErrorReport.Message(new OutOfMemoryException("asked for 5 GiB")));
+        Assert.Equal("asked for 5 GiB", ErrorReport.Message(new NoMemoryException("asked for 5 GiB")));
     }
+
+    /// <summary>As this program throws it.</summary>
+    private sealed class NoMemoryException(string message) : OutOfMemoryException(message);
 
     /// <summary>As the runtime throws it.</summary>
     private sealed class NoThreadException : OutOfMemoryException

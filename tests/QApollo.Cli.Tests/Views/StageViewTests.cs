@@ -4,10 +4,12 @@ using Xunit;
 
 namespace QApollo.Cli.Tests.Views;
 
-public class StageViewTests
+public sealed class StageViewTests : IDisposable
 {
     private readonly StringWriter output = new();
     private readonly ManualTime time = new();
+
+    public void Dispose() => output.Dispose();
 
     [Fact]
     public void A_terminal_sees_each_stage_at_once_how_far_it_is_and_nothing_at_the_end()

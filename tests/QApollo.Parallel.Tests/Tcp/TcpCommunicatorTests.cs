@@ -80,7 +80,8 @@ public class TcpCommunicatorTests
             SpinWait.SpinUntil(() => TryConnect(stranger, port), TimeSpan.FromSeconds(30));
             stranger.GetStream().Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"u8);
             Task<int> second = Task.Run(() => Join(1, 2, port).Rank);
-            Assert.Equal([0, 1], await Task.WhenAll(first, second).WaitAsync(TimeSpan.FromSeconds(60)));
+            int[] numbers = await Task.WhenAll(first, second).WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal([0, 1], numbers);
         }
     }
 
