@@ -86,7 +86,7 @@ public class LayerStreamingTests
 
     private static CliResult Limited(string arguments)
     {
-        const int AddressKibibytes = 1_600_000;
+        const int AddressKibibytes = 1_250_000;
         var start = new ProcessStartInfo("bash")
         {
             RedirectStandardOutput = true,

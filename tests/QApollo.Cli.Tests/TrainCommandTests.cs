@@ -171,7 +171,7 @@ public class TrainCommandTests
         ProcessResult result = QApolloProcess.Run("train", "--batch-size", "0", "--optimizer", "adam", "--lr", "-1");
         Assert.Equal(2, result.ExitCode);
         Assert.Contains("--batch-size: '0' is not valid; it takes a whole number, 1 or more", result.Error, StringComparison.Ordinal);
-        Assert.Contains("--optimizer: 'adam' is not valid; it takes apollo-mini, apollo, adamw, adamw8bit, sgd", result.Error, StringComparison.Ordinal);
+        Assert.Contains("--optimizer: 'adam' is not valid; it takes apollo-mini, apollo, sinkgd, racs, adamw, adamw8bit, scale, sgd", result.Error, StringComparison.Ordinal);
         Assert.Contains("--lr: '-1' is not valid", result.Error, StringComparison.Ordinal);
     }
 
