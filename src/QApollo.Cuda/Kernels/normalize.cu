@@ -16,9 +16,11 @@ template <class T> DEVICE void row_squares(const T* x, const float* w, float* su
     int row = int(blockIdx.x) * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
     if (row >= m) return;
     float sum = 0, values[8], weights[8];
+#pragma unroll 1
     for (int column = lane * 8; column < n; column += 256) {
-        load8(x + i64(row) * n + column, n - column, vector, values);
-        if (w) load8(w + column, n - column, vector, weights);
+        int count = vector ? 8 : n - column; // rows of vectors have no others
+        load8(x + i64(row) * n + column, count, vector, values);
+        if (w) load8(w + column, count, vector, weights);
 #pragma unroll
         for (int i = 0; i < 8; i++) sum = __fmaf_rn(w ? values[i] * weights[i] : values[i], values[i], sum);
     }
@@ -54,12 +56,14 @@ template <class T> DEVICE void scale_rows(T* x, const float* factors, int m, int
     int row = int(blockIdx.x) * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
     if (row >= m) return;
     float factor = factors[row], values[8];
+#pragma unroll 1
     for (int column = lane * 8; column < n; column += 256) {
         T* at = x + i64(row) * n + column;
-        load8(at, n - column, vector, values);
+        int count = vector ? 8 : n - column;
+        load8(at, count, vector, values);
 #pragma unroll
         for (int i = 0; i < 8; i++) values[i] *= factor;
-        store8(at, n - column, vector, values);
+        store8(at, count, vector, values);
     }
 }
 
