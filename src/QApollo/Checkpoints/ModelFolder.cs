@@ -158,6 +158,8 @@ public sealed class ModelFolder : IWeightSource, IDisposable
                 stored.CopyDense(device, weights.Store, weight);
             }
         }
+
+        _progress?.Report(new StageProgress("reading weights", Config.ParameterCount, Config.ParameterCount));
     }
 
     /// <summary>Whether residual bits are stored for a parameter.</summary>

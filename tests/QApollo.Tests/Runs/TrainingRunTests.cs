@@ -99,11 +99,11 @@ public sealed class TrainingRunTests : IDisposable
         var stages = new Stages();
         new TrainingRun(new RunOptions { Directory = folder.Path, MaxSteps = 1 }, trainer, new Batches(), null, "tokenizer", new Observer()) { Reading = stages }.Resume();
         Assert.Equal(
-            ["checking config.json", "checking model.safetensors", "checking optimizer.safetensors", "checking state.json", "reading model.safetensors", "reading optimizer.safetensors"],
+            ["checking config.json", "checking model.safetensors", "checking optimizer.safetensors", "checking state.json", "checking generation_config.json", "checking model.safetensors.index.json", "reading weights", "reading optimizer.safetensors"],
             stages.Names);
         Assert.All(stages.Reports.GroupBy(report => report.Stage), stage => Assert.Equal(stage.Last().Total, stage.Last().Done));
         using var model = new ModelFolder(folder.Path, stages);
-        Assert.Equal("checking state.json", stages.Reports[^1].Stage);
+        Assert.Equal("checking model.safetensors.index.json", stages.Reports[^1].Stage);
     }
 
     [Fact]

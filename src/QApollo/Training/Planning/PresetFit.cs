@@ -12,8 +12,12 @@ public sealed record PresetFit(LlamaPreset Preset, Footprint Footprint, IReadOnl
     /// <param name="count">As many as that, if there are.</param>
     public static IReadOnlyList<PresetFit> Largest(DeviceProfile profile, MemoryBudget budget, int sequenceLength, int count) =>
     [
-        .. LlamaPresets.All.Reverse().Select(preset => TryFit(preset, profile, budget, sequenceLength)).OfType<PresetFit>().Take(count),
+        .. LlamaPresets.All.Reverse().Where(preset => CanFit(preset, profile, budget)).Select(preset => TryFit(preset, profile, budget, sequenceLength)).OfType<PresetFit>().Take(count),
     ];
+
+    /// <summary>A byte for each parameter is the least there is, wherever it lives: what has more is not planned at all.</summary>
+    private static bool CanFit(LlamaPreset preset, DeviceProfile profile, MemoryBudget budget) =>
+        preset.Config.ParameterCount <= budget.DeviceBytes + (profile.ComputesInHostMemory ? 0 : (double)budget.HostBytes);
 
     private static PresetFit? TryFit(LlamaPreset preset, DeviceProfile profile, MemoryBudget budget, int sequenceLength)
     {
