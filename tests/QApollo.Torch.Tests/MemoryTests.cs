@@ -1,4 +1,3 @@
-using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Reports;

@@ -37,7 +37,8 @@ internal static class RankFacts
         if (sequences < ranks.Size)
         {
             throw new UsageException(
-                $"--data: {sequences} sequences of {options.Shape.SequenceLength} tokens are fewer than the {ranks.Size} ranks; take more text, a shorter --seq-len, or fewer ranks") { OnAllRanks = true };
+                $"--data: {sequences} sequences of {options.Shape.SequenceLength} tokens are fewer than the {ranks.Size} ranks; take more text, a shorter --seq-len, or fewer ranks")
+            { OnAllRanks = true };
         }
     }
 

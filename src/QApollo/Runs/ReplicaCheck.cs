@@ -34,7 +34,8 @@ public static class ReplicaCheck
             {
                 throw new RunFailedException(
                     $"step {trainer.CompletedSteps}: {tensors[i].Name} is not the same on all ranks: rank 0 differs from {string.Join(", ", others)}; "
-                    + "the memory or the device of one of them is at fault, and earlier checkpoints stand") { OnAllRanks = true };
+                    + "the memory or the device of one of them is at fault, and earlier checkpoints stand")
+                { OnAllRanks = true };
             }
         }
     }

@@ -334,7 +334,8 @@ public sealed class TrainingRun
         if (++_skipsInARow == MostSkips)
         {
             throw new RunFailedException(
-                $"{fault}; {MostSkips} updates in a row were left out, so the weights are at fault, not the data; earlier checkpoints stand; {Advice}") { OnAllRanks = true };
+                $"{fault}; {MostSkips} updates in a row were left out, so the weights are at fault, not the data; earlier checkpoints stand; {Advice}")
+            { OnAllRanks = true };
         }
 
         _observer.OnWarning($"{fault}; its update is left out");
@@ -461,7 +462,8 @@ public sealed class TrainingRun
         if (!double.IsFinite(ValidationLoss))
         {
             throw new RunFailedException(
-                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
+                $"step {_trainer.CompletedSteps}: the validation loss is {ValidationLoss}; a lower --lr or more --warmup-steps may help")
+            { OnAllRanks = true };
         }
 
         _validatedStep = _trainer.CompletedSteps;

@@ -154,7 +154,8 @@ public sealed class Trainer : IDisposable
             if (!float.IsFinite(perParameter[i]))
             {
                 throw new RunFailedException(
-                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help") { OnAllRanks = true };
+                    $"step {step}: the gradient of {Layout.Weights.All[i].Parameter.Name} is not finite; a lower --lr or more --warmup-steps may help")
+                { OnAllRanks = true };
             }
 
             squares += perParameter[i];
