@@ -224,3 +224,20 @@ DEVICE void backward_q(const bf16* query, const bf16* key, const bf16* value, co
     int valid = s.length - first_query - warp * 16;
     store_rows<D>(query_gradient + own + (first_query + warp * 16) * query_stride, sums, valid, query_stride, s.features, s.scale, s.scale);
 }
+
+/// Kernels that are told where documents start; null for whole sequences. Copied: heads as cp.async takes them.
+#define ATTENTION_BACKWARD_IN_DOCUMENTS(kind, D, copied)                                                                                \
+    KERNEL(attention_backward_##kind##_kv_##D, 128, 1)(const bf16* query, const bf16* key, const bf16* value, const float* log_sum_exp, \
+        const bf16* gradient, const float* delta, bf16* key_gradient, bf16* value_gradient,                                             \
+        int length, int heads, int kv_heads, int features, float scale, const int* document_starts) {                                   \
+        backward_kv<D, true, copied>(query, key, value, log_sum_exp, gradient, delta, key_gradient, value_gradient,                     \
+                                     BackwardShape{length, heads, kv_heads, features, scale, document_starts});                         \
+    }                                                                                                                                   \
+    EXPORT_KERNEL(attention_backward_##kind##_kv_##D)                                                                                   \
+    KERNEL(attention_backward_##kind##_q_##D, 128, 1)(const bf16* query, const bf16* key, const bf16* value, const float* log_sum_exp,  \
+        const bf16* gradient, const float* delta, bf16* query_gradient,                                                                 \
+        int length, int heads, int kv_heads, int features, float scale, const int* document_starts) {                                   \
+        backward_q<D, true, copied>(query, key, value, log_sum_exp, gradient, delta, query_gradient,                                    \
+                                    BackwardShape{length, heads, kv_heads, features, scale, document_starts});                          \
+    }                                                                                                                                   \
+    EXPORT_KERNEL(attention_backward_##kind##_q_##D)

@@ -150,3 +150,11 @@ DEVICE void forward(const bf16* query, const bf16* key, const bf16* value, bf16*
         if ((lane >> 2) + 8 < valid) logs[8] = __fmaf_rn(most[1], scale, logf(total[1]));
     }
 }
+
+/// Kernels that are told where documents start; null for whole sequences. Copied: heads as cp.async takes them.
+#define ATTENTION_FORWARD_IN_DOCUMENTS(kind, D, copied)                                                                                     \
+    KERNEL(attention_forward_##kind##_##D, 128, 2)(const bf16* query, const bf16* key, const bf16* value, bf16* output, float* log_sum_exp, \
+        int queries, int keys, int heads, int kv_heads, int features, float scale, const int* document_starts) {                            \
+        forward<D, true, copied>(query, key, value, output, log_sum_exp, queries, keys, heads, kv_heads, features, scale, document_starts); \
+    }                                                                                                                                       \
+    EXPORT_KERNEL(attention_forward_##kind##_##D)
