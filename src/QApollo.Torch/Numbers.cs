@@ -8,18 +8,10 @@ namespace QApollo.Torch;
 /// </summary>
 internal static class Numbers
 {
-    public static TorchTensor Add(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.add_(number);
-    }
+    public static TorchTensor Add(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.add_(number));
 
     /// <summary>Of integers, modulo the type's range.</summary>
-    public static TorchTensor Add(this TorchTensor tensor, long value)
-    {
-        using Scalar number = value;
-        return tensor.add_(number);
-    }
+    public static TorchTensor Add(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.add_(number));
 
     /// <summary>tensor += factor * other.</summary>
     public static TorchTensor AddScaled(this TorchTensor tensor, TorchTensor other, double factor)
@@ -28,30 +20,14 @@ internal static class Numbers
         return tensor.add_(other, number);
     }
 
-    public static TorchTensor Sub(this TorchTensor tensor, long value)
-    {
-        using Scalar number = value;
-        return tensor.sub_(number);
-    }
+    public static TorchTensor Sub(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.sub_(number));
 
-    public static TorchTensor Mul(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.mul_(number);
-    }
+    public static TorchTensor Mul(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.mul_(number));
 
     /// <summary>Of integers, modulo the type's range.</summary>
-    public static TorchTensor Mul(this TorchTensor tensor, long value)
-    {
-        using Scalar number = value;
-        return tensor.mul_(number);
-    }
+    public static TorchTensor Mul(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.mul_(number));
 
-    public static TorchTensor Fill(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.fill_(number);
-    }
+    public static TorchTensor Fill(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.fill_(number));
 
     /// <param name="mask">Bool, of a shape that spreads to the tensor's.</param>
     public static TorchTensor FillWhere(this TorchTensor tensor, TorchTensor mask, double value)
@@ -60,24 +36,12 @@ internal static class Numbers
         return tensor.masked_fill_(mask, number);
     }
 
-    public static TorchTensor AtLeast(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.clamp_min_(number);
-    }
+    public static TorchTensor AtLeast(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.clamp_min_(number));
 
     /// <summary>Of integers.</summary>
-    public static TorchTensor AtLeast(this TorchTensor tensor, long value)
-    {
-        using Scalar number = value;
-        return tensor.clamp_min_(number);
-    }
+    public static TorchTensor AtLeast(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.clamp_min_(number));
 
-    public static TorchTensor AtMost(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.clamp_max_(number);
-    }
+    public static TorchTensor AtMost(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.clamp_max_(number));
 
     public static TorchTensor Clamp(this TorchTensor tensor, double least, double most)
     {
@@ -93,39 +57,21 @@ internal static class Numbers
     }
 
     /// <summary>1 where the comparison holds, else 0, in the tensor's own type; so do the others.</summary>
-    public static TorchTensor Lt(this TorchTensor tensor, long value)
-    {
-        using Scalar number = value;
-        return tensor.lt_(number);
-    }
+    public static TorchTensor Lt(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.lt_(number));
 
-    public static TorchTensor Lt(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.lt_(number);
-    }
+    public static TorchTensor Lt(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.lt_(number));
 
-    public static TorchTensor Le(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.le_(number);
-    }
+    public static TorchTensor Le(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.le_(number));
 
-    public static TorchTensor Gt(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.gt_(number);
-    }
+    public static TorchTensor Gt(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.gt_(number));
 
-    public static TorchTensor Ge(this TorchTensor tensor, double value)
-    {
-        using Scalar number = value;
-        return tensor.ge_(number);
-    }
+    public static TorchTensor Ge(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.ge_(number));
 
-    public static TorchTensor Eq(this TorchTensor tensor, double value)
+    public static TorchTensor Eq(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.eq_(number));
+
+    private static TorchTensor With(TorchTensor tensor, Scalar value, Func<TorchTensor, Scalar, TorchTensor> operation)
     {
         using Scalar number = value;
-        return tensor.eq_(number);
+        return operation(tensor, number);
     }
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace QApollo.Reports.Runs;
+namespace QApollo.Files;
 
 /// <summary>Reads a file with a JSON object on each line, which a run may be writing now.</summary>
 internal static class JsonLines
@@ -30,7 +30,7 @@ internal static class JsonLines
 
     private static void ReadBytes(string path, ReadOnlySpanAction line)
     {
-        if (Files.RegularFile.LengthOf(path) == 0)
+        if (RegularFile.LengthOf(path) == 0)
         {
             return;
         }
@@ -57,6 +57,11 @@ internal static class JsonLines
             buffer.AsSpan(start, filled - start).CopyTo(buffer);
             filled -= start;
             (filled, isTooLong) = filled > MostBytes ? (0, true) : (filled, isTooLong);
+        }
+
+        if (filled > 0 && !isTooLong)
+        {
+            line(buffer.AsSpan(0, filled));
         }
     }
 

@@ -26,47 +26,58 @@ internal sealed record WeightTensors(PlannedTensor Values, PlannedTensor? Scales
     }
 
     /// <summary>Asks for every tensor to be read from its place in a file into memory.</summary>
+    /// <param name="withResiduals">Whether both hold a weight that has residual bits.</param>
     /// <returns>The last request.</returns>
     public long Read(ScratchFile file, WeightTensors target, bool withResiduals)
     {
-        long last = file.Read(Values.View.FileOffset(), target.Values.View.Address, Values.Bytes);
-        if (Scales is not null)
+        long last = 0;
+        for (int part = 0; part < Parts(withResiduals); part++)
         {
-            file.Read(Scales.View.FileOffset(), target.Scales!.View.Address, Scales.Bytes);
-            last = file.Read(ZeroPoints!.View.FileOffset(), target.ZeroPoints!.View.Address, ZeroPoints.Bytes);
+            if (this[part] is { } own)
+            {
+                last = file.Read(own.View.FileOffset(), target[part]!.View.Address, own.Bytes);
+            }
         }
 
-        return withResiduals ? file.Read(Residuals!.View.FileOffset(), target.Residuals!.View.Address, Residuals.Bytes) : last;
+        return last;
     }
 
     /// <summary>Asks for every tensor to be written from memory to its place in a file.</summary>
-    /// <returns>The last request.</returns>
+    /// <inheritdoc cref="Read"/>
     public long Write(ScratchFile file, WeightTensors source, bool withResiduals)
     {
-        long last = file.Write(Values.View.FileOffset(), source.Values.View.Address, Values.Bytes);
-        if (Scales is not null)
+        long last = 0;
+        for (int part = 0; part < Parts(withResiduals); part++)
         {
-            file.Write(Scales.View.FileOffset(), source.Scales!.View.Address, Scales.Bytes);
-            last = file.Write(ZeroPoints!.View.FileOffset(), source.ZeroPoints!.View.Address, ZeroPoints.Bytes);
+            if (this[part] is { } own)
+            {
+                last = file.Write(own.View.FileOffset(), source[part]!.View.Address, own.Bytes);
+            }
         }
 
-        return withResiduals ? file.Write(Residuals!.View.FileOffset(), source.Residuals!.View.Address, Residuals.Bytes) : last;
+        return last;
     }
 
     /// <summary>Begins to copy every tensor to its counterpart in the other memory space.</summary>
     /// <param name="withResiduals">Whether both hold a weight that has residual bits.</param>
     public void BeginTransfer(IDevice device, WeightTensors destination, bool withResiduals, List<Transfer> begun)
     {
-        begun.Add(device.BeginTransfer(Values, destination.Values));
-        if (Scales is not null)
+        for (int part = 0; part < Parts(withResiduals); part++)
         {
-            begun.Add(device.BeginTransfer(Scales, destination.Scales!));
-            begun.Add(device.BeginTransfer(ZeroPoints!, destination.ZeroPoints!));
-        }
-
-        if (withResiduals)
-        {
-            begun.Add(device.BeginTransfer(Residuals!, destination.Residuals!));
+            if (this[part] is { } own)
+            {
+                begun.Add(device.BeginTransfer(own, destination[part]!));
+            }
         }
     }
+
+    private PlannedTensor? this[int part] => part switch
+    {
+        0 => Values,
+        1 => Scales,
+        2 => ZeroPoints,
+        _ => Residuals,
+    };
+
+    private static int Parts(bool withResiduals) => withResiduals ? 4 : 3;
 }

@@ -16,14 +16,20 @@ public sealed record LinkUse(Card Card, long Bytes, double LinkSeconds, double C
     /// <summary>On all known cards that the plan fits; none where nothing goes over a link.</summary>
     public static IReadOnlyList<LinkUse> Of(TrainingLayout layout) => layout.Plan.PinnedHostArenaBytes == 0 || layout.Plan.Profile.ComputesInHostMemory
         ? []
-        : [.. Cards.All.Where(card => layout.Plan.DeviceTotalBytes <= card.UsableBytes).Select(card => Of(layout, card))];
+        : Of(layout, [.. Cards.All.Where(card => layout.Plan.DeviceTotalBytes <= card.UsableBytes)]);
 
-    public static LinkUse Of(TrainingLayout layout, Card card)
+    public static LinkUse Of(TrainingLayout layout, Card card) => Of(layout, [card])[0];
+
+    private static LinkUse[] Of(TrainingLayout layout, Card[] cards)
     {
-        var clock = new VirtualClock(card, layout.Options.Shape.SequenceLength);
-        layout.Trace(clock);
-        return new LinkUse(
-            card, clock.LinkBytes, clock.LinkSeconds, clock.StepSeconds - clock.WaitSeconds, clock.WaitSeconds, HidesFrom(layout, card));
+        int sequenceLength = layout.Options.Shape.SequenceLength;
+        VirtualClock[] clocks = [.. cards.Select(card => new VirtualClock(card, sequenceLength))];
+        layout.Trace(new Clocks(clocks, sequenceLength));
+        return
+        [
+            .. clocks.Select(clock => new LinkUse(
+                clock.Card, clock.LinkBytes, clock.LinkSeconds, clock.StepSeconds - clock.WaitSeconds, clock.WaitSeconds, HidesFrom(layout, clock.Card))),
+        ];
     }
 
     /// <summary>
@@ -47,6 +53,19 @@ public sealed record LinkUse(Card Card, long Bytes, double LinkSeconds, double C
         double backward = (3 * product) - down + (3.5 * attention) - (3 * boundary);
         double link = layer / card.Link.BytesPerSecond;
         return forward <= 0 || backward <= 0 ? null : (long)Math.Ceiling(Math.Max(link / forward, 2 * link / backward));
+    }
+
+    /// <summary>One look at a step for the clocks of all cards.</summary>
+    private sealed class Clocks(VirtualClock[] clocks, int sequenceLength) : IOperationObserver
+    {
+        public void OnOperation(string operation, ReadOnlySpan<Access> accesses)
+        {
+            var work = OperationWork.Of(operation, accesses, sequenceLength);
+            foreach (VirtualClock clock in clocks)
+            {
+                clock.Advance(work, accesses);
+            }
+        }
     }
 
     internal static long BytesOf(LayerWeights layer) => layer.Matrices.Sum(weight =>

@@ -29,9 +29,12 @@ public sealed class VirtualClock(Card card, int sequenceLength) : IOperationObse
     /// <summary>Bytes of all transfers, both ways.</summary>
     public long LinkBytes { get; private set; }
 
-    public void OnOperation(string operation, ReadOnlySpan<Access> accesses)
+    public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => Advance(OperationWork.Of(operation, accesses, sequenceLength), accesses);
+
+    /// <param name="work">Of the operation with those accesses.</param>
+    internal void Advance(in OperationWork work, ReadOnlySpan<Access> accesses)
     {
-        switch (operation)
+        switch (work.Operation)
         {
             case "transfer":
                 Transfer(accesses[0].Tensor, accesses[1].Tensor);
@@ -42,7 +45,6 @@ public sealed class VirtualClock(Card card, int sequenceLength) : IOperationObse
                 _now = Math.Max(_now, arrival);
                 break;
             default:
-                var work = OperationWork.Of(operation, accesses, sequenceLength);
                 _now += Math.Max(work.Flops / card.BFloatFlops, work.Bytes / card.BytesPerSecond);
                 break;
         }

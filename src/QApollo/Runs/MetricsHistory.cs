@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using QApollo.Files;
 
@@ -22,17 +21,7 @@ public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losse
         var skipped = new HashSet<int>();
         try
         {
-            if (RegularFile.LengthOf(path) == 0)
-            {
-                return new MetricsHistory(losses, validations);
-            }
-
-            // A run may write it now.
-            using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), Encoding.UTF8);
-            while (reader.ReadLine() is { } line)
-            {
-                Add(line, losses, validations, skipped);
-            }
+            JsonLines.Read(path, line => Add(line, losses, validations, skipped));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -42,34 +31,24 @@ public sealed record MetricsHistory(IReadOnlyList<(int Step, double Loss)> Losse
         return new MetricsHistory(losses, validations) { Skipped = skipped };
     }
 
-    private static void Add(string text, List<(int Step, double Loss)> losses, List<(int Step, double Loss)> validations, HashSet<int> skipped)
+    private static void Add(JsonElement line, List<(int Step, double Loss)> losses, List<(int Step, double Loss)> validations, HashSet<int> skipped)
     {
-        try
+        if (!line.TryGetProperty("step", out JsonElement number) || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out int step))
         {
-            using JsonDocument document = JsonDocument.Parse(text);
-            JsonElement line = document.RootElement;
-            if (line.ValueKind != JsonValueKind.Object || !line.TryGetProperty("step", out JsonElement number) || number.ValueKind != JsonValueKind.Number
-                || !number.TryGetInt32(out int step))
-            {
-                return;
-            }
+            return;
+        }
 
-            if (line.TryGetProperty("loss", out JsonElement loss))
+        if (line.TryGetProperty("loss", out JsonElement loss))
+        {
+            losses.Add((step, RealOf(loss)));
+            if (line.TryGetProperty(SkippedName, out JsonElement isSkipped) && isSkipped.ValueKind == JsonValueKind.True)
             {
-                losses.Add((step, RealOf(loss)));
-                if (line.TryGetProperty(SkippedName, out JsonElement isSkipped) && isSkipped.ValueKind == JsonValueKind.True)
-                {
-                    skipped.Add(step);
-                }
-            }
-            else if (line.TryGetProperty("validationLoss", out JsonElement validation))
-            {
-                validations.Add((step, RealOf(validation)));
+                skipped.Add(step);
             }
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        else if (line.TryGetProperty("validationLoss", out JsonElement validation))
         {
-            // No JSON, or text in it that is not valid Unicode.
+            validations.Add((step, RealOf(validation)));
         }
     }
 

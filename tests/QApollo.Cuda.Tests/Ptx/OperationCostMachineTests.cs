@@ -55,7 +55,7 @@ public class OperationCostMachineTests
             LaunchCounts before = PtxMachine.CountsOfThread();
             scenario.Run();
             cuda.Synchronize();
-            costs.Add(PerUnit(PtxMachine.CountsOfThread() - before, work.Last));
+            costs.Add(PerUnit(PtxMachine.CountsOfThread() - before, work.Work));
         }
 
         return costs;
@@ -70,12 +70,4 @@ public class OperationCostMachineTests
     }
 
     private static double Round(double value) => double.Parse(value.ToString(Digits, CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
-
-    /// <summary>The operation that was seen last, on sequences of the cases' length.</summary>
-    private sealed class LastWork : IOperationObserver
-    {
-        public OperationWork Last { get; private set; }
-
-        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => Last = OperationWork.Of(operation, accesses, CostCases.SequenceLength);
-    }
 }

@@ -14,16 +14,13 @@ internal static class ReplayCommand
     /// <summary>Of the run's end, which is averaged over: single validations scatter.</summary>
     private static readonly double[] MeasuredAt = [0.8, 0.9, 1.0];
 
-    private static readonly Option<string[]> Data = new("--data") { Description = "Text; the .NET SDK's documentation unless given.", AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<string> Model = new("--model") { Description = "A preset.", DefaultValueFactory = _ => "demo" };
-    private static readonly Option<int> Steps = new("--steps") { Description = "Updates.", DefaultValueFactory = _ => 1000 };
     private static readonly Option<double> Rate = new("--lr") { Description = "Peak learning rate.", DefaultValueFactory = _ => 0.01 };
     private static readonly Option<int> Seeds = new("--seeds") { Description = "Runs, of the seeds 1, 2, ...", DefaultValueFactory = _ => 1 };
     private static readonly Option<long> ValidTokens = new("--valid-tokens") { Description = "Held-out tokens that a loss is the mean of.", DefaultValueFactory = _ => 65_536 };
 
     public static Command Create()
     {
-        var command = new Command("replay", "What each storage rule loses when all follow the updates of one F32 run.") { Data, Model, Steps, Rate, Seeds, ValidTokens };
+        var command = new Command("replay", "What each storage rule loses when all follow the updates of one F32 run.") { SharedOptions.Data, SharedOptions.Model, SharedOptions.Steps, Rate, Seeds, ValidTokens };
         command.SetAction(parsed =>
         {
             Execute(parsed);
@@ -34,9 +31,8 @@ internal static class ReplayCommand
 
     private static void Execute(ParseResult parsed)
     {
-        string name = parsed.GetValue(Model)!;
-        LlamaConfig model = LlamaPresets.TryFind(name)?.Config ?? throw new UsageException($"--model: '{name}' is no preset");
-        using var data = StudyData.Open(parsed.GetValue(Data) ?? []);
+        LlamaConfig model = SharedOptions.ModelOf(parsed);
+        using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? []);
         var table = new ExcessTable();
         for (int seed = 1; seed <= parsed.GetValue(Seeds); seed++)
         {
@@ -48,7 +44,7 @@ internal static class ReplayCommand
 
     private static void Run(ParseResult parsed, LlamaConfig model, PreparedData data, int endOfDocument, ulong seed, ExcessTable table)
     {
-        int steps = parsed.GetValue(Steps);
+        int steps = parsed.GetValue(SharedOptions.Steps);
         var shape = new StepShape(BatchSize: 8, SequenceLength: 256, GradAccum: 1);
         var options = new TrainingOptions
         {

@@ -8,9 +8,6 @@ namespace QApollo.Quality;
 /// <summary>`qapollo-quality study`: trains every setting over many seeds, and goes on where it was stopped.</summary>
 internal static class StudyCommand
 {
-    private static readonly Option<string[]> Data = new("--data") { Description = "Text; the .NET SDK's documentation unless given.", AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<string> Model = new("--model") { Description = "A preset.", DefaultValueFactory = _ => "demo" };
-    private static readonly Option<int> Steps = new("--steps") { Description = "Updates.", DefaultValueFactory = _ => 1000 };
     private static readonly Option<int> Seeds = new("--seeds") { Description = "Runs of each setting.", DefaultValueFactory = _ => 12 };
     private static readonly Option<int> FirstSeed = new("--first-seed") { Description = "The seeds count from here.", DefaultValueFactory = _ => 1 };
     private static readonly Option<string> Only = new("--only") { Description = "Settings whose name contains it." };
@@ -24,7 +21,7 @@ internal static class StudyCommand
     {
         var command = new Command("study", "Train every setting over many seeds; goes on where it was stopped.")
         {
-            Data, Model, Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, ValidTokens, Threads,
+            SharedOptions.Data, SharedOptions.Model, SharedOptions.Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, ValidTokens, Threads,
         };
         command.SetAction(parsed =>
         {
@@ -36,9 +33,8 @@ internal static class StudyCommand
 
     private static void Execute(ParseResult parsed)
     {
-        string name = parsed.GetValue(Model)!;
-        LlamaConfig model = LlamaPresets.TryFind(name)?.Config ?? throw new UsageException($"--model: '{name}' is no preset");
-        var study = new StudyOptions(name, model, parsed.GetValue(Steps), parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
+        LlamaConfig model = SharedOptions.ModelOf(parsed);
+        var study = new StudyOptions(parsed.GetValue(SharedOptions.Model)!, model, parsed.GetValue(SharedOptions.Steps), parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
         string path = parsed.GetValue(Results)!;
         string? filter = parsed.GetValue(Only);
         Setting[] settings =
@@ -51,7 +47,7 @@ internal static class StudyCommand
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        using var data = StudyData.Open(parsed.GetValue(Data) ?? []);
+        using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? []);
         List<StudyResult> done = StudyResult.ReadAll(path);
         int first = parsed.GetValue(FirstSeed);
 

@@ -92,11 +92,4 @@ internal static class CostsCommand
         device.ClearMarks();
         return median;
     }
-
-    private sealed class LastWork : IOperationObserver
-    {
-        public OperationWork Work { get; private set; }
-
-        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => Work = OperationWork.Of(operation, accesses, CostCases.SequenceLength);
-    }
 }
