@@ -187,6 +187,12 @@ public sealed class TrainingRun
         using MetricsFile? metrics = Writes ? new MetricsFile(_metricsPath, _trainer.CompletedSteps) : null;
         using MetricsFile? samples = _sampler is null ? null : new MetricsFile(Path.Combine(_options.Directory, "samples.jsonl"), _trainer.CompletedSteps);
         _samples = samples;
+        if (Writes)
+        {
+            // Now, not at the first save: the disk may be full of them.
+            CheckpointFolder.RemoveLeftovers(_options.Directory);
+        }
+
         ReplicaCheck.Require(_trainer);
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !IsAsked(stop))
