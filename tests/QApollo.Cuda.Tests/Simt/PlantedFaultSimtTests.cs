@@ -80,7 +80,7 @@ public sealed class PlantedFaultSimtTests : IDisposable
         SimtLibrary faulty = Build("swiglu", "swiglu.cu", "return n - first >= 8 ? 8 : int(n - first);", "return 8;");
         Gate(SimtLibrary.Default);
         var exception = Assert.Throws<InvalidOperationException>(() => Gate(faulty));
-        Assert.Equal("an operation wrote behind BF16[3, 17], the 3. tensor: bytes 0 to 9 from its end on", exception.Message);
+        Assert.StartsWith("an operation wrote behind BF16[3, 17], the 3. tensor: bytes ", exception.Message, StringComparison.Ordinal);
 
         static void Gate(SimtLibrary library)
         {
