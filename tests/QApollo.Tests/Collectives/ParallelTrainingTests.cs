@@ -56,7 +56,7 @@ public sealed class ParallelTrainingTests : IDisposable
         float[] exact = Gradient(Alone.Instance, BoundaryFormat.Activations);
         float[][] many = ThreadRanks.Run(2, ranks => Gradient(ranks, BoundaryFormat.Int8));
         Assert.Equal(many[0], many[1]);
-        TestSupport.Compare.AllClose(many[0], one, 2e-5 * one.Max(MathF.Abs), 0, "gradient");
+        global::QApollo.TestSupport.Compare.AllClose(many[0], one, 2e-5 * one.Max(MathF.Abs), 0, "gradient");
         Assert.True(one.Zip(exact).Max(pair => MathF.Abs(pair.First - pair.Second)) > 2e-3 * one.Max(MathF.Abs), "nothing was rounded");
 
         static float[] Gradient(ICommunicator ranks, BoundaryFormat format)
