@@ -113,7 +113,7 @@ public sealed class TrainingLayout
         Inputs.Load(device, tokens, labels);
         Inputs.CountOver(Ranks);
         Release.BeginStep((uint)update, learningRate);
-        bool isUpdated = Step.Run(device, skips);
+        bool isUpdated = Step.Run(device, (uint)update, skips);
         Statistics.Read(device);
         return isUpdated;
     }
