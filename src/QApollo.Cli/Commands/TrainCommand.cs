@@ -65,10 +65,12 @@ internal static class TrainCommand
             ?? ranks.Broadcast(Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}"));
         bool resume = values.Get(T.Resume);
         using FolderLock? held = ranks.Together(() => isFirst ? Claim(request, directory, resume) : null);
-        using var loading = new StageView(values.Get(T.Quiet) || !isFirst ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        bool isShown = isFirst && !values.Get(T.Quiet);
+        using var loading = new StageView(isShown ? Terminal.Error : TextWriter.Null, !Console.IsErrorRedirected);
         using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading));
+        request.Device.Say = loading.Say;
         using IDevice device = ranks.Together(request.Device.Open);
-        TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
+        TextWriter notes = isShown ? Console.Out : TextWriter.Null;
         using ICommunicator? cards = RankDevice.JoinCards(values, ranks, device, notes);
         TrainingLayout layout = planned.Layout;
         HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
@@ -152,6 +154,7 @@ internal static class TrainCommand
             observers.Add(events);
         }
 
+        request.Device.Say = isShown ? view.OnWarning : request.Device.Say;
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
