@@ -55,6 +55,7 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 WireDType = values.Get(T.WireDType),
+                Overlap = values.Get(T.Overlap),
                 Boundaries = values.Get(T.Boundaries),
                 Layers = Placement(values),
                 ExpandWeights = values.Get(T.ExpandWeights),
