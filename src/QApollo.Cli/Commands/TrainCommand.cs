@@ -33,14 +33,26 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        using var group = RankGroup.Join();
+        RankGroup group;
         try
         {
-            return Train(group, commandLine, parsed);
+            group = RankGroup.Join(Console.Error);
         }
-        catch (Exception exception) when (group.Ranks.Size > 1)
+        catch (RunFailedException exception) when (exception.OnAllRanks)
         {
-            return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+            return ErrorReport.CodeOf(exception);
+        }
+
+        using (group)
+        {
+            try
+            {
+                return Train(group, commandLine, parsed);
+            }
+            catch (Exception exception) when (group.Ranks.Size > 1)
+            {
+                return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+            }
         }
     }
 

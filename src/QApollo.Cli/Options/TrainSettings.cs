@@ -55,6 +55,7 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 WireDType = values.Get(T.WireDType),
+                Overlap = values.Get(T.Overlap),
                 Boundaries = values.Get(T.Boundaries),
                 BoundaryFormat = values.Get(T.BoundaryDType),
                 Layers = Placement(values),
