@@ -64,6 +64,7 @@ internal static class TrainCommand
         bool isFirst = ranks.Rank == 0;
         using TrainRequest request = ranks.Together(() => TrainRequest.Read(commandLine, parsed, group));
         (OptionValues values, ITokenizer tokenizer) = (request.Values, request.Tokenizer);
+        SessionTime? time = values.IsGiven(T.Hours) ? new SessionTime(TimeSpan.FromHours(values.Get(T.Hours))) : null;
 
         // A resumed run goes on where it began: another device would round otherwise.
         values.Set(T.Device, RankDevice.Recorded(request.Device, group));
@@ -97,7 +98,7 @@ internal static class TrainCommand
         string layerFile = (values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp")) + (isFirst ? string.Empty : $".{ranks.Rank}");
         using Trainer trainer = ranks.Together(() => new Trainer(layout, device, layerFile, cards ?? ranks));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held, time) with
         {
             EvaluateFirst = initial is not null,
             ModelFiles = request.ModelFiles,
@@ -127,6 +128,12 @@ internal static class TrainCommand
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * ranks.Size * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        if (time is not null)
+        {
+            notes.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"time: {Hours(time)} for this session, until {DateTime.Now + time.Limit - time.Elapsed:yyyy-MM-dd HH:mm}"));
+        }
+
         if (planned.GivenUp.Count > 0)
         {
             notes.WriteLine($"budget: {string.Join("; ", planned.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})"))}");
@@ -177,10 +184,18 @@ internal static class TrainCommand
         }
 
         string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
-        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string why = run.IsOutOfTime
+            ? string.Create(CultureInfo.InvariantCulture, $"after step {trainer.CompletedSteps:N0} of {runOptions.MaxSteps:N0}, {Hours(time)} are over")
+            : "stopped";
+        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
-        return finished ? ExitCode.Success : stopped;
+        return finished || run.IsOutOfTime ? ExitCode.Success : stopped;
     }
+
+    /// <param name="time">Null on a rank that another one's time ends.</param>
+    private static string Hours(SessionTime? time) => time is null
+        ? "the hours of another rank"
+        : string.Create(CultureInfo.InvariantCulture, $"{time.Limit.TotalHours:0.###} hours");
 
     /// <summary>Takes the folder of the run for the rank that writes there.</summary>
     private static FolderLock Claim(TrainRequest request, string directory, bool resume)

@@ -70,7 +70,8 @@ internal static class TrainSettings
         };
     }
 
-    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock? held)
+    /// <param name="time">Of --hours; null without.</param>
+    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock? held, SessionTime? time)
     {
         double minutes = values.Get(T.SaveMinutes);
         return new RunOptions
@@ -78,6 +79,7 @@ internal static class TrainSettings
             Directory = directory,
             Lock = held,
             MaxSteps = values.Get(T.MaxSteps),
+            Time = time,
             CheckReplicasEvery = values.Get(T.CheckReplicas),
             HealthEvery = values.Get(T.HealthEvery),
             EvaluateEvery = values.Get(T.EvalEvery),
