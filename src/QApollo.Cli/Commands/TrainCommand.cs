@@ -35,14 +35,26 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        using var group = RankGroup.Join();
+        RankGroup group;
         try
         {
-            return Train(group, commandLine, parsed);
+            group = RankGroup.Join(Console.Error);
         }
-        catch (Exception exception) when (group.Ranks.Size > 1)
+        catch (RunFailedException exception) when (exception.OnAllRanks)
         {
-            return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+            return ErrorReport.CodeOf(exception);
+        }
+
+        using (group)
+        {
+            try
+            {
+                return Train(group, commandLine, parsed);
+            }
+            catch (Exception exception) when (group.Ranks.Size > 1)
+            {
+                return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+            }
         }
     }
 
@@ -68,10 +80,12 @@ internal static class TrainCommand
             ?? ranks.Broadcast(Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}"));
         bool resume = values.Get(T.Resume);
         using FolderLock? held = ranks.Together(() => isFirst ? Claim(request, directory, resume) : null);
-        using var loading = new StageView(values.Get(T.Quiet) || !isFirst ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        bool isShown = isFirst && !values.Get(T.Quiet);
+        using var loading = new StageView(isShown ? Terminal.Error : TextWriter.Null, !Console.IsErrorRedirected);
         using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading));
+        request.Device.Say = loading.Say;
         using IDevice device = ranks.Together(request.Device.Open);
-        TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
+        TextWriter notes = isShown ? Console.Out : TextWriter.Null;
         using ICommunicator? cards = RankDevice.JoinCards(values, ranks, device, notes);
         TrainingLayout layout = planned.Layout;
         HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
@@ -165,6 +179,7 @@ internal static class TrainCommand
             observers.Add(events);
         }
 
+        request.Device.Say = isShown ? view.OnWarning : request.Device.Say;
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
         if (pause is not null)
         {

@@ -7,6 +7,7 @@ using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
 using QApollo.Runs;
+using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -143,9 +144,17 @@ internal static class TrainOptionTable
         "--exchange", NumbersGroup, "How gradients travel between ranks on GPUs: by NCCL where it is found, else through host memory; or by one of them.", GradientExchange.Auto,
         ("auto", GradientExchange.Auto), ("nccl", GradientExchange.Nccl), ("host", GradientExchange.Host));
 
+    public static OptionSpec<GradientOverlap> Overlap { get; } = Spec.Choice(
+        "--overlap", NumbersGroup, "How far the computation goes on while gradients are summed over the ranks: not at all, to the layer's next gradient, or through the next layer; the results are the same.",
+        GradientOverlap.Layer, ("off", GradientOverlap.Off), ("matrix", GradientOverlap.Matrix), ("layer", GradientOverlap.Layer));
+
     public static OptionSpec<MemorySpace> Boundaries { get; } = Spec.Choice(
         "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
+
+    public static OptionSpec<BoundaryFormat> BoundaryDType { get; } = Spec.Choice(
+        "--boundary-dtype", NumbersGroup, "Element type in which layer inputs wait for the backward pass; auto keeps them as they are computed, int8 rounds them, with a scale per token.",
+        BoundaryFormat.Activations, ("auto", BoundaryFormat.Activations), ("f32", BoundaryFormat.F32), ("bf16", BoundaryFormat.BF16), ("int8", BoundaryFormat.Int8));
 
     public static OptionSpec<MemorySpace> LayersIn { get; } = Spec.Choice(
         "--layers", NumbersGroup, "Where the layers' matrices wait between their uses; disk is for a fast one, and slower than host.", MemorySpace.Device,
@@ -276,7 +285,7 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights,
+        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Overlap, Boundaries, BoundaryDType, LayersIn, LayerSlots, LayerFile, ExpandWeights,
         LogitChunk, VocabularySlice, Budget,
         HostBudget,
         Device, LibTorch, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, CheckReplicas, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,

@@ -55,7 +55,9 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 WireDType = values.Get(T.WireDType),
+                Overlap = values.Get(T.Overlap),
                 Boundaries = values.Get(T.Boundaries),
+                BoundaryFormat = values.Get(T.BoundaryDType),
                 Layers = Placement(values),
                 ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),

@@ -39,6 +39,31 @@ public class RunTests(ITestOutputHelper log)
         Assert.All(expected.Zip(Losses(tiny, "mpi")), pair => Assert.InRange(pair.Second, pair.First * 0.995, pair.First * 1.005));
     }
 
+    /// <summary>Two ranks with their layers elsewhere, each in memory or a file of its own, train to the bytes of layers on the device.</summary>
+    [Theory]
+    [InlineData("host", "device", "auto")]
+    [InlineData("disk", "host", "auto")]
+    [InlineData("disk", "host", "int8")]
+    public void Ranks_with_streamed_layers_train_to_the_same_bytes(string layers, string boundaries, string dtype)
+    {
+        using var tiny = new TinyRun();
+        string[] More(params string[] more) => ["--grad-accum", "2", "--boundary-dtype", dtype, "--check-replicas", "3", .. more];
+        using (RankProcesses plain = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("plain", Steps, evalEvery: 6, More())))
+        {
+            RequireSuccess(plain);
+        }
+
+        using (RankProcesses streamed = RankProcesses.Tcp(
+            tiny.Folder, 2, _ => tiny.Train("streamed", Steps, evalEvery: 6, More("--layers", layers, "--boundaries", boundaries))))
+        {
+            RequireSuccess(streamed);
+        }
+
+        RequireEqual(tiny, "plain", "streamed", Steps);
+        Assert.Equal(Losses(tiny, "plain"), Losses(tiny, "streamed"));
+        Assert.Empty(Directory.GetFiles(tiny.RunFolder("streamed"), "layers*"));
+    }
+
     [MpichFact]
     public void Four_ranks_of_MPICH_train_and_two_of_TCP_go_on()
     {

@@ -320,6 +320,19 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void What_a_failed_save_left_is_gone_also_after_a_session_that_has_nothing_to_save()
+    {
+        Train(Options(maxSteps: 2), new Batches());
+        Directory.CreateDirectory(folder.File("step-000001.partial"));
+        File.WriteAllText(folder.File("step-000001.partial.lock"), "x");
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 2), device);
+        TrainingRun run = Run(trainer, new Batches(), new Observer(), maxSteps: 2);
+        run.Resume();
+        Assert.True(run.Run(CancellationToken.None));
+        Assert.Equal(["metrics.jsonl", "step-000002"], folder.Names);
+    }
+
+    [Fact]
     public void A_pause_ends_when_the_run_is_stopped()
     {
         using var stop = new CancellationTokenSource();
