@@ -26,15 +26,25 @@ internal sealed class RankProcesses : IDisposable
     /// <param name="arguments">By rank.</param>
     /// <param name="hosts">Null for this one; else the last rank is on the second, all others on the first.</param>
     /// <param name="started">Ranks that come at all; null for all.</param>
-    public static RankProcesses Tcp(string folder, int size, Func<int, string[]> arguments, TwoHosts? hosts = null, IEnumerable<int>? started = null)
+    /// <param name="environment">More variables, or others.</param>
+    /// <param name="programOf">By rank; null for the usual one.</param>
+    /// <param name="folderOf">By rank; null for the common one.</param>
+    public static RankProcesses Tcp(
+        string folder, int size, Func<int, string[]> arguments, TwoHosts? hosts = null, IEnumerable<int>? started = null,
+        IReadOnlyList<(string Name, string Value)>? environment = null, Func<int, string>? programOf = null, Func<int, string>? folderOf = null)
     {
         int port = FreePort.Find();
         return new RankProcesses([.. (started ?? Enumerable.Range(0, size)).Select(rank =>
         {
-            string[] words = ["dotnet", Program, .. arguments(rank)];
-            ProcessStartInfo start = Info(folder, hosts?.On(HostOf(rank, size), words) ?? words);
+            string[] words = ["dotnet", programOf?.Invoke(rank) ?? Program, .. arguments(rank)];
+            ProcessStartInfo start = Info(folderOf?.Invoke(rank) ?? folder, hosts?.On(HostOf(rank, size), words) ?? words);
             (start.Environment["RANK"], start.Environment["WORLD_SIZE"]) = ($"{rank}", $"{size}");
             (start.Environment["MASTER_ADDR"], start.Environment["MASTER_PORT"]) = (hosts is null ? "127.0.0.1" : TwoHosts.Address(0), $"{port}");
+            foreach ((string name, string value) in environment ?? [])
+            {
+                start.Environment[name] = value;
+            }
+
             return start;
         })]);
     }
@@ -117,7 +127,7 @@ internal sealed class RankProcesses : IDisposable
         }
     }
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "qapollo.dll");
+    public static string Program => Path.Combine(AppContext.BaseDirectory, "qapollo.dll");
 
     private static int HostOf(int rank, int size) => rank == size - 1 ? 1 : 0;
 
