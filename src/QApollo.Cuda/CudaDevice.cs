@@ -27,7 +27,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context = context;
         _products = ProductTable.Open(options);
         Profile = new CudaProfile(usesCublasLt: _products.Library is not null);
-        _modules = new KernelModules(context, options.PtxSource);
+        _modules = new KernelModules(context, options.PtxSource, () => options.Compiling?.Invoke(context.Card));
         _stream = context.CreateStream();
         _commands = new CommandStream(new Submission(context, _modules, _stream), options.UseGraphs);
         _uploads = new UploadRing(context);
@@ -38,6 +38,9 @@ public sealed unsafe partial class CudaDevice : IDevice
 
     /// <summary>The GPU behind the device.</summary>
     public CudaCard Card => _context.Card;
+
+    /// <summary>Names of the kernels that were launched, or are about to be.</summary>
+    internal IEnumerable<string> LoadedKernels => _modules.Loaded;
 
     /// <summary>Opens a GPU.</summary>
     /// <param name="ordinal">Its number, as the driver counts.</param>

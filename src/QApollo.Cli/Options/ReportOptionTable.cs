@@ -54,6 +54,6 @@ internal static class ReportOptionTable
     [
         T.Model, .. T.Shape, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize, T.ZeroPoints, T.ResidualBits, T.ResidualLayers,
-        T.GradDType, T.Boundaries, T.LayersIn, T.LayerSlots, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
+        T.GradDType, T.Boundaries, T.BoundaryDType, T.LayersIn, T.LayerSlots, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];
 }

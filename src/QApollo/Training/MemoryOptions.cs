@@ -21,6 +21,9 @@ public sealed record MemoryOptions
     /// <summary>Where layer inputs wait for the backward pass.</summary>
     public MemorySpace Boundaries { get; init; } = MemorySpace.Device;
 
+    /// <summary>How they are kept until then. Rounds what layers are recomputed from, not the forward pass.</summary>
+    public BoundaryFormat BoundaryFormat { get; init; } = BoundaryFormat.Activations;
+
     /// <summary>Where the layers' matrices wait between their uses.</summary>
     public LayerPlacement Layers { get; init; } = LayerPlacement.OnDevice;
 

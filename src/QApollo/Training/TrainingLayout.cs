@@ -40,7 +40,7 @@ public sealed class TrainingLayout
         GradientOverlap overlap = Overlap();
         Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? [])
         {
-            Depth = overlap switch { GradientOverlap.Off => 0, GradientOverlap.Matrix => 1, _ => Weights.Layers[0].All.Count() },
+            Depth = overlap switch { GradientOverlap.Off => 0, GradientOverlap.Matrix => 1, _ => Weights.Layers[0].All.Length },
             ReachesOverLayers = overlap == GradientOverlap.Layer,
         };
         WeightStaging = new WeightStaging(table, Weights);
@@ -128,7 +128,7 @@ public sealed class TrainingLayout
         Inputs.Load(device, tokens, labels);
         Inputs.CountOver(Ranks);
         Release.BeginStep((uint)update, learningRate);
-        bool isUpdated = Step.Run(device, skips);
+        bool isUpdated = Step.Run(device, (uint)update, skips);
         Statistics.Read(device);
         return isUpdated;
     }

@@ -43,6 +43,31 @@ public class RunTests(ITestOutputHelper log)
         Assert.All(expected.Zip(Losses(tiny, "mpi")), pair => Assert.InRange(pair.Second, pair.First * 0.995, pair.First * 1.005));
     }
 
+    /// <summary>Two ranks with their layers elsewhere, each in memory or a file of its own, train to the bytes of layers on the device.</summary>
+    [Theory]
+    [InlineData("host", "device", "auto")]
+    [InlineData("disk", "host", "auto")]
+    [InlineData("disk", "host", "int8")]
+    public void Ranks_with_streamed_layers_train_to_the_same_bytes(string layers, string boundaries, string dtype)
+    {
+        using var tiny = new TinyRun();
+        string[] More(params string[] more) => ["--grad-accum", "2", "--boundary-dtype", dtype, "--check-replicas", "3", .. more];
+        using (RankProcesses plain = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("plain", Steps, evalEvery: 6, More())))
+        {
+            RequireSuccess(plain);
+        }
+
+        using (RankProcesses streamed = RankProcesses.Tcp(
+            tiny.Folder, 2, _ => tiny.Train("streamed", Steps, evalEvery: 6, More("--layers", layers, "--boundaries", boundaries))))
+        {
+            RequireSuccess(streamed);
+        }
+
+        RequireEqual(tiny, "plain", "streamed", Steps);
+        Assert.Equal(Losses(tiny, "plain"), Losses(tiny, "streamed"));
+        Assert.Empty(Directory.GetFiles(tiny.RunFolder("streamed"), "layers*"));
+    }
+
     [MpichFact]
     public void Four_ranks_of_MPICH_train_and_two_of_TCP_go_on()
     {
@@ -231,6 +256,17 @@ public class RunTests(ITestOutputHelper log)
         Assert.All(ends, end => Assert.Equal(130, end.ExitCode));
         Assert.Contains("stopped; go on with: qapollo train --resume", ends[0].Text, StringComparison.Ordinal);
         Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+    }
+
+    [Fact]
+    public void The_hours_of_one_rank_end_all_after_the_same_step()
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(
+            tiny.Folder, 2, rank => tiny.Train("run", 1_000_000, ["--schedule", "constant", .. rank == 1 ? (string[])["--hours", "0.001"] : []]));
+        string text = RequireSuccess(ranks);
+        (int step, _) = Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+        Assert.Contains(FormattableString.Invariant($"after step {step:N0} of 1,000,000, the hours of another rank are over; go on with: "), text, StringComparison.Ordinal);
     }
 
     /// <summary>The program as another build of it would be: with another version written into its file.</summary>

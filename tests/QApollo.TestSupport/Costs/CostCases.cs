@@ -74,6 +74,11 @@ public static class CostCases
             yield return new Scenario("rmsnorm forward", () => device.RmsNormForward(x, gain, 1e-6f, result, inverse), result);
             yield return new Scenario("rmsnorm backward", () => device.RmsNormBackward(dy, x, gain, inverse, result, true, gainGradient, true), result);
 
+            Tensor codes = memory.Zeros(DType.U8, rows, Hidden), scales = memory.Zeros(DType.F32, 1, rows);
+            var stream = new RandomStream(1, RandomPurpose.BoundaryRounding, 2, 3);
+            yield return new Scenario("quantize rows", () => device.QuantizeRows(x.RowRange(0, rows), stream, 0, codes, scales), codes);
+            yield return new Scenario("dequantize rows", () => device.DequantizeRows(codes, scales, result.RowRange(0, rows)), result);
+
             Tensor gate = Random(DType.BF16, rows, Intermediate), up = Random(DType.BF16, rows, Intermediate);
             Tensor first = memory.Zeros(DType.BF16, rows, Intermediate), second = memory.Zeros(DType.BF16, rows, Intermediate);
             yield return new Scenario("swiglu forward", () => device.SwiGluForward(gate, up, first), first);

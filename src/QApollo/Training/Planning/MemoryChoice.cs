@@ -37,6 +37,7 @@ public static class MemoryChoices
         new(MemoryChoice.MicroBatch, "--grad-accum", "gradAccum", Text(options.Shape.GradAccum)),
         new(MemoryChoice.Expansions, "--expand-weights", "expandWeights", options.Memory.ExpandWeights ? "on" : "off"),
         new(MemoryChoice.Boundaries, "--boundaries", "boundaries", options.Memory.Boundaries == MemorySpace.Device ? "device" : "host"),
+        .. Boundaries(options.Memory.BoundaryFormat),
         new(MemoryChoice.LogitChunk, "--logit-chunk", "logitChunk", Text(TrainingLayout.ChunkTokens(options, profile))),
         new(MemoryChoice.VocabularySlice, "--vocabulary-slice", "vocabularySlice", Text(options.Memory.VocabularySlice)),
         new(MemoryChoice.GradientDType, "--grad-dtype", "gradDtype", options.Memory.GradientDType == DType.F32 ? "f32" : "bf16"),
@@ -47,6 +48,11 @@ public static class MemoryChoices
         .. Layers(options.Memory.Layers),
         .. Overlap(options),
     ];
+
+    /// <summary>Told where layer inputs are not kept as they are computed: only the user decides that.</summary>
+    private static ChosenOption[] Boundaries(BoundaryFormat format) => format == BoundaryFormat.Activations
+        ? []
+        : [new(MemoryChoice.Boundaries, "--boundary-dtype", "boundaryDtype", format switch { BoundaryFormat.Int8 => "int8", BoundaryFormat.BF16 => "bf16", _ => "f32" })];
 
     /// <summary>The slots are told where layers pass through them.</summary>
     private static ChosenOption[] Layers(LayerPlacement layers) => layers.Space == MemorySpace.Device
