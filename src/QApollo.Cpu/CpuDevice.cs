@@ -61,6 +61,8 @@ public sealed class CpuDevice : IDevice, IArithmeticPeak
     {
     }
 
+    public ICopyLane OpenCopyLane(int marks) => new HostCopyLane();
+
     public void Synchronize()
     {
     }

@@ -25,6 +25,9 @@ public sealed class TorchDevice : IDevice
 
     public DeviceProfile Profile { get; }
 
+    /// <summary>For tests that count its temporaries.</summary>
+    internal TorchContext Context => _context;
+
     /// <summary>The processor.</summary>
     /// <param name="threads">Threads of libtorch in this process; 0 for one per core.</param>
     /// <param name="libraryFolder">Of libtorch's libraries; null for those beside the program.</param>

@@ -161,7 +161,8 @@ internal static class DoctorCommand
 
         try
         {
-            using var device = CudaDevice.Open(card.Ordinal);
+            var options = new CudaOptions { Compiling = compiled => Console.Error.WriteLine(DeviceChoice.CompilingLine(compiled)) };
+            using var device = CudaDevice.Open(card.Ordinal, options: options);
             long free = device.MemoryInfo().Free;
             long budget = free + device.Profile.ContextBytes;
             return diagnosis with

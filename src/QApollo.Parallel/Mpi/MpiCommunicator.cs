@@ -15,9 +15,10 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     private readonly MpiLibrary _library;
     private readonly MpiTable _mpi;
 
-    private MpiCommunicator(MpiLibrary library, MpiTable mpi, int rank, int size, string version)
+    private MpiCommunicator(MpiLibrary library, MpiTable mpi, int rank, int size, int threads, string version)
     {
         (_library, _mpi, Rank, Size) = (library, mpi, rank, size);
+        ServesAnyThread = threads >= MpiTable.Serialized;
         Description = $"MPI: {version}";
     }
 
@@ -27,6 +28,8 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
 
     public string Description { get; }
 
+    public bool ServesAnyThread { get; }
+
     /// <exception cref="UsageException">There is no library, or it is not the launcher's.</exception>
     public static MpiCommunicator Join(Launch launch)
     {
@@ -35,7 +38,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
         int provided;
         int rank;
         int size;
-        Require(mpi.InitThread(null, null, MpiTable.Funneled, &provided), "MPI_Init_thread");
+        Require(mpi.InitThread(null, null, MpiTable.Serialized, &provided), "MPI_Init_thread");
         Require(mpi.CommRank(library.World, &rank), "MPI_Comm_rank");
         Require(mpi.CommSize(library.World, &size), "MPI_Comm_size");
         if (size != launch.Size)
@@ -44,7 +47,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
                 $"the launcher started {launch.Size} ranks, and {library.Name} knows of {size}: they are of different MPIs; have LD_LIBRARY_PATH name the folder of the launcher's");
         }
 
-        return new MpiCommunicator(library, mpi, rank, size, Version(mpi));
+        return new MpiCommunicator(library, mpi, rank, size, provided, Version(mpi));
     }
 
     public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination)

@@ -32,8 +32,8 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 
     public string Description => "TCP";
 
-    /// <exception cref="RunFailedException">The others do not come, or are of another run.</exception>
-    public static TcpCommunicator Join(Launch launch) => new(launch.Rank, Rendezvous.Meet(launch));
+    /// <inheritdoc cref="Rendezvous.Meet"/>
+    public static TcpCommunicator Join(Launch launch, TextWriter? notes = null) => new(launch.Rank, Rendezvous.Meet(launch, notes ?? TextWriter.Null));
 
     public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination)
     {

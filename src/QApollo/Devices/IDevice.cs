@@ -55,6 +55,10 @@ public interface IDevice : IDisposable
     /// <summary>As <see cref="AwaitTransfer"/>, in place of it; and the host waits too, so that it may touch the memory.</summary>
     void WaitForTransfer(Transfer transfer);
 
+    /// <summary>Opens a way for copies by another thread. Null where the device has none: copies then stand among its operations.</summary>
+    /// <param name="marks">That hold at a time, 1 or more.</param>
+    ICopyLane? OpenCopyLane(int marks) => null;
+
     /// <summary>Waits for all operations.</summary>
     void Synchronize();
 

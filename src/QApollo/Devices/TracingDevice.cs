@@ -78,6 +78,8 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         inner?.WaitForTransfer(innerTransfer);
     }
 
+    public ICopyLane? OpenCopyLane(int marks) => inner?.OpenCopyLane(marks);
+
     public void Synchronize() => inner?.Synchronize();
 
     public void ChooseProducts(IReadOnlyList<ProductShape> products, int productsPerExpansion, Tensor memory) =>

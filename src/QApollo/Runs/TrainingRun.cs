@@ -40,6 +40,7 @@ public sealed class TrainingRun
     private readonly long[] _epochs;
     private long _tokensSeen;
     private long _lastSave;
+    private TimeSpan? _lastStep;
     private int _savedStep;
     private int _validatedStep = -1;
     private int _silentUntil;
@@ -70,6 +71,9 @@ public sealed class TrainingRun
 
     /// <summary>Told of the reading of checkpoints.</summary>
     public IProgress<StageProgress>? Reading { get; init; }
+
+    /// <summary>Whether <see cref="RunOptions.Time"/> ended this session before the last step, on any rank.</summary>
+    public bool IsOutOfTime { get; private set; }
 
     /// <summary>Steps whose update was left out, those before a resume included.</summary>
     public int SkippedSteps { get; private set; }
@@ -173,7 +177,7 @@ public sealed class TrainingRun
         }
     }
 
-    /// <summary>Trains until the last step, or until asked to stop; both end with a checkpoint.</summary>
+    /// <summary>Trains until the last step, until asked to stop, or as long as there is time; all end with a checkpoint.</summary>
     /// <param name="stop">Ends the run at the next step's end, on all ranks.</param>
     /// <returns>True when all steps are done.</returns>
     /// <exception cref="RunFailedException">Loss, gradient or weights not finite, or the disk is full; earlier checkpoints stand.</exception>
@@ -193,7 +197,7 @@ public sealed class TrainingRun
         bool isOver = false;
         while (_trainer.CompletedSteps < _options.MaxSteps && !IsAsked(stop) && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {
-            if (!Step(metrics))
+            if (!TimedStep(metrics))
             {
                 continue;
             }
@@ -236,8 +240,16 @@ public sealed class TrainingRun
     /// <summary>Sequences that a rank reads in a step.</summary>
     private int SequencesPerRank => _trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength;
 
-    /// <summary>Whether any rank was asked to stop.</summary>
-    private bool IsAsked(CancellationToken stop) => _ranks.Any(stop.IsCancellationRequested);
+    /// <summary>Whether any rank was asked to stop, or has no time for another step like its last one.</summary>
+    private bool IsAsked(CancellationToken stop)
+    {
+        const int OutOfTime = 1;
+        const int Stopped = 2;
+        bool isLate = _options.Time is { } time && _lastStep is { } last && time.EndsBefore(last);
+        int asked = _ranks.Max(stop.IsCancellationRequested ? Stopped : isLate ? OutOfTime : 0);
+        IsOutOfTime = asked == OutOfTime;
+        return asked > 0;
+    }
 
     /// <summary>By the clock of the rank that writes.</summary>
     private bool IsTimeToSave() =>
@@ -265,6 +277,15 @@ public sealed class TrainingRun
             CultureInfo.InvariantCulture,
             $"step {_trainer.CompletedSteps}: no better validation than {Best.Loss:F4} (step {Best.Step}) in {Best.Since}: the run ends after {_trainer.CompletedSteps} steps of {_options.MaxSteps}"));
         return true;
+    }
+
+    /// <inheritdoc cref="Step"/>
+    private bool TimedStep(MetricsFile? metrics)
+    {
+        TimeSpan begun = _options.Time?.Elapsed ?? default;
+        bool goesOn = Step(metrics);
+        _lastStep = _options.Time?.Elapsed - begun;
+        return goesOn;
     }
 
     /// <returns>False when the run went back to a checkpoint.</returns>

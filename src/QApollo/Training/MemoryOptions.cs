@@ -12,6 +12,12 @@ public sealed record MemoryOptions
     /// <summary>F32 or BF16: element type that gradients travel in between ranks.</summary>
     public DType WireDType { get; init; } = DType.F32;
 
+    /// <summary>
+    /// How far the computation goes on while gradients are summed over the ranks; nothing for one rank. Layers that do not stay on the
+    /// device leave it updated, so that theirs is <see cref="GradientOverlap.Matrix"/> at most. The results are the same.
+    /// </summary>
+    public GradientOverlap Overlap { get; init; } = GradientOverlap.Layer;
+
     /// <summary>Where layer inputs wait for the backward pass.</summary>
     public MemorySpace Boundaries { get; init; } = MemorySpace.Device;
 

@@ -43,7 +43,6 @@ public sealed class Trainer : IDisposable
             throw new ArgumentException($"planned for {layout.Options.Ranks} ranks, and there are {Ranks.Size}", nameof(ranks));
         }
 
-        layout.JoinRanks(Ranks);
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
@@ -66,6 +65,7 @@ public sealed class Trainer : IDisposable
             device.UseWorkspace(layout.Workspace);
         }
 
+        layout.JoinRanks(Ranks, device);
         device.ChooseProducts(layout.Plan.Products, layout.Options.Shape.GradAccum, _arena.DeviceBytes);
         layout.Initialize(device);
         foreach (Weight weight in layout.Weights.All)
@@ -135,6 +135,7 @@ public sealed class Trainer : IDisposable
 
     public void Dispose()
     {
+        Layout.LeaveRanks();
         _layerFile?.Dispose();
         _arena.Dispose();
     }

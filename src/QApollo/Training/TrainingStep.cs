@@ -24,7 +24,7 @@ public sealed class TrainingStep
     private readonly BoundaryStore _boundaries;
     private readonly DecoderLayer _layer;
     private readonly LayerExpansions _expansions;
-    private readonly GradientScratch _layerGradients;
+    private readonly GradientScratch[] _layerGradients;
     private readonly VocabularyGradients _vocabularyGradients;
     private readonly LanguageModelHead _head;
     private readonly GradientRelease _release;
@@ -38,7 +38,10 @@ public sealed class TrainingStep
         (_weights, _inputs, _statistics, _layer, _head, _release) = (weights, inputs, statistics, layer, head, release);
         _shape = options.Shape;
         _vocabularyGradients = new VocabularyGradients(table, weights, options.Memory.GradientDType, vocabularySlice);
-        _layerGradients = new GradientScratch(table, weights.Layers[0].All, options.Memory.GradientDType, release);
+
+        // Where gradients wait while the next layer is computed, that one has scratch of its own.
+        string[] scratch = release.ReachesOverLayers ? ["gradient", "gradient.next"] : ["gradient"];
+        _layerGradients = [.. scratch.Select(name => new GradientScratch(table, name, weights.Layers[0].All, options.Memory.GradientDType, release))];
         _expansions = new LayerExpansions(table, weights, profile, isEnabled: options.Memory.ExpandWeights && _shape.GradAccum > 1);
         _logSumExp = table.Transient("head.log_sum_exp", DType.F32, 1, _shape.TokensPerStep, TensorCategory.Logits);
 
@@ -207,7 +210,7 @@ public sealed class TrainingStep
         }
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
-        _release.Complete(device);
+        _release.EndPart(device);
     }
 
     /// <summary>Of the mean over the counted tokens.</summary>
@@ -233,6 +236,7 @@ public sealed class TrainingStep
     private void BackwardLayer(IDevice device, int layer)
     {
         LayerWeights weights = _weights.Layers[layer];
+        GradientScratch gradients = _layerGradients[layer % _layerGradients.Length];
         _weights.Store.Use(device, layer, direction: -1);
         _expansions.ExpandForBackward(device, weights);
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
@@ -242,12 +246,12 @@ public sealed class TrainingStep
             Tensor gradient = _boundaries.Read(device, _gradientBoundary, microBatch);
             _boundaries.PrefetchKept(device, layer, microBatch + 1);
             _boundaries.Prefetch(device, _gradientBoundary, microBatch + 1);
-            _layerGradients.BeginMicroBatch(first: microBatch == 0, last: microBatch + 1 == _shape.GradAccum);
-            _layer.Backward(device, weights, input, gradient, _layerGradients, _inputs.DocumentStarts(microBatch));
+            gradients.BeginMicroBatch(first: microBatch == 0, last: microBatch + 1 == _shape.GradAccum);
+            _layer.Backward(device, weights, input, gradient, gradients, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
 
-        _release.Complete(device);
+        _release.EndPart(device);
         _weights.Store.Changed(layer);
     }
 
@@ -272,7 +276,7 @@ public sealed class TrainingStep
             _release.Release(device, _weights.Embedding, slice, firstRow);
         }
 
-        _release.Complete(device);
+        _release.EndStep(device);
     }
 
     private Tensor LogSumExp(int microBatch) =>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
+using QApollo.Parallel.Tests.Tcp;
 
 namespace QApollo.Parallel.Tests.Runs;
 
@@ -27,7 +26,7 @@ internal sealed class RankProcesses : IDisposable
     /// <param name="arguments">By rank.</param>
     public static RankProcesses Tcp(string folder, int size, Func<int, string[]> arguments)
     {
-        int port = FreePort();
+        int port = FreePort.Find();
         return new RankProcesses([.. Enumerable.Range(0, size).Select(rank =>
         {
             ProcessStartInfo start = Info("dotnet", folder, [Program, .. arguments(rank)]);
@@ -106,13 +105,6 @@ internal sealed class RankProcesses : IDisposable
         var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return start;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private Process Start(ProcessStartInfo start, int index)

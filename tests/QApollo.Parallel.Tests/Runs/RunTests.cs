@@ -193,6 +193,17 @@ public class RunTests(ITestOutputHelper log)
         Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
     }
 
+    [Fact]
+    public void The_hours_of_one_rank_end_all_after_the_same_step()
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(
+            tiny.Folder, 2, rank => tiny.Train("run", 1_000_000, ["--schedule", "constant", .. rank == 1 ? (string[])["--hours", "0.001"] : []]));
+        string text = RequireSuccess(ranks);
+        (int step, _) = Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+        Assert.Contains(FormattableString.Invariant($"after step {step:N0} of 1,000,000, the hours of another rank are over; go on with: "), text, StringComparison.Ordinal);
+    }
+
     private static string RequireSuccess(RankProcesses ranks)
     {
         (int ExitCode, string Text)[] ends = ranks.ToEnd();

@@ -256,6 +256,52 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal((4, 1), (again.CompletedSteps, resumed.Best.Step));
     }
 
+    [Theory]
+    [InlineData(2.5, 2)]
+    [InlineData(3, 3)]
+    [InlineData(0.1, 1)]
+    [InlineData(9, 5)]
+    public void A_session_ends_before_the_step_that_does_not_fit_and_the_next_one_arrives_at_the_same_bytes(double hours, int steps)
+    {
+        using (Trainer whole = Engine.Trainer(Options(maxSteps: 5), device))
+        {
+            Run(whole, new Batches(), new Observer(), new RunOptions { Directory = folder.File("whole"), MaxSteps = 5 }).Run(CancellationToken.None);
+        }
+
+        // Each step takes an hour.
+        var clock = new HandClock();
+        string directory = folder.File("run");
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 5), device);
+        TrainingRun run = Run(
+            trainer, new Batches(), new Observer { Step = () => clock.Now += TimeSpan.FromHours(1) },
+            new RunOptions { Directory = directory, MaxSteps = 5, Time = new SessionTime(TimeSpan.FromHours(hours), clock) });
+        Assert.Equal(steps == 5, run.Run(CancellationToken.None));
+        Assert.Equal((steps, steps < 5), (trainer.CompletedSteps, run.IsOutOfTime));
+        Assert.Equal(steps, Assert.Single(CheckpointFolder.List(directory)).Step);
+
+        using Trainer again = Engine.Trainer(Options(maxSteps: 5), device);
+        TrainingRun resumed = Run(again, new Batches(), new Observer(), new RunOptions { Directory = directory, MaxSteps = 5 });
+        resumed.Resume();
+        Assert.Empty(resumed.Changes);
+        Assert.True(resumed.Run(CancellationToken.None));
+        foreach (string file in (string[])["model.safetensors", "optimizer.safetensors"])
+        {
+            byte[] Of(string name) => File.ReadAllBytes(Path.Combine(name, CheckpointFolder.NameOf(5), file));
+            Assert.Equal(Of(folder.File("whole")), Of(directory));
+        }
+    }
+
+    [Fact]
+    public void Who_is_asked_to_stop_when_the_time_is_over_was_stopped()
+    {
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 5), device);
+        using var stop = new CancellationTokenSource();
+        var options = new RunOptions { Directory = folder.Path, MaxSteps = 5, Time = new SessionTime(TimeSpan.FromTicks(1)) };
+        TrainingRun run = Run(trainer, new Batches(), new Observer { Step = stop.Cancel }, options);
+        Assert.False(run.Run(stop.Token));
+        Assert.Equal((1, false), (trainer.CompletedSteps, run.IsOutOfTime));
+    }
+
     private void Spoil(Trainer trainer, bool now, float value)
     {
         if (now)
@@ -282,6 +328,16 @@ public sealed class TrainingRunTests : IDisposable
     {
         var options = new RunOptions { Directory = folder.Path, MaxSteps = maxSteps, SaveEvery = saveEvery, EvaluateEvery = evaluateEvery };
         return new TrainingRun(options, trainer, batches, evaluateEvery > 0 ? batches : null, "tokenizer", observer);
+    }
+
+    /// <summary>Stands still until it is moved.</summary>
+    private sealed class HandClock : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
     }
 
     /// <summary>The same few tokens always.</summary>

@@ -7,6 +7,7 @@ namespace QApollo.Training.Planning;
 /// <summary>What the planner may decide; a choice that the user made is pinned.</summary>
 public enum MemoryChoice
 {
+    Overlap,
     MicroBatch,
     Expansions,
     Boundaries,
@@ -45,6 +46,7 @@ public static class MemoryChoices
         new(MemoryChoice.ResidualLayers, "--residual-bits", "residualBits", Text(options.Memory.Weights.ResidualBits)),
         new(MemoryChoice.ResidualLayers, "--residual-layers", "residualLayers", Text(options.Memory.Weights.LayersWithResiduals(options.Model))),
         .. Layers(options.Memory.Layers),
+        .. Overlap(options),
     ];
 
     /// <summary>Told where layer inputs are not kept as they are computed: only the user decides that.</summary>
@@ -59,6 +61,11 @@ public static class MemoryChoices
             new(MemoryChoice.Layers, "--layers", "layers", layers.Space == MemorySpace.Disk ? "disk" : "host"),
             new(MemoryChoice.Layers, "--layer-slots", "layerSlots", Text(layers.Slots)),
         ];
+
+    /// <summary>Told where there are ranks to wait for.</summary>
+    private static ChosenOption[] Overlap(TrainingOptions options) => options.Ranks == 1
+        ? []
+        : [new(MemoryChoice.Overlap, "--overlap", "overlap", options.Memory.Overlap switch { GradientOverlap.Off => "off", GradientOverlap.Matrix => "matrix", _ => "layer" })];
 
     private static string Text(int value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
