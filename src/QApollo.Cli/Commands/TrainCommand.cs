@@ -192,7 +192,7 @@ internal static class TrainCommand
             SessionFile.AddEnergy(directory, watch.Joules);
         }
 
-        WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
+        WriteLines(notes, isFirst ? [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"] : []);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)

@@ -8,9 +8,6 @@ namespace QApollo.Parallel.Mpi;
 /// </summary>
 internal sealed unsafe class MpiTable(MpiLibrary library)
 {
-    /// <summary>MPI_THREAD_SERIALIZED, as all libraries number it: any thread calls, one at a time.</summary>
-    public const int Serialized = 2;
-
     public readonly delegate* unmanaged<int*, byte***, int, int*, int> InitThread =
         (delegate* unmanaged<int*, byte***, int, int*, int>)Export(library, "MPI_Init_thread");
 

@@ -171,8 +171,7 @@ internal sealed class Rendezvous
         bool isExpected = hello.Size == _launch.Size && hello.Rank >= first && hello.Rank < _launch.Size && _links[hello.Rank] is null;
         if (!isExpected)
         {
-            using var link = new Link(socket, hello.Rank);
-            link.Farewell(TurnedAway);
+            Link.Close([new Link(socket, hello.Rank)], TurnedAway);
             throw new RunFailedException(
                 hello.Size != _launch.Size
                     ? $"WORLD_SIZE is {_launch.Size} for rank {_launch.Rank}, and {hello.Size} for rank {hello.Rank}"
@@ -241,14 +240,11 @@ internal sealed class Rendezvous
 
     private void Leave(int why)
     {
-        foreach (Link? link in _links)
+        if (_launch.Rank == 0)
         {
-            if (_launch.Rank == 0)
-            {
-                link?.Farewell(why);
-            }
-
-            link?.Dispose();
+            Link.Close(_links, why);
         }
+
+        Array.ForEach(_links, link => link?.Dispose());
     }
 }

@@ -1,5 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
+using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Tests;
 using QApollo.Runs;
@@ -87,10 +91,14 @@ public class RunTests(ITestOutputHelper log)
     [InlineData("--model nowhere", "qapollo: rank 1: --model: ")]
     [InlineData("--device cuda:7", "qapollo: rank 1: ")]
     [InlineData("--data other.txt", "qapollo: rank 1 has --data ")]
+    [InlineData("--model other.json", "qapollo: rank 1 has --model ")]
+    [InlineData("--max-steps no", "qapollo: rank 1: --max-steps")]
+    [InlineData("--data nowhere.txt", "qapollo: rank 1: ")]
     public void What_one_rank_has_otherwise_is_told_once(string more, string expected)
     {
         using var tiny = new TinyRun();
         File.WriteAllText(Path.Combine(tiny.Folder, "other.txt"), string.Concat(Enumerable.Repeat("another text\n", 300)));
+        File.WriteAllText(Path.Combine(tiny.Folder, "other.json"), File.ReadAllText(tiny.ModelPath).Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", StringComparison.Ordinal));
         using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, rank => tiny.Train("run", 3, rank == 1 ? more.Split(' ') : []));
         (int ExitCode, string Text)[] ends = ranks.ToEnd();
         string[] messages = [.. ends.SelectMany(end => end.Text.Split('\n')).Where(line => line.StartsWith("qapollo: ", StringComparison.Ordinal))];
@@ -106,6 +114,63 @@ public class RunTests(ITestOutputHelper log)
         File.WriteAllText(tiny.TextPath, "Only a few words stand here.\n");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3, "--valid-share", "0")), "sequences of 16 tokens are fewer than the 3 ranks");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--lr", "high")), "--lr");
+    }
+
+    /// <summary>On hosts of their own, files of one name may be others: here, by a path that each process sees another file at.</summary>
+    [Fact]
+    public void Other_files_of_the_same_name_and_other_programs_are_told_once()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        string second = Directory.CreateDirectory(Path.Combine(tiny.Folder, "second")).FullName;
+        string config = File.ReadAllText(tiny.ModelPath);
+        void Write(string name, string ofFirst, string ofSecond)
+        {
+            File.WriteAllText(Path.Combine(tiny.Folder, name), ofFirst);
+            File.WriteAllText(Path.Combine(second, name), ofSecond);
+        }
+
+        string[] Arguments(string model, string data) =>
+            ["train", "--model", $"/proc/self/cwd/{model}", "--data", $"/proc/self/cwd/{data}", "--output-dir", tiny.RunFolder("run"), "--cache-dir", tiny.RunFolder("cache"), "--max-steps", "3", "--batch-size", "1", "--seq-len", "16", "--threads", "1"];
+        Write("model.json", config, config.Replace("1e-6", "1e-5", StringComparison.Ordinal));
+        Write("same.json", config, config);
+        Write("data.txt", File.ReadAllText(tiny.TextPath), File.ReadAllText(tiny.TextPath).Replace("Line 7 ", "Line 8 ", StringComparison.Ordinal));
+        Write("same.txt", File.ReadAllText(tiny.TextPath), File.ReadAllText(tiny.TextPath));
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => Arguments("model.json", "same.txt"), folderOf: rank => rank == 0 ? tiny.Folder : second), "rank 1 has a model of ");
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => Arguments("same.json", "data.txt"), folderOf: rank => rank == 0 ? tiny.Folder : second), "rank 1 has as data ");
+        string other = OtherVersion(tiny.Folder);
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3), programOf: rank => rank == 0 ? RankProcesses.Program : other), "rank 1 has the program 9.1.0");
+        Assert.False(File.Exists(Path.Combine(tiny.RunFolder("run"), "run.json")));
+    }
+
+    [Fact]
+    public void A_rank_that_never_comes_is_told_once()
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3), started: [0, 1], environment: [("QAPOLLO_RANK_TIMEOUT", "3")]);
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.All(ends, end => Assert.Equal(1, end.ExitCode));
+        string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')), line => line.StartsWith("qapollo: ", StringComparison.Ordinal));
+        Assert.StartsWith("qapollo: rank 0 has waited 3 s (QAPOLLO_RANK_TIMEOUT) for rank 2: start all 3", message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What torchrun sets; its own store listens at the port of the master.</summary>
+    [Fact]
+    public void The_environment_of_torchrun_is_understood()
+    {
+        using var tiny = new TinyRun();
+        using var store = new TcpListener(IPAddress.Loopback, 0);
+        store.Start();
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3), environment:
+        [
+            ("MASTER_PORT", $"{((IPEndPoint)store.LocalEndpoint).Port}"), ("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RUN_ID", "none"), ("TORCHELASTIC_MAX_RESTARTS", "0"),
+            ("TORCHELASTIC_RESTART_COUNT", "0"), ("GROUP_RANK", "0"), ("GROUP_WORLD_SIZE", "1"), ("LOCAL_WORLD_SIZE", "2"), ("ROLE_WORLD_SIZE", "2"), ("OMP_NUM_THREADS", "1"),
+        ]);
+        Assert.Contains("ranks: 2 on 1 machine by TCP", RequireSuccess(ranks), StringComparison.Ordinal);
     }
 
     /// <summary>Kills a random rank at a random moment, until the run has reached its end.</summary>
@@ -202,6 +267,27 @@ public class RunTests(ITestOutputHelper log)
         string text = RequireSuccess(ranks);
         (int step, _) = Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
         Assert.Contains(FormattableString.Invariant($"after step {step:N0} of 1,000,000, the hours of another rank are over; go on with: "), text, StringComparison.Ordinal);
+    }
+
+    /// <summary>The program as another build of it would be: with another version written into its file.</summary>
+    private static string OtherVersion(string folder)
+    {
+        string program = Directory.CreateDirectory(Path.Combine(folder, "other")).FullName;
+        string origin = Path.GetDirectoryName(RankProcesses.Program)!;
+        foreach (string path in Directory.EnumerateFileSystemEntries(origin))
+        {
+            File.CreateSymbolicLink(Path.Combine(program, Path.GetFileName(path)), path);
+        }
+
+        string library = Path.Combine(program, Path.GetFileName(RankProcesses.Program));
+        byte[] bytes = File.ReadAllBytes(RankProcesses.Program);
+        string version = Assembly.LoadFrom(RankProcesses.Program).GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        int place = bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(version));
+        bytes[place] = (byte)'9';
+        bytes[place + 2] = (byte)'1';
+        File.Delete(library);
+        File.WriteAllBytes(library, bytes);
+        return library;
     }
 
     private static string RequireSuccess(RankProcesses ranks)
