@@ -50,7 +50,7 @@ internal static class Program
     }
 
     /// <summary>Values may begin with "@": they are no files of more options.</summary>
-    private static ParseResult Parse(RootCommand root, string[] args) =>
+    internal static ParseResult Parse(RootCommand root, string[] args) =>
         root.Parse(UnknownWords.MoveBack(root, args), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
 
     private static int Refuse(RootCommand root, ParseResult parsed)

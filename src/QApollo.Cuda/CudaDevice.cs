@@ -7,7 +7,7 @@ namespace QApollo.Cuda;
 
 /// <summary>
 /// An NVIDIA GPU through the driver API. All operations are launched on one stream, transfers run on a second one;
-/// kernels are the PTX built from Kernels/*.cu. Not for several threads at once.
+/// kernels are the PTX built from Kernels/*.cu. Not for several threads at once, but for those that copy through <see cref="OpenCopyLane"/>.
 /// </summary>
 public sealed unsafe partial class CudaDevice : IDevice
 {
@@ -167,6 +167,12 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context.MakeCurrent();
         _commands.Cut();
         _transfers.Wait(transfer);
+    }
+
+    public ICopyLane OpenCopyLane(int marks)
+    {
+        Cut();
+        return new CudaCopyLane(this, _context, _stream, marks);
     }
 
     public void Synchronize()

@@ -27,6 +27,9 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
 
     public int Index { get; } = index;
 
+    /// <summary>Bytes of temporaries that were in use at once, at most, since it was set to 0.</summary>
+    public long MostUsed { get; set; }
+
     public bool IsCuda => Type == DeviceType.CUDA;
 
     public TorchMemory Memory { get; } = new(type, index);
@@ -81,6 +84,7 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
 
         nint address = _scratch + (nint)_used;
         _used += (bytes + 63) / 64 * 64;
+        MostUsed = Math.Max(MostUsed, _used);
         return _used <= _scratchBytes
             ? address
             : throw new InvalidOperationException($"an operation needs {_used} bytes of temporaries; its workspace has {_scratchBytes}");

@@ -25,6 +25,9 @@ public sealed class TorchDevice : IDevice
 
     public DeviceProfile Profile { get; }
 
+    /// <summary>For tests that count its temporaries.</summary>
+    internal TorchContext Context => _context;
+
     /// <summary>The processor.</summary>
     /// <param name="threads">Threads of libtorch in this process; 0 for one per core.</param>
     /// <param name="libraryFolder">Of libtorch's libraries; null for those beside the program.</param>
@@ -143,6 +146,11 @@ public sealed class TorchDevice : IDevice
 
     public void FillNormal(Tensor destination, in RandomStream stream, long firstElement, float standardDeviation) =>
         RandomNormal.Fill(_context, destination, stream, firstElement, standardDeviation);
+
+    public void QuantizeRows(Tensor values, in RandomStream stream, long firstRow, Tensor codes, Tensor scales) =>
+        RowCodes.Quantize(_context, values, stream, firstRow, codes, scales);
+
+    public void DequantizeRows(Tensor codes, Tensor scales, Tensor values) => RowCodes.Dequantize(_context, codes, scales, values);
 
     public void ApolloProject(Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares) =>
         Apollo.Project(_context, gradient, projection, projected, channelSquares);

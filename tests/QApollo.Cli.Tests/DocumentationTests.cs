@@ -1,15 +1,22 @@
+using System.CommandLine;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Xunit;
 
 namespace QApollo.Cli.Tests;
 
-/// <summary>What the documents for developers name is there, and the program's commands in them run.</summary>
+/// <summary>What documents name is there; the program knows every command in them, and those of the developers' documents run.</summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string Root = Path.GetFullPath(Path.Combine(Here(), "..", ".."));
 
     public static TheoryData<string> Documents =>
+    [
+        .. Directory.GetFiles(Root, "*.md").Concat(Directory.GetFiles(Path.Combine(Root, "docs"), "*.md"))
+            .Select(file => Path.GetRelativePath(Root, file).Replace('\\', '/')).Order(StringComparer.Ordinal),
+    ];
+
+    public static TheoryData<string> OfDevelopers =>
         ["docs/architecture.md", "docs/adding-an-operation.md", "docs/adding-a-model.md", "docs/release.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
     [Theory]
@@ -26,8 +33,25 @@ public sealed partial class DocumentationTests
         Assert.Empty(missing);
     }
 
+    /// <summary>No option is misspelt or gone, no value out of range. Files, which a reader has to bring, are looked for later.</summary>
     [Theory]
     [MemberData(nameof(Documents))]
+    public void Commands_of_a_document_are_known(string document)
+    {
+        RootCommand root = Program.CreateRoot();
+        string text = File.ReadAllText(Path.Combine(Root, document));
+        foreach (string command in (string[])
+            [.. ProgramCommand().Matches(text).Select(match => match.Groups[1].Value), .. OptionsOfPlan().Matches(text).Select(match => $"plan {match.Groups[1].Value}")])
+        {
+            string[] words = [.. Word().Matches(command).Select(match => match.Value.Trim('"'))];
+            ParseResult parsed = Program.Parse(root, words);
+            Assert.True(parsed.Errors.Count == 0, $"qapollo {command}: {string.Join("; ", parsed.Errors)}");
+            Assert.NotSame(root, parsed.CommandResult.Command);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(OfDevelopers))]
     public void Commands_of_a_document_run(string document)
     {
         foreach (Match command in Command().Matches(File.ReadAllText(Path.Combine(Root, document))))
@@ -49,6 +73,19 @@ public sealed partial class DocumentationTests
 
     [GeneratedRegex(@"`((?:src|tests|tools|docs|Checkpoints|Devices|Models|Training|Runs|Reports)/[^` ]+)(?: [^`]*)?`")]
     private static partial Regex NamedPath();
+
+    /// <summary>In a block or indented, perhaps behind mpirun or a prompt; the program's name or how it is started from the sources.</summary>
+    [GeneratedRegex(@"^(?:    )?(?:mpirun [^#\n]*?)?(?:qapollo|dotnet run -c Release --project src/QApollo\.Cli --) (?![A-Z])([^#\n|>]+?)[ \\]*(?:[#|>].*)?$", RegexOptions.Multiline)]
+    private static partial Regex ProgramCommand();
+
+    /// <summary>The last cell of a table of plans.</summary>
+    [GeneratedRegex(@"\| `(--model [^`]+)` \|\r?$", RegexOptions.Multiline)]
+    private static partial Regex OptionsOfPlan();
+
+    [GeneratedRegex("""
+        "[^"]*"|[^ ]+
+        """)]
+    private static partial Regex Word();
 
     [GeneratedRegex(@"^qapollo ([^#\n]+)", RegexOptions.Multiline)]
     private static partial Regex Command();

@@ -26,10 +26,10 @@ public class SampleTests
     }
 
     [Fact]
-    public void The_README_shows_the_sample_as_it_is()
+    public void The_page_of_the_library_shows_the_sample_as_it_is()
     {
         string code = File.ReadAllText(Path.Combine(Root(), "samples", "GradientNorms", "Program.cs")).ReplaceLineEndings("\n");
-        Assert.Contains($"```csharp\n{code}```", File.ReadAllText(Path.Combine(Root(), "README.md")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains($"```csharp\n{code}```", File.ReadAllText(Path.Combine(Root(), "docs", "library.md")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,7 +10,8 @@ log=artifacts/torch/restore.log
 mkdir -p artifacts/torch
 
 host=$(tools/torch/host.sh artifacts/torch-runtime 2>"$log") || { echo "Torch tests are not run here: $(tail -1 "$log")"; exit 3; }
-build=(-p:Torch=cpu --artifacts-path artifacts/torch)
+# The solution's own build has the analyzers.
+build=(-p:Torch=cpu -p:RunAnalyzers=false --artifacts-path artifacts/torch)
 dotnet restore tests/QApollo.Torch.Tests "${build[@]}" >"$log" || { echo "Torch tests are not run here: $(grep -m 1 -o 'error .*' "$log")"; exit 3; }
 dotnet build tests/QApollo.Torch.Tests --no-restore -c Release --nologo -v quiet "${build[@]}"
 dotnet vstest artifacts/torch/bin/QApollo.Torch.Tests/release/QApollo.Torch.Tests.dll --logger:trx --ResultsDirectory:"$results" \

@@ -33,12 +33,6 @@ public abstract class DeviceProfile
     /// <summary>Whether one expansion of a matrix serves both of its uses; <see cref="ExpandedWeightBytes"/> is the same for both then.</summary>
     public virtual bool SharesExpansions => false;
 
-    /// <summary>
-    /// Whether gradients of several ranks are summed beside the computation: the update of a gradient then waits until the next
-    /// one is complete, and both live at once.
-    /// </summary>
-    public virtual bool SumsBeside => false;
-
     /// <summary>Bytes of the scratch memory handed to <see cref="IDevice.UseWorkspace"/> for a step of this shape.</summary>
     public abstract long WorkspaceBytes(in WorkspaceRequest request);
 }

@@ -86,6 +86,11 @@ public static class CostCases
             yield return new Scenario("add bias", () => device.AddBias(result, bias), result);
             yield return new Scenario("bias gradient", () => device.BiasGradient(dy, biasGradient, true), biasGradient);
 
+            Tensor codes = memory.Zeros(DType.U8, rows, Hidden), scales = memory.Zeros(DType.F32, 1, rows);
+            var stream = new RandomStream(1, RandomPurpose.BoundaryRounding, 2, 3);
+            yield return new Scenario("quantize rows", () => device.QuantizeRows(x.RowRange(0, rows), stream, 0, codes, scales), codes);
+            yield return new Scenario("dequantize rows", () => device.DequantizeRows(codes, scales, result.RowRange(0, rows)), result);
+
             Tensor gate = Random(DType.BF16, rows, Intermediate), up = Random(DType.BF16, rows, Intermediate);
             Tensor first = memory.Zeros(DType.BF16, rows, Intermediate), second = memory.Zeros(DType.BF16, rows, Intermediate);
             yield return new Scenario("swiglu forward", () => device.SwiGluForward(gate, up, first), first);

@@ -33,11 +33,22 @@ def torch_environment():
     return {"OPENBLAS_CORETYPE": kernel, **os.environ} if kernel else dict(os.environ)
 
 
-def run_torch(model, optimizer, options):
-    command = [sys.executable, str(REFERENCE), "--model", model, "--optimizer", optimizer, "--steps", str(options.steps)]
+def measured(command, environment=None):
+    """What a program prints, and its usage of resources; a program that fails ends all."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"compare.py: failed: {' '.join(command)}")
+    return output, usage
+
+
+def run_torch(model, optimizer, steps, options):
+    command = [sys.executable, str(REFERENCE), "--model", model, "--optimizer", optimizer, "--steps", str(steps)]
     command += ["--batch-size", str(options.batch_size), "--threads", str(options.threads)]
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=torch_environment()).stdout)
-    return result["tokensPerSecond"], result["peakBytes"]
+    output, usage = measured(command, torch_environment())
+    result = json.loads(output)
+    return result["tokensPerSecond"], result["peakBytes"], usage.ru_utime + usage.ru_stime
 
 
 def build_torchsharp():
@@ -50,26 +61,32 @@ def build_torchsharp():
     return [host.stdout.strip(), str(ARTIFACTS / "bin/TorchSharpLlama/release/TorchSharpLlama.dll")]
 
 
-def run_torchsharp(model, optimizer, options):
-    command = [*options.torchsharp, model, str(options.steps), str(options.batch_size), str(options.threads)]
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return result["tokensPerSecond"], result["peakBytes"]
+def run_torchsharp(model, optimizer, steps, options):
+    output, usage = measured([*options.torchsharp, model, str(steps), str(options.batch_size), str(options.threads)])
+    result = json.loads(output)
+    return result["tokensPerSecond"], result["peakBytes"], usage.ru_utime + usage.ru_stime
 
 
-def run_qapollo(model, optimizer, options):
+def run_qapollo(model, optimizer, steps, options):
     with tempfile.TemporaryDirectory() as folder:
-        command = ["dotnet", str(QAPOLLO), "train", "--model", model, "--optimizer", optimizer, "--max-steps", str(options.steps + 2)]
+        command = ["dotnet", str(QAPOLLO), "train", "--model", model, "--optimizer", optimizer, "--max-steps", str(steps + 2)]
         command += ["--vocab-size", str(VOCABULARY.get(model, 32_000))]
         command += ["--batch-size", str(options.batch_size), "--seq-len", "256", "--threads", str(options.threads)]
         command += ["--data", options.data, "--cache-dir", options.cache, "--eval-every", "0", "--valid-share", "0"]
         command += ["--output-dir", f"{folder}/run"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status != 0:
-            raise SystemExit(f"qapollo failed: {' '.join(command)}")
+        _, usage = measured(command)
         lines = [json.loads(line) for line in open(f"{folder}/run/metrics.jsonl", encoding="utf-8")]
         rates = [line["tokensPerSecond"] for line in lines if "loss" in line][2:]
-        return statistics.median(rates), usage.ru_maxrss * 1024
+        return statistics.median(rates), usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+
+
+def measure(run, model, optimizer, options):
+    """Tokens per second and peak memory. In processor time: that of a long run less that of a short one, so that the start does not count."""
+    rate, peak, seconds = run(model, optimizer, options.steps, options)
+    if options.processor_time:
+        longer = run(model, optimizer, 3 * options.steps, options)
+        rate, peak = 2 * options.steps * options.batch_size * 256 / (longer[2] - seconds), longer[1]
+    return rate, peak
 
 
 def require(peer):
@@ -92,6 +109,7 @@ def main():
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--processor-time", action="store_true", help="tokens per second of processor time, for a machine that others use too")
     parser.add_argument("--data", help="text for qapollo; default: this repository's own")
     options = parser.parse_args()
     require(options.peer)
@@ -105,15 +123,16 @@ def main():
     with tempfile.TemporaryDirectory() as cache:
         options.cache = cache
         kernels = "" if is_torchsharp else f", OpenBLAS kernels {torch_environment().get('OPENBLAS_CORETYPE', 'as detected')}"
-        print(f"{options.threads} threads, sequence 256, batch {options.batch_size}{kernels}\n")
+        clock = ", processor time" if options.processor_time else ""
+        print(f"{options.threads} threads{clock}, sequence 256, batch {options.batch_size}{kernels}\n")
         print(f"| model | optimizer | {name} tokens/s | qapollo tokens/s | ratio | {name} peak MB | qapollo peak MB |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for model in options.models:
             for optimizer in options.optimizers:
                 torch, ours = [], []
                 for _ in range(options.runs):
-                    torch.append(run_peer(model, optimizer, options))
-                    ours.append(run_qapollo(model, optimizer, options))
+                    torch.append(measure(run_peer, model, optimizer, options))
+                    ours.append(measure(run_qapollo, model, optimizer, options))
                 ratio = statistics.median(b[0] / a[0] for a, b in zip(torch, ours))
                 columns = [statistics.median(x) for x in (*zip(*torch), *zip(*ours))]
                 print(
