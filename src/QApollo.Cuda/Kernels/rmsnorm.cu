@@ -7,7 +7,7 @@
 // rmsnorm_backward: with g = dy w, dx (+)= r (g - x r² mean(g x)); dx may be dy when not accumulated. Each block takes
 //   rows b, b + grid, ... and leaves dw_b = sum of dy x r over them in partials [grid, H]. Dynamic shared memory: 2080 floats
 //   per turn of 2048 features: feature i of each thread in a row of 260, so that neither threads nor features meet in a bank. "any": two rows,
-//   for features at odd and at even places, of H / 2 + 2 rounded up to 16 more than a multiple of 32: neighbours meet in no bank.
+//   for features at odd and at even places, of H / 2 + 2 rounded up to 17 more than a multiple of 32: neighbours meet in no bank.
 // rmsnorm_weight_gradient: dw (+)= sum of the partial rows, ascending; one thread per feature.
 // Sums: per thread ascending, then butterfly over the block (device.h).
 #include "row_pairs.h"
@@ -110,7 +110,7 @@ KERNEL(rmsnorm_backward_any, 256, 3)
 (const bf16* dy, const bf16* x, const float* w, const float* inverse_rms, bf16* dx, float* partials, int rows, int hidden, int accumulate) {
     SHARED(float, partial, 32);
     DYNAMIC_SHARED(float, weight_sums);
-    int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, half = (hidden / 2 + 17) / 32 * 32 + 16;
+    int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, half = (hidden / 2 + 16) / 32 * 32 + 17;
     // Columns count from 1 here: pairs reach one beyond each end of the row.
     auto sum_of = [&](int column) -> float& { return weight_sums[(column + 1) % 2 * half + (column + 1) / 2]; };
     for (int at = threadIdx.x; at < 2 * half; at += blockDim.x) weight_sums[at] = 0;

@@ -19,7 +19,7 @@ public sealed unsafe partial class CudaDevice
     {
         int blocks = Math.Min(input.Rows, CudaProfile.NormPartials);
         bool vector = HaveVectorRows(outputGradient, input, weight, inputGradient);
-        int sums = vector ? (int)Ceiling(input.Columns, 2048) * 2080 : 2 * ((input.Columns / 2 + 17) / 32 * 32 + 16);
+        int sums = vector ? (int)Ceiling(input.Columns, 2048) * 2080 : 2 * ((input.Columns / 2 + 16) / 32 * 32 + 17);
         Launch(
             NormBackward.Choose(vector), (blocks, 1, 1), sums * sizeof(float), outputGradient, input, weight, inverseRms, inputGradient, _workspace,
             input.Rows, input.Columns, accumulateInput);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using QApollo.Devices;
 using QApollo.TestSupport.Contract;
 using Xunit;
@@ -18,6 +19,9 @@ public sealed class OddLengthMachineTests : IDisposable
 
     public OddLengthMachineTests() => _memory = new DeviceMemory(_device, 32 << 20);
 
+    /// <summary>Wavefronts over the least. Gradients of keys read sums of rows that several lanes share, which counts as more.</summary>
+    private const double Wavefronts = 1.02, WavefrontsOfSharedRows = 1.04;
+
     public static TheoryData<string, double> Bounds => new()
     {
         { "rmsnorm forward", 1.3 },
@@ -33,7 +37,9 @@ public sealed class OddLengthMachineTests : IDisposable
         { "apollo project bf16", 1.3 },
         { "linear forward bf16", 1.3 },
         { "linear forward f32", 1.3 },
-        { "linear forward int8", 1.3 },
+
+        // A step of K takes 32 codes of a row, which lie in two sectors where the row is not aligned; a row's scales lie apart.
+        { "linear forward int8", 1.36 },
         { "linear input gradient bf16", 1.3 },
         { "linear input gradient f32", 1.3 },
         { "linear input gradient int8", 1.3 },
@@ -57,8 +63,8 @@ public sealed class OddLengthMachineTests : IDisposable
         _device.Synchronize();
         LaunchCounts counts = PtxMachine.CountsOfThread() - before;
         double sectors = (double)counts.Sectors / counts.LeastSectors, wavefronts = counts.LeastWavefronts == 0 ? 1 : (double)counts.Wavefronts / counts.LeastWavefronts;
-        Assert.True(sectors <= most, $"{sectors:F3} times the least sectors");
-        Assert.True(wavefronts <= 1.02, $"{wavefronts:F3} times the least wavefronts");
+        Assert.True(sectors <= most, $"{sectors} times the least sectors");
+        Assert.True(wavefronts <= (operation.StartsWith("attention backward", StringComparison.Ordinal) ? WavefrontsOfSharedRows : Wavefronts), $"{wavefronts} times the least wavefronts");
     }
 
     public void Dispose()
@@ -72,7 +78,7 @@ public sealed class OddLengthMachineTests : IDisposable
         string[] words = name.Split(' ');
         if (words[0] == "attention")
         {
-            return Attention(int.Parse(words[2]), backward: words[1] == "backward");
+            return Attention(int.Parse(words[2], CultureInfo.InvariantCulture), backward: words[1] == "backward");
         }
 
         WeightForm form = words[^1] switch { "int8" => WeightForm.Int8By128, "f32" => WeightForm.F32, _ => WeightForm.BF16 };
