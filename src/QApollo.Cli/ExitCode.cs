@@ -22,6 +22,6 @@ internal static class ExitCode
 
     /// <summary>For the help.</summary>
     public const string Meaning =
-        "Exit codes: 0 done; 1 the work failed; 2 the command line or an input was wrong; 130 stopped by Ctrl+C, 143 by SIGTERM, "
+        "Exit codes: 0 done, or the time of --hours is over; 1 the work failed; 2 the command line or an input was wrong; 130 stopped by Ctrl+C, 143 by SIGTERM, "
         + "129 with its terminal (train saves first and can be resumed).";
 }

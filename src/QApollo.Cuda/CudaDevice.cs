@@ -7,7 +7,7 @@ namespace QApollo.Cuda;
 
 /// <summary>
 /// An NVIDIA GPU through the driver API. All operations are launched on one stream, transfers run on a second one;
-/// kernels are the PTX built from Kernels/*.cu. Not for several threads at once.
+/// kernels are the PTX built from Kernels/*.cu. Not for several threads at once, but for those that copy through <see cref="OpenCopyLane"/>.
 /// </summary>
 public sealed unsafe partial class CudaDevice : IDevice
 {
@@ -27,7 +27,7 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context = context;
         _products = ProductTable.Open(options);
         Profile = new CudaProfile(usesCublasLt: _products.Library is not null);
-        _modules = new KernelModules(context, options.PtxSource);
+        _modules = new KernelModules(context, options.PtxSource, () => options.Compiling?.Invoke(context.Card));
         _stream = context.CreateStream();
         _commands = new CommandStream(new Submission(context, _modules, _stream), options.UseGraphs);
         _uploads = new UploadRing(context);
@@ -38,6 +38,9 @@ public sealed unsafe partial class CudaDevice : IDevice
 
     /// <summary>The GPU behind the device.</summary>
     public CudaCard Card => _context.Card;
+
+    /// <summary>Names of the kernels that were launched, or are about to be.</summary>
+    internal IEnumerable<string> LoadedKernels => _modules.Loaded;
 
     /// <summary>Opens a GPU.</summary>
     /// <param name="ordinal">Its number, as the driver counts.</param>
@@ -164,6 +167,12 @@ public sealed unsafe partial class CudaDevice : IDevice
         _context.MakeCurrent();
         _commands.Cut();
         _transfers.Wait(transfer);
+    }
+
+    public ICopyLane OpenCopyLane(int marks)
+    {
+        Cut();
+        return new CudaCopyLane(this, _context, _stream, marks);
     }
 
     public void Synchronize()

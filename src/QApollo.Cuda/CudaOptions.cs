@@ -1,3 +1,4 @@
+using QApollo.Cuda.Driver;
 using QApollo.Devices;
 
 namespace QApollo.Cuda;
@@ -31,6 +32,12 @@ public sealed record CudaOptions
     /// one leaves the same bytes; null to measure.
     /// </summary>
     public IReadOnlyList<ProductShape>? ProductsByCublasLt { get; init; }
+
+    /// <summary>
+    /// Called once, from within an operation, while the driver compiles kernels: on the first start of a program on a card, whose kernels it
+    /// keeps for the next.
+    /// </summary>
+    public Action<CudaCard>? Compiling { get; init; }
 
     /// <summary>For tests: where the text of a module comes from; null for the one that is embedded.</summary>
     internal Func<string, byte[]>? PtxSource { get; init; }

@@ -32,8 +32,6 @@ public sealed class CudaProfile(bool usesCublasLt = false, bool usesNccl = false
 
     public override bool SharesExpansions => true;
 
-    public override bool SumsBeside => usesNccl;
-
     /// <summary>BF16 values for cuBLASLt; 0 without it: the own products dequantize codes on their way to the tensor cores.</summary>
     public override long ExpandedWeightBytes(int outFeatures, int inFeatures, WeightUse use) =>
         usesCublasLt ? (long)outFeatures * inFeatures * sizeof(ushort) : 0;

@@ -12,15 +12,14 @@ public sealed class ForeignStream : IDisposable
     private readonly CudaContext _context;
     private readonly nint _computation;
     private readonly nint _ready;
-    private readonly nint[] _done;
-    private int _marks;
+    private readonly List<nint> _done = [];
+    private readonly Stack<int> _free = [];
 
     internal ForeignStream(CudaDevice device, CudaContext context, nint computation)
     {
         (_device, _context, _computation) = (device, context, computation);
         Handle = context.CreateStream();
         _ready = context.CreateEvent();
-        _done = [context.CreateEvent(), context.CreateEvent()];
     }
 
     /// <summary>The CUstream.</summary>
@@ -34,19 +33,25 @@ public sealed class ForeignStream : IDisposable
         _context.Wait(Handle, _ready);
     }
 
-    /// <summary>Marks all that was put into the stream so far. A mark holds until the second one after it.</summary>
+    /// <summary>Marks all that was put into the stream so far.</summary>
     public int Mark()
     {
-        int mark = _marks++ % _done.Length;
+        if (!_free.TryPop(out int mark))
+        {
+            mark = _done.Count;
+            _done.Add(_context.CreateEvent());
+        }
+
         _context.Record(_done[mark], Handle);
         return mark;
     }
 
-    /// <summary>Later operations of the device run after what was marked. The host does not wait.</summary>
+    /// <summary>Later operations of the device run after what was marked. The host does not wait. Each mark is awaited once.</summary>
     public void Await(int mark)
     {
         _device.Cut();
         _context.Wait(_computation, _done[mark]);
+        _free.Push(mark);
     }
 
     public void Dispose()
@@ -54,7 +59,7 @@ public sealed class ForeignStream : IDisposable
         _device.Cut();
         _context.Synchronize(Handle);
         _context.DestroyEvent(_ready);
-        Array.ForEach(_done, _context.DestroyEvent);
+        _done.ForEach(_context.DestroyEvent);
         _context.DestroyStream(Handle);
     }
 }

@@ -23,6 +23,14 @@ public enum Launcher
 /// <param name="MasterAddress">Host of rank 0; empty under MPI, which knows by itself.</param>
 public sealed record Launch(Launcher Launcher, int Rank, int Size, string MasterAddress = "", int MasterPort = 0)
 {
+    /// <summary>The variable that sets <see cref="Patience"/>, in seconds.</summary>
+    public const string PatienceVariable = "QAPOLLO_RANK_TIMEOUT";
+
+    private const int UsualSeconds = 120;
+
+    /// <summary>How long ranks that meet by TCP wait for those that do not come.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(UsualSeconds);
+
     /// <summary>A process by itself.</summary>
     public static Launch Alone { get; } = new(Launcher.None, 0, 1);
 
@@ -76,7 +84,10 @@ public sealed record Launch(Launcher Launcher, int Rank, int Size, string Master
 
         // torchrun's own store answers at its port.
         bool isTaken = environment("TORCHELASTIC_USE_AGENT_STORE") is "True";
-        return new Launch(Launcher.Tcp, rank, size, address, Number(environment, "MASTER_PORT", 1, 65534) + (isTaken ? 1 : 0));
+        return new Launch(Launcher.Tcp, rank, size, address, Number(environment, "MASTER_PORT", 1, 65534) + (isTaken ? 1 : 0))
+        {
+            Patience = TimeSpan.FromSeconds(environment(PatienceVariable) is { Length: > 0 } ? Number(environment, PatienceVariable, 1, 86400) : UsualSeconds),
+        };
     }
 
     private static int Number(Func<string, string?> environment, string name, int least, int most)

@@ -147,6 +147,11 @@ public sealed class TorchDevice : IDevice
     public void FillNormal(Tensor destination, in RandomStream stream, long firstElement, float standardDeviation) =>
         RandomNormal.Fill(_context, destination, stream, firstElement, standardDeviation);
 
+    public void QuantizeRows(Tensor values, in RandomStream stream, long firstRow, Tensor codes, Tensor scales) =>
+        RowCodes.Quantize(_context, values, stream, firstRow, codes, scales);
+
+    public void DequantizeRows(Tensor codes, Tensor scales, Tensor values) => RowCodes.Dequantize(_context, codes, scales, values);
+
     public void ApolloProject(Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares) =>
         Apollo.Project(_context, gradient, projection, projected, channelSquares);
 

@@ -78,6 +78,63 @@ public class SignalTests
         Assert.Empty(CheckpointFolder.List(tiny.RunFolder("run")));
     }
 
+    [Fact]
+    public void When_its_hours_are_over_a_run_saves_says_so_and_can_go_on()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 1_000_000, "--schedule", "constant", "--hours", "0.001"));
+        Assert.True(result.ExitCode == 0, result.Error);
+        (int step, string path) = Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+        CheckpointFolder.Verify(path);
+        Assert.Contains("time: 0.001 hours for this session, until ", result.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            FormattableString.Invariant($"after step {step:N0} of 1,000,000, 0.001 hours are over; go on with: qapollo train --resume"), result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"hours\"", File.ReadAllText(Path.Combine(tiny.RunFolder("run"), "run.json")), StringComparison.Ordinal);
+
+        ProcessResult resumed = QApolloProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", $"{step + 1}");
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.DoesNotContain("time: ", resumed.Output, StringComparison.Ordinal);
+    }
+
+    [SignalTheory]
+    [InlineData("INT")]
+    public void A_run_that_yields_has_low_priority_in_all_its_threads_and_the_same_bytes(string signal)
+    {
+        using var tiny = new TinyRun();
+        Assert.Equal(0, QApolloProcess.Run(tiny.Train("plain", 5)).ExitCode);
+        ProcessResult result = QApolloProcess.Run(tiny.Train("quiet", 5, "--yield"));
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("yield: at low priority", result.Output, StringComparison.Ordinal);
+        TrainCommandTests.RequireEqualFolders(Path.Combine(tiny.RunFolder("plain"), "step-000005"), Path.Combine(tiny.RunFolder("quiet"), "step-000005"));
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using RunningProcess process = QApolloProcess.Start(tiny.Folder, tiny.Train("run", 1_000_000, "--schedule", "constant", "--yield"));
+        process.WaitForSteps(tiny.RunFolder("run"));
+        int[] priorities = [.. Directory.EnumerateDirectories($"/proc/{process.Id}/task").Select(task => NicenessOf(Path.Combine(task, "stat")))];
+        process.Send(signal);
+        process.WaitForEnd();
+        Assert.All(priorities, priority => Assert.True(priority >= 10, $"{priority}"));
+
+        // proc_pid_stat(5): the name in parentheses is the second field, nice the nineteenth.
+        static int NicenessOf(string stat) => int.Parse(File.ReadAllText(stat).Split(')')[^1].Split(' ')[17], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("nan")]
+    [InlineData("1e9")]
+    [InlineData("8h")]
+    public void Hours_that_are_none_are_refused(string hours)
+    {
+        ProcessResult result = QApolloProcess.Run("train", "--hours", hours);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains($"--hours: '{hours}' is not valid; it takes a number from 0.001 to 100000", result.Error, StringComparison.Ordinal);
+    }
+
     [SignalTheory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]

@@ -10,7 +10,7 @@ namespace QApollo.TestSupport;
 /// <param name="Architecture">Qwen2 has biases, and frequencies scaled as Llama 3.1's; Qwen3 has head norms and other biases.</param>
 public sealed record ParityCourse(
     OptimizerKind Optimizer, int GradAccum, MemorySpace Boundaries, DType GradientDType, bool IsWide = false,
-    ModelArchitecture Architecture = ModelArchitecture.Llama, int ResidualBits = 0)
+    ModelArchitecture Architecture = ModelArchitecture.Llama, int ResidualBits = 0, BoundaryFormat Format = BoundaryFormat.Activations)
 {
     public const int Steps = 6;
 
@@ -36,11 +36,12 @@ public sealed record ParityCourse(
         new(OptimizerKind.ApolloMini, 2, MemorySpace.Device, DType.F32, Architecture: ModelArchitecture.Qwen2),
         new(OptimizerKind.ApolloMini, 2, MemorySpace.Device, DType.F32, Architecture: ModelArchitecture.Qwen3),
         new(OptimizerKind.ApolloMini, 2, MemorySpace.Device, DType.F32, IsWide: true, ResidualBits: 4),
+        new(OptimizerKind.ApolloMini, 2, MemorySpace.PinnedHost, DType.F32, Format: BoundaryFormat.Int8),
     ];
 
     public string Name =>
         $"{(IsWide ? "wide" : "tiny")}{(Architecture == ModelArchitecture.Llama ? "" : " " + Architecture)} {Optimizer} x{GradAccum} {Boundaries} {GradientDType}"
-        + (ResidualBits == 0 ? "" : $" residual {ResidualBits}");
+        + (ResidualBits == 0 ? "" : $" residual {ResidualBits}") + (Format == BoundaryFormat.Activations ? "" : $" {Format} boundaries");
 
     public TrainingOptions Options => new()
     {
@@ -48,7 +49,7 @@ public sealed record ParityCourse(
         Shape = IsWide ? new StepShape(2, 100, GradAccum) : new StepShape(2, 24, GradAccum),
         Schedule = new LearningRateSchedule(ScheduleKind.Constant, LearningRate, 100),
         Optimizer = new OptimizerOptions { Kind = Optimizer },
-        Memory = new MemoryOptions { Boundaries = Boundaries, GradientDType = GradientDType, Weights = new WeightFormats(GroupSize: 32, ResidualBits: ResidualBits) },
+        Memory = new MemoryOptions { Boundaries = Boundaries, BoundaryFormat = Format, GradientDType = GradientDType, Weights = new WeightFormats(GroupSize: 32, ResidualBits: ResidualBits) },
         Seed = 3,
     };
 

@@ -14,7 +14,7 @@ namespace QApollo.TestSupport;
 /// the bytes of layers that stay on the device.
 /// </summary>
 /// <param name="Layers">More than slots, so that layers take turns in them.</param>
-public sealed record StreamingCourse(int GradAccum, LayerPlacement Placement, MemorySpace Boundaries, int ResidualBits = 0, int Layers = 5, bool IsDense = false)
+public sealed record StreamingCourse(int GradAccum, LayerPlacement Placement, MemorySpace Boundaries, int ResidualBits = 0, int Layers = 5, bool IsDense = false, BoundaryFormat Format = BoundaryFormat.Activations)
 {
     public static IReadOnlyList<StreamingCourse> All { get; } =
     [
@@ -27,10 +27,12 @@ public sealed record StreamingCourse(int GradAccum, LayerPlacement Placement, Me
         new(1, new LayerPlacement(MemorySpace.Disk, 2), MemorySpace.PinnedHost, ResidualBits: 4),
         new(5, new LayerPlacement(MemorySpace.Disk, 3), MemorySpace.Device, ResidualBits: 8),
         new(2, new LayerPlacement(MemorySpace.Disk, 2), MemorySpace.PinnedHost, Layers: 1, IsDense: true),
+        new(3, new LayerPlacement(MemorySpace.PinnedHost, 2), MemorySpace.PinnedHost, Format: BoundaryFormat.Int8),
+        new(2, new LayerPlacement(MemorySpace.Disk, 2), MemorySpace.Device, Format: BoundaryFormat.Int8),
     ];
 
     public string Name =>
-        $"{Layers}{(IsDense ? " dense" : "")} layers in {Placement.Space} through {Placement.Slots} slots, {Boundaries} boundaries, x{GradAccum}, residual {ResidualBits}";
+        $"{Layers}{(IsDense ? " dense" : "")} layers in {Placement.Space} through {Placement.Slots} slots, {Boundaries} boundaries, x{GradAccum}, residual {ResidualBits}{(Format == BoundaryFormat.Activations ? "" : $", {Format}")}";
 
     /// <summary>With layers that stay on the device.</summary>
     public TrainingOptions Plain
@@ -43,7 +45,7 @@ public sealed record StreamingCourse(int GradAccum, LayerPlacement Placement, Me
             {
                 Model = options.Model with { NumHiddenLayers = Layers, IntermediateSize = 92 },
                 Shape = new StepShape(1, 12, GradAccum),
-                Memory = options.Memory with { Weights = formats },
+                Memory = options.Memory with { Weights = formats, BoundaryFormat = Format },
                 SampleTokens = 8,
             };
         }

@@ -37,6 +37,7 @@ internal static class BenchCommand
         BenchmarkReport report;
         using (StageView progress = StageView.OnError())
         {
+            choice.Say = progress.Say;
             report = Measure(values, options with { SampleTokens = 0 }, device, progress);
         }
 

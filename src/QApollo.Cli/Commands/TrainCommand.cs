@@ -5,7 +5,9 @@ using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Collectives;
+using QApollo.Cpu.Threading;
 using QApollo.Cuda;
+using QApollo.Cuda.Management;
 using QApollo.Data;
 using QApollo.Devices;
 using QApollo.Files;
@@ -33,14 +35,26 @@ internal static class TrainCommand
 
     private static int Execute(CommandLine commandLine, ParseResult parsed)
     {
-        using var group = RankGroup.Join();
+        RankGroup group;
         try
         {
-            return Train(group, commandLine, parsed);
+            group = RankGroup.Join(Console.Error);
         }
-        catch (Exception exception) when (group.Ranks.Size > 1)
+        catch (RunFailedException exception) when (exception.OnAllRanks)
         {
-            return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+            return ErrorReport.CodeOf(exception);
+        }
+
+        using (group)
+        {
+            try
+            {
+                return Train(group, commandLine, parsed);
+            }
+            catch (Exception exception) when (group.Ranks.Size > 1)
+            {
+                return RankFailure.Report(group.Ranks, exception, IsVerbose(parsed));
+            }
         }
     }
 
@@ -52,6 +66,7 @@ internal static class TrainCommand
         bool isFirst = ranks.Rank == 0;
         using TrainRequest request = ranks.Together(() => TrainRequest.Read(commandLine, parsed, group));
         (OptionValues values, ITokenizer tokenizer) = (request.Values, request.Tokenizer);
+        SessionTime? time = values.IsGiven(T.Hours) ? new SessionTime(TimeSpan.FromHours(values.Get(T.Hours))) : null;
 
         // A resumed run goes on where it began: another device would round otherwise.
         values.Set(T.Device, RankDevice.Recorded(request.Device, group));
@@ -65,10 +80,12 @@ internal static class TrainCommand
             ?? ranks.Broadcast(Path.Combine("checkpoints", $"{Path.GetFileNameWithoutExtension(values.Get(T.Model))}-{DateTime.Now:yyyyMMdd-HHmmss}"));
         bool resume = values.Get(T.Resume);
         using FolderLock? held = ranks.Together(() => isFirst ? Claim(request, directory, resume) : null);
-        using var loading = new StageView(values.Get(T.Quiet) || !isFirst ? TextWriter.Null : Terminal.Error, !Console.IsErrorRedirected);
+        bool isShown = isFirst && !values.Get(T.Quiet);
+        using var loading = new StageView(isShown ? Terminal.Error : TextWriter.Null, !Console.IsErrorRedirected);
         using ModelFolder? initial = ranks.Together(() => resume || request.Model.WeightsFolder is null ? null : new ModelFolder(request.Model.WeightsFolder, loading));
+        request.Device.Say = loading.Say;
         using IDevice device = ranks.Together(request.Device.Open);
-        TextWriter notes = isFirst && !values.Get(T.Quiet) ? Console.Out : TextWriter.Null;
+        TextWriter notes = isShown ? Console.Out : TextWriter.Null;
         using ICommunicator? cards = RankDevice.JoinCards(values, ranks, device, notes);
         TrainingLayout layout = planned.Layout;
         HostMemoryCheck.RequirePinned(layout.Plan.PinnedHostArenaBytes);
@@ -83,8 +100,11 @@ internal static class TrainCommand
         string layerFile = (values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp")) + (isFirst ? string.Empty : $".{ranks.Rank}");
         using Trainer trainer = ranks.Together(() => new Trainer(layout, device, layerFile, cards ?? ranks));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
-        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held) with
+        using CardSensors? sensors = device is CudaDevice card ? CardSensors.TryOpen(card.Card.PciBusId) : null;
+        DevicePause? pause = values.Get(T.Yield) ? Yield(device, sensors, notes) : null;
+        RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held, time) with
         {
+            Pause = pause,
             EvaluateFirst = initial is not null,
             ModelFiles = request.ModelFiles,
         };
@@ -113,17 +133,24 @@ internal static class TrainCommand
         notes.WriteLine($"documents: {ModelSettings.DocumentMarks(tokenizer)}");
         TellSources(batches, (long)runOptions.MaxSteps * ranks.Size * options.Shape.TokensPerStep / options.Shape.SequenceLength, notes);
         notes.WriteLine($"memory: {ByteSize.Format(layout.Plan.DeviceArenaBytes)} in one allocation");
+        if (time is not null)
+        {
+            notes.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"time: {Hours(time)} for this session, until {DateTime.Now + time.Limit - time.Elapsed:yyyy-MM-dd HH:mm}"));
+        }
+
         if (planned.GivenUp.Count > 0)
         {
             notes.WriteLine($"budget: {string.Join("; ", planned.GivenUp.Distinct().Select(concession => $"{concession.Name} ({concession.Cost})"))}");
             notes.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, request.Device.Profile))}");
         }
 
+        using SensorWatch? watch = sensors is null || !isFirst ? null : new SensorWatch(sensors);
         var facts = new RunFacts(
-            $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
+            $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet, watch is null ? null : () => watch.Latest);
         IRunView view = isFirst ? RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet)) : new QuietView(TextWriter.Null);
         var observers = new RunObservers(view);
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading };
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading, Sensors = watch };
         if (resume)
         {
             notes.WriteLine($"resumed {ranks.Together(run.Resume)}");
@@ -152,8 +179,20 @@ internal static class TrainCommand
             observers.Add(events);
         }
 
+        request.Device.Say = isShown ? view.OnWarning : request.Device.Say;
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
-        WriteLines(notes, [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"]);
+        if (pause is not null)
+        {
+            notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"yielded: pauses of {pause.Total.TotalSeconds:N0} seconds in all"));
+        }
+
+        if (watch is not null)
+        {
+            watch.Update();
+            SessionFile.AddEnergy(directory, watch.Joules);
+        }
+
+        WriteLines(notes, isFirst ? [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"] : []);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
@@ -162,10 +201,35 @@ internal static class TrainCommand
         }
 
         string skipped = run.SkippedSteps > 0 ? string.Create(CultureInfo.InvariantCulture, $", {run.SkippedSteps:N0} updates skipped") : string.Empty;
-        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"stopped{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string why = run.IsOutOfTime
+            ? string.Create(CultureInfo.InvariantCulture, $"after step {trainer.CompletedSteps:N0} of {runOptions.MaxSteps:N0}, {Hours(time)} are over")
+            : "stopped";
+        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
-        return finished ? ExitCode.Success : stopped;
+        return finished || run.IsOutOfTime ? ExitCode.Success : stopped;
     }
+
+    /// <summary>Lowers the priority of the process; says what happens on a card.</summary>
+    /// <returns>Null where the processor computes: the system's scheduler is enough there.</returns>
+    private static DevicePause? Yield(IDevice device, CardSensors? sensors, TextWriter notes)
+    {
+        LowPriority.Take();
+        if (device is not CudaDevice)
+        {
+            notes.WriteLine("yield: at low priority");
+            return null;
+        }
+
+        notes.WriteLine(sensors?.AreOthersAtWork() is null
+            ? "yield: at low priority; nothing here tells who else computes on the card: a pause follows each step, as long as the step"
+            : "yield: at low priority; while another process computes on the card, a pause follows each step, as long as the step");
+        return new DevicePause(() => sensors?.AreOthersAtWork());
+    }
+
+    /// <param name="time">Null on a rank that another one's time ends.</param>
+    private static string Hours(SessionTime? time) => time is null
+        ? "the hours of another rank"
+        : string.Create(CultureInfo.InvariantCulture, $"{time.Limit.TotalHours:0.###} hours");
 
     /// <summary>Takes the folder of the run for the rank that writes there.</summary>
     private static FolderLock Claim(TrainRequest request, string directory, bool resume)

@@ -23,6 +23,7 @@ internal static class BudgetSettings
         (MemoryChoice.ResidualLayers, T.ResidualLayers),
         (MemoryChoice.Layers, T.LayersIn),
         (MemoryChoice.Layers, T.LayerSlots),
+        (MemoryChoice.Overlap, T.Overlap),
     ];
 
     /// <summary>Whether a budget was given.</summary>
@@ -96,6 +97,9 @@ internal static class BudgetSettings
                 case MemoryChoice.Layers:
                     values.Set(T.LayersIn, memory.Layers.Space);
                     values.Set(T.LayerSlots, memory.Layers.Slots);
+                    break;
+                case MemoryChoice.Overlap:
+                    values.Set(T.Overlap, memory.Overlap);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(run), concession.Choice, "unknown choice");

@@ -2,6 +2,7 @@ using System.Globalization;
 using QApollo.Cpu;
 using QApollo.Cuda;
 using QApollo.Cuda.Blas;
+using QApollo.Cuda.Driver;
 using QApollo.Devices;
 using QApollo.Memory;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -30,7 +31,7 @@ internal sealed class DeviceChoice
         _usesNccl = ranks > 1 && values.Get(T.Exchange) != GradientExchange.Host;
         text ??= values.Get(T.Device);
         int threads = values.Get(DataOptionTable.Threads);
-        _cuda = ToCudaOptions(values);
+        _cuda = ToCudaOptions(values) with { Compiling = card => Say(CompilingLine(card)) };
         _threads = threads == 0 ? Math.Max(1, Environment.ProcessorCount / coreSharers) : threads;
         if (_cuda.CublasLtPath is { } library && !File.Exists(library))
         {
@@ -69,6 +70,9 @@ internal sealed class DeviceChoice
     /// <summary>The device in force as --device takes it: cpu, cuda:n, torch, or torch:cuda:n.</summary>
     public string Name => _torch is not null ? _torch.Name : _ordinal >= 0 ? string.Create(CultureInfo.InvariantCulture, $"cuda:{_ordinal}") : "cpu";
 
+    /// <summary>Where what an opened device has to say goes; standard error unless a view is on the screen.</summary>
+    public Action<string> Say { get; set; } = Console.Error.WriteLine;
+
     /// <summary>Why `auto` passed over a GPU; null where it did not, and where there is no driver.</summary>
     public string? WhyNotGpu { get; }
 
@@ -102,6 +106,7 @@ internal sealed class DeviceChoice
             ? string.Create(
                 CultureInfo.InvariantCulture,
                 $"{card.Name}, {ByteSize.Format(card.TotalBytes)}, compute capability {card.CapabilityMajor}.{card.CapabilityMinor}")
+            : _torch is { Ordinal: >= 0 } ? "by libtorch"
             : string.Create(CultureInfo.InvariantCulture, $"{_threads} thread{(_threads == 1 ? string.Empty : "s")}");
         return $"{Name}, {found}{(WhyNotGpu is null ? string.Empty : $" ({WhyNotGpu})")}";
     }
@@ -119,6 +124,9 @@ internal sealed class DeviceChoice
         using var device = CudaDevice.Open(ordinal, options: new CudaOptions());
         return device.MemoryInfo().Free + device.Profile.ContextBytes;
     }
+
+    /// <summary>Why the first start takes longer.</summary>
+    public static string CompilingLine(CudaCard card) => $"compiling kernels for {card.Name}, once";
 
     private static CudaOptions ToCudaOptions(OptionValues values) => new()
     {

@@ -1,8 +1,11 @@
 using System.Globalization;
 using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using QApollo.Batches;
 using QApollo.Collectives;
 using QApollo.Cpu;
+using QApollo.Models;
 using QApollo.Parallel;
 using QApollo.Training;
 using T = QApollo.Cli.Options.TrainOptionTable;
@@ -28,7 +31,7 @@ internal static class RankFacts
         [
             ("the program", Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown"),
             .. values.Specs.Where(spec => !spec.IsTransient && !OwnToEach.Contains(spec)).Select(spec => (spec.Name, values.Shown(spec))),
-            ("a model of", string.Create(CultureInfo.InvariantCulture, $"{options.Model.ParameterCount:N0} parameters")),
+            ("a model of", string.Create(CultureInfo.InvariantCulture, $"{options.Model.ParameterCount:N0} parameters, configuration {Fingerprint(options.Model)}")),
             ("the tokenizer", tokenizer.Fingerprint),
             ("as data", string.Create(CultureInfo.InvariantCulture, $"{batches.DataTokens:N0} tokens {batches.DataFingerprint}")),
             ("the device", ComputesAs(device)),
@@ -52,6 +55,9 @@ internal static class RankFacts
                 $"ranks: {group.Ranks.Size} on {group.Hosts} machine{(group.Hosts == 1 ? string.Empty : "s")} by {carrier.Description}; {(long)group.Ranks.Size * options.Shape.TokensPerStep:N0} tokens per update");
         }
     }
+
+    /// <summary>Of all that its config.json says: models of equal size may compute otherwise.</summary>
+    private static string Fingerprint(LlamaConfig model) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(model.ToString())).AsSpan(0, 4));
 
     /// <summary>Without its number and threads: updates are rounded alike on equal cards, and by equal instructions.</summary>
     private static string ComputesAs(string device) => device.StartsWith("cpu", StringComparison.Ordinal)

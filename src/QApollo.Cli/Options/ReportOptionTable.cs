@@ -39,7 +39,7 @@ internal static class ReportOptionTable
         "--link", RanksGroup, "What each rank can send while it receives as much; tells the time on the wire, and what is left of the speed from 1 to 64 ranks.",
         "a size per second such as 25GB/s", null, text => (LinkBytes(text) is not null, text));
 
-    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Ranks, Link, T.WireDType, T.Exchange, Json, Html, OutputFile.Force];
+    public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Ranks, Link, T.WireDType, T.Exchange, T.Overlap, Json, Html, OutputFile.Force];
 
     public static IReadOnlyList<OptionSpec> Profile { get; } = [.. MemoryOn(T.Device), T.LibTorch, T.CublasLt, T.NoCudaGraphs, T.Seed, Steps, Json, Html, Markdown, OutputFile.Force];
 
@@ -54,6 +54,6 @@ internal static class ReportOptionTable
     [
         T.Model, .. T.Shape, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
         T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize, T.ZeroPoints, T.ResidualBits, T.ResidualLayers,
-        T.GradDType, T.Boundaries, T.LayersIn, T.LayerSlots, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
+        T.GradDType, T.Boundaries, T.BoundaryDType, T.LayersIn, T.LayerSlots, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using QApollo.Cuda;
 using QApollo.Data;
 using QApollo.Devices;
@@ -6,6 +7,7 @@ using QApollo.Models;
 using QApollo.Optimizers;
 using QApollo.Quantization;
 using QApollo.Runs;
+using QApollo.Training;
 using D = QApollo.Cli.Options.DataOptionTable;
 
 namespace QApollo.Cli.Options;
@@ -53,7 +55,7 @@ internal static class TrainOptionTable
     public static OptionSpec<int> GradAccum { get; } = Spec.Int(
         "--grad-accum", BatchGroup, "Micro-batches per update; the update is exactly that of one large batch.", 1, 1);
 
-    public static OptionSpec<int> MaxSteps { get; } = Spec.Int("--max-steps", BatchGroup, "Updates of the whole run.", 400, 1);
+    public static OptionSpec<int> MaxSteps { get; } = Spec.Int("--max-steps", BatchGroup, "Updates of the whole run, in as many sessions as it takes.", 400, 1);
 
     public static OptionSpec<OptimizerKind> Optimizer { get; } = Spec.Choice(
         "--optimizer", OptimizerGroup, "Update rule of the attention and MLP matrices.", OptimizerKind.ApolloMini, OptimizerWords);
@@ -142,9 +144,17 @@ internal static class TrainOptionTable
         "--exchange", NumbersGroup, "How gradients travel between ranks on GPUs: by NCCL where it is found, else through host memory; or by one of them.", GradientExchange.Auto,
         ("auto", GradientExchange.Auto), ("nccl", GradientExchange.Nccl), ("host", GradientExchange.Host));
 
+    public static OptionSpec<GradientOverlap> Overlap { get; } = Spec.Choice(
+        "--overlap", NumbersGroup, "How far the computation goes on while gradients are summed over the ranks: not at all, to the layer's next gradient, or through the next layer; the results are the same.",
+        GradientOverlap.Layer, ("off", GradientOverlap.Off), ("matrix", GradientOverlap.Matrix), ("layer", GradientOverlap.Layer));
+
     public static OptionSpec<MemorySpace> Boundaries { get; } = Spec.Choice(
         "--boundaries", NumbersGroup, "Where layer inputs wait for the backward pass.", MemorySpace.Device,
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost));
+
+    public static OptionSpec<BoundaryFormat> BoundaryDType { get; } = Spec.Choice(
+        "--boundary-dtype", NumbersGroup, "Element type in which layer inputs wait for the backward pass; auto keeps them as they are computed, int8 rounds them, with a scale per token.",
+        BoundaryFormat.Activations, ("auto", BoundaryFormat.Activations), ("f32", BoundaryFormat.F32), ("bf16", BoundaryFormat.BF16), ("int8", BoundaryFormat.Int8));
 
     public static OptionSpec<MemorySpace> LayersIn { get; } = Spec.Choice(
         "--layers", NumbersGroup, "Where the layers' matrices wait between their uses; disk is for a fast one, and slower than host.", MemorySpace.Device,
@@ -233,6 +243,22 @@ internal static class TrainOptionTable
     public static OptionSpec<int> SampleTokens { get; } = Spec.Int(
         "--sample-tokens", RunGroup, "Tokens of a sample, prompt included; a sequence at most; 0 for no samples.", 128, 0);
 
+    public static OptionSpec<double> Hours { get; } = new(
+        "--hours", RunGroup,
+        "Hours of wall clock after which this session saves and ends as by Ctrl+C, before the step that would not fit; at least one is done. --max-steps, and the schedule with it, stay as they are.",
+        "a number from 0.001 to 100000", double.NaN,
+        text => (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double hours) && hours is >= 0.001 and <= 100_000, hours),
+        hours => hours.ToString("R", CultureInfo.InvariantCulture))
+    {
+        DefaultNote = "as many as it needs",
+        IsTransient = true,
+    };
+
+    public static FlagSpec Yield { get; } = Spec.Flag(
+        "--yield", RunGroup,
+        "Let others who use the machine go first: low priority on the processor, and while another process computes on the GPU, a pause after each step as long as the step. Results are the same.",
+        transient: true);
+
     public static FlagSpec Plain { get; } = Spec.Flag("--plain", RunGroup, "Plain lines instead of the live view.", transient: true);
 
     public static FlagSpec Quiet { get; } = Spec.Flag("--quiet", RunGroup, "Only warnings and the last line; no samples.", transient: true);
@@ -259,12 +285,12 @@ internal static class TrainOptionTable
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
         Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
-        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Boundaries, LayersIn, LayerSlots, LayerFile, ExpandWeights,
+        Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Overlap, Boundaries, BoundaryDType, LayersIn, LayerSlots, LayerFile, ExpandWeights,
         LogitChunk, VocabularySlice, Budget,
         HostBudget,
         Device, LibTorch, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, CheckReplicas, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
-        Plain, Quiet, Resume, DryRun, Config,
+        Hours, Yield, Plain, Quiet, Resume, DryRun, Config,
     ];
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>

@@ -55,7 +55,9 @@ internal static class TrainSettings
             {
                 GradientDType = values.Get(T.GradDType),
                 WireDType = values.Get(T.WireDType),
+                Overlap = values.Get(T.Overlap),
                 Boundaries = values.Get(T.Boundaries),
+                BoundaryFormat = values.Get(T.BoundaryDType),
                 Layers = Placement(values),
                 ExpandWeights = values.Get(T.ExpandWeights),
                 LogitChunk = values.Get(T.LogitChunk),
@@ -68,7 +70,8 @@ internal static class TrainSettings
         };
     }
 
-    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock? held)
+    /// <param name="time">Of --hours; null without.</param>
+    public static RunOptions ToRunOptions(OptionValues values, string directory, FolderLock? held, SessionTime? time)
     {
         double minutes = values.Get(T.SaveMinutes);
         return new RunOptions
@@ -76,6 +79,7 @@ internal static class TrainSettings
             Directory = directory,
             Lock = held,
             MaxSteps = values.Get(T.MaxSteps),
+            Time = time,
             CheckReplicasEvery = values.Get(T.CheckReplicas),
             HealthEvery = values.Get(T.HealthEvery),
             EvaluateEvery = values.Get(T.EvalEvery),

@@ -43,9 +43,9 @@ internal static class ReportView
         TextTable.Write("Speed of light", ReportText.SpeedHeader, report.SpeedBounds.Select(ReportText.SpeedRow), 1, 3, 4, 6);
         if (report.Scaling is { } scaling)
         {
-            TextTable.Write("Between the ranks", RankScalingText.CostHeader, RankScalingText.CostRows(scaling), 0, 1, 2);
+            TextTable.Write(RankScalingText.Title, RankScalingText.CostHeader, RankScalingText.CostRows(scaling), 0, 1, 2);
             TextTable.Write(
-                "Efficiency: share of the time that cards compute, at least", RankScalingText.EfficiencyHeader(scaling), RankScalingText.EfficiencyRows(report, scaling),
+                RankScalingText.EfficiencyTitle, RankScalingText.EfficiencyHeader(scaling), RankScalingText.EfficiencyRows(report, scaling),
                 [.. Enumerable.Range(1, scaling.Shown.Count + 1)]);
         }
     }

@@ -58,6 +58,13 @@ internal sealed class StageView(TextWriter output, bool interactive, TimeProvide
         }
     }
 
+    /// <summary>A line that stays.</summary>
+    public void Say(string line)
+    {
+        _line.Clear();
+        output.WriteLine(line);
+    }
+
     /// <summary>Clears the line.</summary>
     public void Dispose() => _line.Dispose();
 

@@ -2,7 +2,7 @@ using QApollo.Memory;
 
 namespace QApollo.Cuda.Driver;
 
-/// <summary>The primary context of a card: memory, streams and events. Any thread may call, one at a time.</summary>
+/// <summary>The primary context of a card: memory, streams and events. Any thread may call, and several at once: the driver sees to that.</summary>
 internal sealed unsafe class CudaContext : IDisposable
 {
     private const uint NonBlocking = 1;

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace QApollo.Cuda.Driver;
 
-/// <summary>The PTX of the kernels, compiled by the driver when first used (and cached by it between runs), and their launch.</summary>
+/// <summary>
+/// The kernels, and their launch. Each is compiled by itself from its PTX when it is first used, by the driver, which keeps the result for
+/// later starts: a run compiles what it launches, and that once.
+/// </summary>
 internal sealed unsafe class KernelModules : IDisposable
 {
     private const int MaxDynamicSharedBytes = 8;
@@ -12,20 +15,27 @@ internal sealed unsafe class KernelModules : IDisposable
 
     private readonly CudaContext _context;
     private readonly Func<string, byte[]> _ptxSource;
-    private readonly Dictionary<string, nint> _modules = [];
+    private readonly CompilationNotice _notice;
     private readonly Dictionary<Kernel, LoadedKernel> _kernels = new(ReferenceEqualityComparer.Instance);
 
-    /// <param name="ptxSource">Gives a module's text, ending with a zero byte; by default <see cref="ReadPtx"/>.</param>
-    public KernelModules(CudaContext context, Func<string, byte[]>? ptxSource = null) => (_context, _ptxSource) = (context, ptxSource ?? ReadPtx);
+    /// <param name="ptxSource">Gives the text of a kernel file, ending with a zero byte; by default <see cref="ReadPtx"/>.</param>
+    /// <param name="compiling">Called once, while kernels are compiled.</param>
+    public KernelModules(CudaContext context, Func<string, byte[]>? ptxSource = null, Action? compiling = null) =>
+        (_context, _ptxSource, _notice) = (context, ptxSource ?? ReadPtx, new CompilationNotice(compiling));
 
-    private sealed class LoadedKernel(nint function)
+    /// <summary>Names of the kernels that are loaded.</summary>
+    public IEnumerable<string> Loaded => _kernels.Keys.Select(kernel => kernel.Name);
+
+    private sealed class LoadedKernel(nint module, nint function)
     {
+        public nint Module { get; } = module;
+
         public nint Function { get; } = function;
 
         public int GrantedSharedBytes { get; set; } = DefaultSharedBytes;
     }
 
-    /// <summary>The text of a module as it is embedded, ending with a zero byte.</summary>
+    /// <summary>The text of a kernel file as it is embedded, ending with a zero byte.</summary>
     public static byte[] ReadPtx(string module)
     {
         using Stream stream = typeof(KernelModules).Assembly.GetManifestResourceStream($"ptx/{module}.ptx")
@@ -80,14 +90,14 @@ internal sealed unsafe class KernelModules : IDisposable
         return loaded.Function;
     }
 
-    /// <summary>Address and bytes of a table in device memory that a module declares.</summary>
-    public (nint Address, long Bytes) Global(string module, string name)
+    /// <summary>Address and bytes of a table in device memory that a kernel's file declares; each kernel has its own.</summary>
+    public (nint Address, long Bytes) Global(Kernel kernel, string name)
     {
         ulong address;
         nuint bytes;
         fixed (byte* text = Terminated(name))
         {
-            _context.Driver.Check(_context.Driver.Table.ModuleGetGlobal(&address, &bytes, Module(module), text), "cuModuleGetGlobal");
+            _context.Driver.Check(_context.Driver.Table.ModuleGetGlobal(&address, &bytes, Load(kernel).Module, text), "cuModuleGetGlobal");
         }
 
         return ((nint)address, (long)bytes);
@@ -95,36 +105,38 @@ internal sealed unsafe class KernelModules : IDisposable
 
     private LoadedKernel Load(Kernel kernel)
     {
-        if (!_kernels.TryGetValue(kernel, out LoadedKernel? loaded))
+        if (_kernels.TryGetValue(kernel, out LoadedKernel? loaded))
         {
-            nint function;
-            fixed (byte* name = Terminated(kernel.Name))
-            {
-                int status = _context.Driver.Table.ModuleGetFunction(&function, Module(kernel.Module), name);
-                _context.Driver.Check(status, $"finding the kernel {kernel.Name}");
-            }
-
-            _kernels[kernel] = loaded = new LoadedKernel(function);
+            return loaded;
         }
 
-        return loaded;
+        nint module = LoadModule(kernel), function;
+        fixed (byte* name = Terminated(kernel.Name))
+        {
+            int status = _context.Driver.Table.ModuleGetFunction(&function, module, name);
+            if (status != 0)
+            {
+                _context.Driver.Table.ModuleUnload(module);
+                _context.Driver.Check(status, $"finding the kernel {kernel.Name}");
+            }
+        }
+
+        return _kernels[kernel] = new LoadedKernel(module, function);
     }
 
-    private nint Module(string name)
+    private nint LoadModule(Kernel kernel)
     {
-        if (!_modules.TryGetValue(name, out nint module))
+        nint module;
+        byte[] log = new byte[4096];
+        int* options = stackalloc int[] { JitErrorLogBuffer, JitErrorLogBufferSizeBytes };
+        fixed (byte* image = PtxText.Only(_ptxSource(kernel.Module), kernel.Name), logBytes = log)
         {
-            byte[] log = new byte[4096];
-            int* options = stackalloc int[] { JitErrorLogBuffer, JitErrorLogBufferSizeBytes };
-            fixed (byte* image = _ptxSource(name), logBytes = log)
-            {
-                void** values = stackalloc void*[] { logBytes, (void*)log.Length };
-                int status = _context.Driver.Table.ModuleLoadData(&module, image, 2, options, values);
-                string text = Encoding.UTF8.GetString(log).TrimEnd('\0').ReplaceLineEndings(" ");
-                _context.Driver.Check(status, $"compiling the kernels of {name} {text}".TrimEnd());
-            }
-
-            _modules[name] = module;
+            void** values = stackalloc void*[] { logBytes, (void*)log.Length };
+            _notice.Begin();
+            int status = _context.Driver.Table.ModuleLoadData(&module, image, 2, options, values);
+            _notice.End();
+            string text = Encoding.UTF8.GetString(log).TrimEnd('\0').ReplaceLineEndings(" ");
+            _context.Driver.Check(status, $"compiling the kernel {kernel.Name} of {kernel.Module} {text}".TrimEnd());
         }
 
         return module;
@@ -134,12 +146,11 @@ internal sealed unsafe class KernelModules : IDisposable
 
     public void Dispose()
     {
-        foreach (nint module in _modules.Values)
+        foreach (LoadedKernel kernel in _kernels.Values)
         {
-            _context.Driver.Check(_context.Driver.Table.ModuleUnload(module), "cuModuleUnload");
+            _context.Driver.Check(_context.Driver.Table.ModuleUnload(kernel.Module), "cuModuleUnload");
         }
 
-        _modules.Clear();
         _kernels.Clear();
     }
 }

@@ -11,7 +11,7 @@ public sealed unsafe partial class CudaDevice
     private static readonly Kernel AdamBF16 = new("adam", "adam_bf16", 256, 12);
     private static readonly Kernel Adam8F32 = new("adam8", "adam8_f32", 256, 14);
     private static readonly Kernel Adam8BF16 = new("adam8", "adam8_bf16", 256, 14);
-    private bool _hasEightBitMaps;
+    private readonly HashSet<Kernel> _withEightBitMaps = [];
 
     public void AdamDirection(Tensor gradient, Tensor moment1, Tensor moment2, in AdamScalars scalars, Tensor gradientSquares)
     {
@@ -27,8 +27,8 @@ public sealed unsafe partial class CudaDevice
     public void AdamDirection8Bit(
         Tensor gradient, Tensor moment1, Tensor moment2, Tensor scale1, Tensor scale2, in AdamScalars scalars, Tensor gradientSquares)
     {
-        UploadEightBitMaps();
         Kernel kernel = ByDType(gradient, Adam8F32, Adam8BF16);
+        UploadEightBitMaps(kernel);
         long blocks = PartialBlocks(gradient.Elements, kernel);
         var (numerator, epsilon) = DirectionFactors(scalars);
         Launch(
@@ -37,19 +37,18 @@ public sealed unsafe partial class CudaDevice
         AddPartials(blocks, gradientSquares);
     }
 
-    /// <summary>The maps are a table of the kernels' module, filled once.</summary>
-    private void UploadEightBitMaps()
+    /// <summary>The maps are a table of the kernel's, filled once.</summary>
+    private void UploadEightBitMaps(Kernel kernel)
     {
-        if (_hasEightBitMaps)
+        if (!_withEightBitMaps.Add(kernel))
         {
             return;
         }
 
         _context.MakeCurrent();
         _commands.Cut();
-        var (address, _) = _modules.Global(Adam8F32.Module, "eight_bit_maps");
+        var (address, _) = _modules.Global(kernel, "eight_bit_maps");
         _uploads.Upload(MemoryMarshal.AsBytes(EightBitMap.FirstMoment), address, _stream);
         _uploads.Upload(MemoryMarshal.AsBytes(EightBitMap.SecondMoment), address + EightBitMap.FirstMoment.Length * sizeof(float), _stream);
-        _hasEightBitMaps = true;
     }
 }

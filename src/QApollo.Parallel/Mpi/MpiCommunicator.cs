@@ -12,12 +12,13 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     /// <summary>MPI_MAX_LIBRARY_VERSION_STRING is this or less in every library.</summary>
     private const int LongestVersion = 8192;
 
-    private readonly MpiLibrary _library;
+    private readonly MpiAbi _abi;
     private readonly MpiTable _mpi;
 
-    private MpiCommunicator(MpiLibrary library, MpiTable mpi, int rank, int size, string version)
+    private MpiCommunicator(MpiLibrary library, MpiTable mpi, int rank, int size, int threads, string version)
     {
-        (_library, _mpi, Rank, Size) = (library, mpi, rank, size);
+        (_abi, _mpi, Rank, Size) = (library.Abi, mpi, rank, size);
+        ServesAnyThread = threads >= library.Abi.Serialized;
         Description = $"MPI: {version}";
     }
 
@@ -27,24 +28,28 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
 
     public string Description { get; }
 
+    public bool ServesAnyThread { get; }
+
     /// <exception cref="UsageException">There is no library, or it is not the launcher's.</exception>
-    public static MpiCommunicator Join(Launch launch)
+    public static MpiCommunicator Join(Launch launch) => Join(launch, MpiLibrary.Find(launch.Launcher));
+
+    /// <inheritdoc cref="Join(Launch)"/>
+    internal static MpiCommunicator Join(Launch launch, MpiLibrary library)
     {
-        var library = MpiLibrary.Find(launch.Launcher);
         var mpi = new MpiTable(library);
         int provided;
         int rank;
         int size;
-        Require(mpi.InitThread(null, null, MpiTable.Funneled, &provided), "MPI_Init_thread");
-        Require(mpi.CommRank(library.World, &rank), "MPI_Comm_rank");
-        Require(mpi.CommSize(library.World, &size), "MPI_Comm_size");
+        Require(mpi.InitThread(null, null, library.Abi.Serialized, &provided), "MPI_Init_thread");
+        Require(mpi.CommRank(library.Abi.World, &rank), "MPI_Comm_rank");
+        Require(mpi.CommSize(library.Abi.World, &size), "MPI_Comm_size");
         if (size != launch.Size)
         {
             throw new UsageException(
                 $"the launcher started {launch.Size} ranks, and {library.Name} knows of {size}: they are of different MPIs; have LD_LIBRARY_PATH name the folder of the launcher's");
         }
 
-        return new MpiCommunicator(library, mpi, rank, size, Version(mpi));
+        return new MpiCommunicator(library, mpi, rank, size, provided, Version(mpi));
     }
 
     public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination)
@@ -53,7 +58,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
         fixed (byte* from = source)
         fixed (byte* to = destination)
         {
-            Require(_mpi.AllToAll(from, piece, _library.Byte, to, piece, _library.Byte, _library.World), "MPI_Alltoall");
+            Require(_mpi.AllToAll(from, piece, _abi.Byte, to, piece, _abi.Byte, _abi.World), "MPI_Alltoall");
         }
     }
 
@@ -62,7 +67,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
         fixed (byte* from = source)
         fixed (byte* to = destination)
         {
-            Require(_mpi.AllGather(from, source.Length, _library.Byte, to, source.Length, _library.Byte, _library.World), "MPI_Allgather");
+            Require(_mpi.AllGather(from, source.Length, _abi.Byte, to, source.Length, _abi.Byte, _abi.World), "MPI_Allgather");
         }
     }
 
@@ -70,13 +75,13 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     {
         fixed (byte* buffer = bytes)
         {
-            Require(_mpi.Broadcast(buffer, bytes.Length, _library.Byte, root, _library.World), "MPI_Bcast");
+            Require(_mpi.Broadcast(buffer, bytes.Length, _abi.Byte, root, _abi.World), "MPI_Bcast");
         }
     }
 
-    public void Barrier() => Require(_mpi.Barrier(_library.World), "MPI_Barrier");
+    public void Barrier() => Require(_mpi.Barrier(_abi.World), "MPI_Barrier");
 
-    public void Abort(int exitCode) => _mpi.Abort(_library.World, exitCode);
+    public void Abort(int exitCode) => _mpi.Abort(_abi.World, exitCode);
 
     public void Dispose() => _mpi.Finalize();
 

@@ -2,18 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace QApollo.Parallel.Mpi;
 
-/// <summary>
-/// An installed MPI library. Two families of binary interfaces are in use, and a third is the standard's (MPI 5.0, chapter 21):
-/// handles are addresses of the library's own objects (Open MPI), numbers (MPICH and its relatives), or small constants.
-/// </summary>
-/// <param name="World">The handle MPI_COMM_WORLD.</param>
-/// <param name="Byte">The handle MPI_BYTE.</param>
-internal sealed record MpiLibrary(string Name, nint Handle, nint World, nint Byte)
+/// <summary>An installed MPI library.</summary>
+internal sealed record MpiLibrary(string Name, nint Handle, MpiAbi Abi)
 {
-    private const string StandardAbi = "libmpi_abi.so.1";
+    /// <summary>The standard's binary interface; some releases of MPICH 5.0 carry it with version 0.</summary>
+    private static readonly string[] StandardNames = OperatingSystem.IsWindows() ? [] : ["libmpi_abi.so.1", "libmpi_abi.so.0"];
 
-    private static readonly string[] OpenMpiNames = ["libmpi.so.40", StandardAbi];
-    private static readonly string[] MpichNames = OperatingSystem.IsWindows() ? ["msmpi.dll"] : ["libmpi.so.12", "libmpich.so.12", StandardAbi];
+    private static readonly string[] OpenMpiNames = ["libmpi.so.40", .. StandardNames];
+    private static readonly string[] MpichNames = OperatingSystem.IsWindows() ? ["msmpi.dll"] : ["libmpi.so.12", "libmpich.so.12", .. StandardNames];
 
     /// <summary>The library that belongs to the launcher.</summary>
     /// <exception cref="UsageException">There is none; the message says what to install.</exception>
@@ -22,9 +18,9 @@ internal sealed record MpiLibrary(string Name, nint Handle, nint World, nint Byt
         string[] names = launcher == Launcher.OpenMpi ? OpenMpiNames : MpichNames;
         foreach (string name in names)
         {
-            if (NativeLibrary.TryLoad(name, out nint handle))
+            if (TryOpen(name) is { } library)
             {
-                return Of(name, handle);
+                return library;
             }
         }
 
@@ -33,15 +29,11 @@ internal sealed record MpiLibrary(string Name, nint Handle, nint World, nint Byt
             $"an MPI launcher started this process, but its library is not to be found ({string.Join(", ", names)}): install {package} on every host, or have LD_LIBRARY_PATH name its folder");
     }
 
-    private static MpiLibrary Of(string name, nint handle)
+    /// <param name="path">A name to search for, or a file.</param>
+    /// <returns>Null where there is none.</returns>
+    public static MpiLibrary? TryOpen(string path)
     {
-        if (name == StandardAbi)
-        {
-            return new MpiLibrary(name, handle, World: 0x101, Byte: 0x247);
-        }
-
-        return NativeLibrary.TryGetExport(handle, "ompi_mpi_comm_world", out nint world)
-            ? new MpiLibrary(name, handle, world, NativeLibrary.GetExport(handle, "ompi_mpi_byte"))
-            : new MpiLibrary(name, handle, World: 0x44000000, Byte: 0x4c00010d);
+        string name = Path.GetFileName(path);
+        return NativeLibrary.TryLoad(path, out nint handle) ? new MpiLibrary(name, handle, MpiAbi.Of(name, handle)) : null;
     }
 }

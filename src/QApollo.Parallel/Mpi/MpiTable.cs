@@ -8,9 +8,6 @@ namespace QApollo.Parallel.Mpi;
 /// </summary>
 internal sealed unsafe class MpiTable(MpiLibrary library)
 {
-    /// <summary>MPI_THREAD_FUNNELED, as all libraries number it: only the thread that begins calls.</summary>
-    public const int Funneled = 1;
-
     public readonly delegate* unmanaged<int*, byte***, int, int*, int> InitThread =
         (delegate* unmanaged<int*, byte***, int, int*, int>)Export(library, "MPI_Init_thread");
 

@@ -16,7 +16,7 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     private readonly ICommunicator _hosts;
     private readonly NcclTable _nccl;
     private readonly ForeignStream _stream;
-    private readonly Queue<int> _begun = new(2);
+    private readonly Queue<int> _begun = new(32);
     private readonly Timer? _watch;
     private nint _communicator;
     private volatile int _gone = -1;
@@ -36,6 +36,8 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     public int Size => _hosts.Size;
 
     public string Description { get; }
+
+    public bool ServesAnyThread => _hosts.ServesAnyThread;
 
     /// <summary>Joins the cards of all ranks. Every rank calls it.</summary>
     /// <param name="hosts">Stays the caller's.</param>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net.Sockets;
 
 namespace QApollo.Parallel.Tcp;
@@ -11,6 +12,13 @@ internal sealed class Link : IDisposable
 {
     private const int HeaderBytes = sizeof(int);
 
+    // TCP_USER_TIMEOUT of linux/tcp.h.
+    private const int TcpProtocol = 6;
+    private const int UserTimeout = 18;
+    private const int SilenceMilliseconds = 15_000;
+
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(1);
+
     private readonly Socket _socket;
     private readonly int _rank;
 
@@ -20,11 +28,15 @@ internal sealed class Link : IDisposable
         (_socket, _rank) = (socket, rank);
         socket.NoDelay = true;
 
-        // A host that loses its power says nothing.
+        // A host that loses its power says nothing: neither while it is listened to, nor while it should confirm what it was sent.
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
         socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
         socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
         socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 5);
+        if (OperatingSystem.IsLinux())
+        {
+            socket.SetRawSocketOption(TcpProtocol, UserTimeout, BitConverter.GetBytes(SilenceMilliseconds));
+        }
     }
 
     public Socket Socket => _socket;
@@ -79,8 +91,38 @@ internal sealed class Link : IDisposable
         }
     }
 
-    /// <summary>Tells, if the other side still listens, that a rank is gone.</summary>
-    public void Farewell(int rank)
+    /// <summary>
+    /// Tells all, where they still listen, that a rank is gone, and closes. What is closed before it has been read to its end takes back what
+    /// was sent last: so it is read until the other side closes too, for a second at most.
+    /// </summary>
+    public static void Close(IEnumerable<Link?> links, int gone)
+    {
+        Link[] open = [.. links.OfType<Link>()];
+        Array.ForEach(open, link => link.Farewell(gone));
+        var since = Stopwatch.StartNew();
+        Array.ForEach(open, link => link.Drain(since));
+        Array.ForEach(open, link => link.Dispose());
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private void Drain(Stopwatch since)
+    {
+        var discarded = new byte[1 << 16];
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+            while (since.Elapsed < Linger && (!_socket.Poll(Linger / 20, SelectMode.SelectRead) || _socket.Receive(discarded) > 0))
+            {
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // It has ended already.
+        }
+    }
+
+    private void Farewell(int rank)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
         BinaryPrimitives.WriteInt32LittleEndian(header, -1 - rank);
@@ -94,8 +136,6 @@ internal sealed class Link : IDisposable
             // It has ended already.
         }
     }
-
-    public void Dispose() => _socket.Dispose();
 
     private void SendAll(ReadOnlySpan<byte> bytes)
     {

@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -8,39 +8,115 @@ namespace QApollo.Parallel.Tcp;
 
 /// <summary>
 /// How the ranks find each other: all others connect to rank 0, which tells each where the rest listens; then each connects to
-/// those before it. What is not of this run is turned away.
+/// those before it, and tells rank 0 when it has all. Until then rank 0 watches every rank that has come, and these watch
+/// rank 0: where one ends, all do. What is not of this run is turned away.
 /// </summary>
-internal static class Rendezvous
+internal sealed class Rendezvous
 {
-    /// <summary>"QAPOLLO" and the version of this exchange.</summary>
-    private const long Magic = 0x51_41_50_4F_4C_4C_4F_01;
+    /// <summary>Rank 0 ends what it has gathered, and says why.</summary>
+    private const int Refused = int.MaxValue;
 
-    private const int HelloBytes = sizeof(long) + (3 * sizeof(int));
+    /// <summary>This process is none of the ranks that are waited for.</summary>
+    private const int TurnedAway = int.MaxValue - 1;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestAttempt = TimeSpan.FromSeconds(2);
 
+    private readonly Launch _launch;
+    private readonly TextWriter _notes;
+    private readonly Stopwatch _waited = Stopwatch.StartNew();
+    private readonly Link?[] _links;
+
+    private Rendezvous(Launch launch, TextWriter notes) => (_launch, _notes, _links) = (launch, notes, new Link?[launch.Size]);
+
+    /// <param name="notes">Told, after some seconds, whom rank 0 waits for.</param>
     /// <returns>A link to every rank; null for this one.</returns>
-    /// <exception cref="RunFailedException">The others do not come in time, or are of another run.</exception>
-    public static Link?[] Meet(Launch launch)
+    /// <exception cref="RunFailedException">The others do not come in time, end before all have come, or are of another run.</exception>
+    public static Link?[] Meet(Launch launch, TextWriter notes)
     {
-        var links = new Link?[launch.Size];
-        using Socket listener = Listen(launch);
-        if (launch.Rank == 0)
+        var meeting = new Rendezvous(launch, notes);
+        try
         {
-            Receive(launch, listener, links);
-        }
-        else
-        {
-            Introduce(launch, listener, links);
-        }
+            using Socket listener = meeting.Listen();
+            if (launch.Rank == 0)
+            {
+                meeting.Host(listener);
+            }
+            else
+            {
+                meeting.Join(listener);
+            }
 
-        return links;
+            return meeting._links;
+        }
+        catch (RankGoneException exception)
+        {
+            meeting.Leave(exception.Rank);
+            string text = exception.Rank switch
+            {
+                TurnedAway => $"rank {launch.Rank} was turned away by rank 0",
+                Refused => "rank 0 has ended the meeting",
+                int gone => $"rank {gone} ended before all {launch.Size} ranks had met",
+            };
+
+            // Where rank 0 tells it, nobody else does.
+            throw new RunFailedException($"{text}; what it said tells why", exception) { OnAllRanks = launch.Rank != 0 && exception.Rank is not (0 or TurnedAway) };
+        }
+        catch (RunFailedException)
+        {
+            meeting.Leave(Refused);
+            throw;
+        }
     }
 
-    private static Socket Listen(Launch launch)
+    /// <summary>Rank 0: waits for all others, tells each where the rest listens, and lets them begin when all have met.</summary>
+    private void Host(Socket listener)
+    {
+        var places = new string[_launch.Size];
+        Array.Fill(places, string.Empty);
+        Accept(listener, first: 1, (rank, port, socket) => places[rank] = $"{((IPEndPoint)socket.RemoteEndPoint!).Address} {port}");
+        byte[] table = Encoding.UTF8.GetBytes(string.Join('\n', places));
+        Tell(BitConverter.GetBytes(table.Length));
+        Tell(table);
+        foreach (Link link in _links.OfType<Link>())
+        {
+            while (!link.Socket.Poll(Glance, SelectMode.SelectRead))
+            {
+                RequireAlive();
+            }
+
+            link.Receive([0]);
+        }
+
+        Tell([1]);
+    }
+
+    /// <summary>The others: connect to rank 0 and to all before this one, and wait for those behind it.</summary>
+    private void Join(Socket listener)
+    {
+        int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        Link first = _links[0] = Connect(0, _launch.MasterAddress, _launch.MasterPort, port);
+        var length = new byte[sizeof(int)];
+        first.Receive(length);
+        var table = new byte[BitConverter.ToInt32(length)];
+        first.Receive(table);
+        string[] places = Encoding.UTF8.GetString(table).Split('\n');
+        for (int rank = 1; rank < _launch.Rank; rank++)
+        {
+            string[] place = places[rank].Split(' ');
+            _links[rank] = Connect(rank, place[0], int.Parse(place[1], CultureInfo.InvariantCulture), port);
+        }
+
+        Accept(listener, first: _launch.Rank + 1, (_, _, _) => { });
+        first.Send([1]);
+        first.Receive([0]);
+    }
+
+    private Socket Listen()
     {
         var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        int port = launch.Rank == 0 ? launch.MasterPort : 0;
+        int port = _launch.Rank == 0 ? _launch.MasterPort : 0;
         try
         {
             if (listener.AddressFamily == AddressFamily.InterNetworkV6)
@@ -49,152 +125,126 @@ internal static class Rendezvous
             }
 
             listener.Bind(new IPEndPoint(listener.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, port));
-            listener.Listen(launch.Size);
+            listener.Listen(_launch.Size);
             return listener;
         }
         catch (SocketException exception)
         {
             listener.Dispose();
-            throw new RunFailedException($"rank {launch.Rank} cannot listen on port {port}: {exception.Message}; MASTER_PORT takes another one", exception);
+            throw new RunFailedException($"rank {_launch.Rank} cannot listen on port {port}: {exception.Message}; MASTER_PORT takes another one", exception);
         }
     }
 
-    /// <summary>Rank 0: waits for all others, and tells each where the rest listens.</summary>
-    private static void Receive(Launch launch, Socket listener, Link?[] links)
+    private void Accept(Socket listener, int first, Action<int, int, Socket> arrived)
     {
-        var places = new string[launch.Size];
-        Array.Fill(places, string.Empty);
-        Accept(launch, listener, links, first: 1, (rank, port, socket) => places[rank] = $"{((IPEndPoint)socket.RemoteEndPoint!).Address} {port}");
-        byte[] table = Encoding.UTF8.GetBytes(string.Join('\n', places));
-        foreach (Link? link in links)
+        bool isSilent = _launch.Rank == 0;
+        while (Missing(first) is { Length: > 0 } missing)
         {
-            link?.Send(BitConverter.GetBytes(table.Length));
-            link?.Send(table);
-        }
-    }
-
-    /// <summary>The others: connect to rank 0 and to all before this one, and wait for those behind it.</summary>
-    private static void Introduce(Launch launch, Socket listener, Link?[] links)
-    {
-        int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
-        links[0] = Connect(launch, 0, launch.MasterAddress, launch.MasterPort, port);
-        var length = new byte[sizeof(int)];
-        string[] places;
-        try
-        {
-            links[0]!.Receive(length);
-            var table = new byte[BitConverter.ToInt32(length)];
-            links[0]!.Receive(table);
-            places = Encoding.UTF8.GetString(table).Split('\n');
-        }
-        catch (RankGoneException exception)
-        {
-            throw new RunFailedException($"rank {launch.Rank} was turned away by rank 0, whose message tells why", exception);
-        }
-
-        for (int rank = 1; rank < launch.Rank; rank++)
-        {
-            string[] place = places[rank].Split(' ');
-            links[rank] = Connect(launch, rank, place[0], int.Parse(place[1], System.Globalization.CultureInfo.InvariantCulture), port);
-        }
-
-        Accept(launch, listener, links, first: launch.Rank + 1, (_, _, _) => { });
-    }
-
-    private static void Accept(Launch launch, Socket listener, Link?[] links, int first, Action<int, int, Socket> arrived)
-    {
-        var waited = Stopwatch.StartNew();
-        while (Enumerable.Range(first, launch.Size - first).Any(rank => links[rank] is null))
-        {
-            TimeSpan left = Patience - waited.Elapsed;
-            if (left <= TimeSpan.Zero || !listener.Poll(left, SelectMode.SelectRead))
+            RequireAlive();
+            if (_waited.Elapsed > _launch.Patience)
             {
-                string missing = string.Join(", ", Enumerable.Range(first, launch.Size - first).Where(rank => links[rank] is null));
-                throw new RunFailedException($"rank {launch.Rank} has waited {Patience.TotalSeconds:F0} s for rank {missing}: start all {launch.Size}, with the same MASTER_ADDR and MASTER_PORT");
-            }
-
-            Socket socket = listener.Accept();
-            if (ReadHello(socket) is not { } hello)
-            {
-                // A scanner, or another program.
-                socket.Dispose();
-                continue;
-            }
-
-            bool isExpected = hello.Size == launch.Size && hello.Rank >= first && hello.Rank < launch.Size && links[hello.Rank] is null;
-            if (!isExpected)
-            {
-                socket.Dispose();
                 throw new RunFailedException(
-                    hello.Size != launch.Size
-                        ? $"WORLD_SIZE is {launch.Size} for rank {launch.Rank}, and {hello.Size} for rank {hello.Rank}"
-                        : $"two processes came as rank {hello.Rank}: RANK must be another one for each");
+                    $"rank {_launch.Rank} has waited {Seconds} for rank {missing}: start all {_launch.Size}, with the same MASTER_ADDR and MASTER_PORT");
             }
 
-            links[hello.Rank] = new Link(socket, hello.Rank);
-            arrived(hello.Rank, hello.Port, socket);
-        }
-    }
-
-    private static (int Size, int Rank, int Port)? ReadHello(Socket socket)
-    {
-        const int HelloMilliseconds = 5000;
-        Span<byte> hello = stackalloc byte[HelloBytes];
-        socket.ReceiveTimeout = HelloMilliseconds;
-        try
-        {
-            for (int read = 0; read < HelloBytes;)
+            if (isSilent && _waited.Elapsed > Silence)
             {
-                int count = socket.Receive(hello[read..]);
-                if (count == 0)
-                {
-                    return null;
-                }
+                isSilent = false;
+                _notes.WriteLine($"waiting at port {_launch.MasterPort} for rank {missing} of {_launch.Size}, at most {Seconds}");
+            }
 
-                read += count;
+            if (listener.Poll(Glance, SelectMode.SelectRead))
+            {
+                Admit(listener.Accept(), first, arrived);
             }
         }
-        catch (SocketException)
-        {
-            return null;
-        }
-
-        socket.ReceiveTimeout = 0;
-        return BinaryPrimitives.ReadInt64LittleEndian(hello) == Magic
-            ? (Int(hello, 0), Int(hello, 1), Int(hello, 2))
-            : null;
-
-        static int Int(ReadOnlySpan<byte> hello, int index) => BinaryPrimitives.ReadInt32LittleEndian(hello[(sizeof(long) + (index * sizeof(int)))..]);
     }
 
-    private static Link Connect(Launch launch, int rank, string address, int port, int ownPort)
+    private void Admit(Socket socket, int first, Action<int, int, Socket> arrived)
     {
-        var waited = Stopwatch.StartNew();
+        if (Hello.Read(socket) is not { } hello)
+        {
+            socket.Dispose();
+            return;
+        }
+
+        bool isExpected = hello.Size == _launch.Size && hello.Rank >= first && hello.Rank < _launch.Size && _links[hello.Rank] is null;
+        if (!isExpected)
+        {
+            Link.Close([new Link(socket, hello.Rank)], TurnedAway);
+            throw new RunFailedException(
+                hello.Size != _launch.Size
+                    ? $"WORLD_SIZE is {_launch.Size} for rank {_launch.Rank}, and {hello.Size} for rank {hello.Rank}"
+                    : $"two processes came as rank {hello.Rank}: RANK must be another one for each");
+        }
+
+        _links[hello.Rank] = new Link(socket, hello.Rank);
+        arrived(hello.Rank, hello.Port, socket);
+    }
+
+    private Link Connect(int rank, string address, int port, int ownPort)
+    {
         while (true)
         {
+            // A connection that a firewall swallows is refused by nobody.
+            RequireAlive();
+            using var limit = new CancellationTokenSource(LongestAttempt);
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
             try
             {
-                socket.Connect(address, port);
-                Span<byte> hello = stackalloc byte[HelloBytes];
-                BinaryPrimitives.WriteInt64LittleEndian(hello, Magic);
-                BinaryPrimitives.WriteInt32LittleEndian(hello[sizeof(long)..], launch.Size);
-                BinaryPrimitives.WriteInt32LittleEndian(hello[(sizeof(long) + sizeof(int))..], launch.Rank);
-                BinaryPrimitives.WriteInt32LittleEndian(hello[(sizeof(long) + (2 * sizeof(int)))..], ownPort);
-                socket.Send(hello);
+                socket.ConnectAsync(address, port, limit.Token).AsTask().GetAwaiter().GetResult();
+                new Hello(_launch.Size, _launch.Rank, ownPort).Send(socket);
                 return new Link(socket, rank);
             }
-            catch (SocketException exception)
+            catch (Exception exception) when (exception is SocketException or OperationCanceledException)
             {
                 socket.Dispose();
-                if (waited.Elapsed > Patience)
+                if (_waited.Elapsed > _launch.Patience)
                 {
+                    string reason = exception is SocketException ? exception.Message : "no answer";
                     throw new RunFailedException(
-                        $"rank {launch.Rank} does not reach rank {rank} at {address}:{port}: {exception.Message}; does it run, and does no firewall keep the port closed?", exception);
+                        $"rank {_launch.Rank} has not reached rank {rank} at {address}:{port} within {Seconds}: {reason}; does it run, and does no firewall keep the port closed?",
+                        exception);
                 }
 
-                Thread.Sleep(100);
+                Thread.Sleep(Glance);
             }
         }
+    }
+
+    private string Seconds => string.Create(CultureInfo.InvariantCulture, $"{_launch.Patience.TotalSeconds:F0} s ({Launch.PatienceVariable})");
+
+    /// <summary>Those that have not come, for people.</summary>
+    private string Missing(int first) =>
+        string.Join(", ", Enumerable.Range(first, _launch.Size - first).Where(rank => _links[rank] is null));
+
+    /// <summary>Rank 0 looks after all that have come, the others after rank 0, which knows of all.</summary>
+    private void RequireAlive()
+    {
+        foreach (Link? link in _links.AsSpan(0, _launch.Rank == 0 ? _launch.Size : 1))
+        {
+            if (link?.FindGone() is { } gone)
+            {
+                throw new RankGoneException(gone);
+            }
+        }
+    }
+
+    private void Tell(ReadOnlySpan<byte> message)
+    {
+        foreach (Link? link in _links)
+        {
+            link?.Send(message);
+        }
+    }
+
+    private void Leave(int why)
+    {
+        if (_launch.Rank == 0)
+        {
+            Link.Close(_links, why);
+        }
+
+        Array.ForEach(_links, link => link?.Dispose());
     }
 }

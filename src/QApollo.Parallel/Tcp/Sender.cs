@@ -32,6 +32,10 @@ internal sealed class Sender : IDisposable
         }
     }
 
+    /// <summary>Waits so long at most, whatever comes of it.</summary>
+    /// <returns>Whether the work has ended.</returns>
+    public bool TryAwait(TimeSpan limit) => _done.Wait(limit);
+
     public void Dispose()
     {
         _ends = true;

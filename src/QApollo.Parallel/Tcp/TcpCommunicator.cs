@@ -11,6 +11,8 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     /// <summary>What the system's buffers take without anyone receiving.</summary>
     private const int SmallBytes = 4096;
 
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     private readonly Link?[] _links;
     private readonly Sender _sender;
     private byte* _source;
@@ -32,8 +34,8 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 
     public string Description => "TCP";
 
-    /// <exception cref="RunFailedException">The others do not come, or are of another run.</exception>
-    public static TcpCommunicator Join(Launch launch) => new(launch.Rank, Rendezvous.Meet(launch));
+    /// <inheritdoc cref="Rendezvous.Meet"/>
+    public static TcpCommunicator Join(Launch launch, TextWriter? notes = null) => new(launch.Rank, Rendezvous.Meet(launch, notes ?? TextWriter.Null));
 
     public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination)
     {
@@ -93,11 +95,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 
     public void Abort(int exitCode)
     {
-        foreach (Link? link in _links)
-        {
-            link?.Farewell(_gone >= 0 ? _gone : Rank);
-        }
-
+        Link.Close(_links, _gone >= 0 ? _gone : Rank);
         Dispose();
     }
 
@@ -120,11 +118,17 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     /// <param name="stride">Bytes from the piece for a rank to that for the next one.</param>
     private void Exchange(ReadOnlySpan<byte> source, int stride, int piece, Span<byte> destination)
     {
+        bool isSmall = piece <= SmallBytes;
+        if (!isSmall)
+        {
+            // What is not read in time fills the way to a rank, which then looks as if it had lost its power: all read from now on.
+            Barrier();
+        }
+
         fixed (byte* pinned = source)
         {
             _source = pinned;
             (_stride, _piece) = (stride, piece);
-            bool isSmall = piece <= SmallBytes;
             bool isSending = false;
             _busy++;
             try
@@ -170,19 +174,12 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 
     private void CloseAndAwait()
     {
-        foreach (Link? link in _links)
+        // To those that still read it ends by itself; a farewell in the midst of a message would be part of it.
+        bool hasEnded = _sender.TryAwait(Grace);
+        Link.Close(_links, _gone >= 0 ? _gone : Rank);
+        if (!hasEnded)
         {
-            link?.Farewell(_gone >= 0 ? _gone : Rank);
-            link?.Dispose();
-        }
-
-        try
-        {
-            _sender.Await();
-        }
-        catch (RankGoneException)
-        {
-            // Known already.
+            _sender.TryAwait(Timeout.InfiniteTimeSpan);
         }
     }
 

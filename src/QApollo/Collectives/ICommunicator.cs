@@ -4,8 +4,8 @@ namespace QApollo.Collectives;
 
 /// <summary>
 /// The ranks of a data-parallel run, and what they do together. Every rank calls the same methods in the same order with
-/// buffers of the same lengths; each call returns when this rank's part is done. All methods but <see cref="Abort"/> are for
-/// one thread.
+/// buffers of the same lengths; each call returns when this rank's part is done. No two
+/// calls at once, but for <see cref="Abort"/>.
 /// </summary>
 /// <remarks>A rank that is gone ends every call of the others with a <see cref="RunFailedException"/>.</remarks>
 public interface ICommunicator : IDisposable
@@ -18,6 +18,9 @@ public interface ICommunicator : IDisposable
 
     /// <summary>What carries the bytes, for people.</summary>
     string Description { get; }
+
+    /// <summary>Whether any thread may call, not only the one that joined.</summary>
+    bool ServesAnyThread => true;
 
     /// <summary>Piece j of the source goes to rank j; piece i of the destination is from rank i.</summary>
     /// <param name="source"><see cref="Size"/> pieces of equal length.</param>
@@ -37,7 +40,7 @@ public interface ICommunicator : IDisposable
 
     /// <summary>
     /// Begins to sum a tensor over the ranks where it lies, after all operations of the device so far and beside later ones, which may
-    /// not touch it until <see cref="EndSum"/>; all ranks get the same bytes. At most two sums are begun at a time.
+    /// not touch it until <see cref="EndSum"/>; all ranks get the same bytes.
     /// </summary>
     /// <returns>False where only host memory is reached: <see cref="GradientSum"/> then carries the tensor there and back.</returns>
     bool TryBeginSum(IDevice device, Tensor tensor) => false;

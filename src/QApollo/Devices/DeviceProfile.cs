@@ -21,6 +21,9 @@ public abstract class DeviceProfile
     /// <summary>Bytes that the driver keeps for itself on the device, beside the arena; planned, then measured.</summary>
     public virtual long ContextBytes => 0;
 
+    /// <summary>An allowance for the program's own host memory: .NET, code, buffers for files, libraries of the device.</summary>
+    public virtual long HostRuntimeBytes => 128L << 20;
+
     /// <summary>Device memory is the host's own: nothing is gained by moving tensors from one to the other.</summary>
     public virtual bool ComputesInHostMemory => false;
 
@@ -32,12 +35,6 @@ public abstract class DeviceProfile
 
     /// <summary>Whether one expansion of a matrix serves both of its uses; <see cref="ExpandedWeightBytes"/> is the same for both then.</summary>
     public virtual bool SharesExpansions => false;
-
-    /// <summary>
-    /// Whether gradients of several ranks are summed beside the computation: the update of a gradient then waits until the next
-    /// one is complete, and both live at once.
-    /// </summary>
-    public virtual bool SumsBeside => false;
 
     /// <summary>Bytes of the scratch memory handed to <see cref="IDevice.UseWorkspace"/> for a step of this shape.</summary>
     public abstract long WorkspaceBytes(in WorkspaceRequest request);

@@ -55,6 +55,10 @@ public interface IDevice : IDisposable
     /// <summary>As <see cref="AwaitTransfer"/>, in place of it; and the host waits too, so that it may touch the memory.</summary>
     void WaitForTransfer(Transfer transfer);
 
+    /// <summary>Opens a way for copies by another thread. Null where the device has none: copies then stand among its operations.</summary>
+    /// <param name="marks">That hold at a time, 1 or more.</param>
+    ICopyLane? OpenCopyLane(int marks) => null;
+
     /// <summary>Waits for all operations.</summary>
     void Synchronize();
 
@@ -238,6 +242,25 @@ public interface IDevice : IDisposable
 
     /// <summary>Sets every element (F32 or BF16).</summary>
     void Fill(Tensor destination, float value);
+
+    /// <summary>
+    /// Each row as INT8 codes with one scale, without bias: s = largest |x| / 127, t = x * (127 / largest |x|), code = 128 + floor(t) +
+    /// (u &lt; t - floor(t)), limited to 1..255; u, of 24 bits, from word (firstRow + n) * P + h of the stream, P = H rounded up to a
+    /// multiple of 8. F32, each operation rounded by itself. A row whose largest value is below 2^-100 has scale 0, one with a value that is not
+    /// finite has scale NaN; all codes are 128 then.
+    /// </summary>
+    /// <param name="values">[N, H].</param>
+    /// <param name="stream">Where the roundings come from.</param>
+    /// <param name="firstRow">Number of row 0 in the stream, at least 0; (firstRow + N) * P is at most 2^50.</param>
+    /// <param name="codes">U8 [N, H].</param>
+    /// <param name="scales">[1, N] F32.</param>
+    void QuantizeRows(Tensor values, in RandomStream stream, long firstRow, Tensor codes, Tensor scales);
+
+    /// <summary>values = (code - 128) * scale: what <see cref="QuantizeRows"/> kept.</summary>
+    /// <param name="codes">U8 [N, H].</param>
+    /// <param name="scales">[1, N] F32.</param>
+    /// <param name="values">[N, H].</param>
+    void DequantizeRows(Tensor codes, Tensor scales, Tensor values);
 
     /// <summary>
     /// Projects a gradient G [m, n] (F32 or BF16) along its smaller side (APOLLO, arXiv 2412.05270, algorithm 1):

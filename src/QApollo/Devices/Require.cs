@@ -48,6 +48,14 @@ internal static class Require
         Shape(operation, tensor, rows, columns);
     }
 
+    /// <summary>Activations, and their rows as codes with a scale each.</summary>
+    public static void Rows(string operation, DeviceProfile profile, Tensor values, Tensor codes, Tensor scales)
+    {
+        Activation(operation, profile, values, codes.Rows, codes.Columns);
+        DType(operation, codes, Devices.DType.U8);
+        Vector(operation, scales, Devices.DType.F32, codes.Rows);
+    }
+
     /// <summary>An output of a product: of the activation dtype, or of the logit dtype.</summary>
     public static void Output(string operation, DeviceProfile profile, Tensor tensor, int rows, int columns)
     {

@@ -78,6 +78,8 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
         inner?.WaitForTransfer(innerTransfer);
     }
 
+    public ICopyLane? OpenCopyLane(int marks) => inner?.OpenCopyLane(marks);
+
     public void Synchronize() => inner?.Synchronize();
 
     public void ChooseProducts(IReadOnlyList<ProductShape> products, int productsPerExpansion, Tensor memory) =>
@@ -291,6 +293,21 @@ public sealed class TracingDevice(DeviceProfile profile, IOperationObserver obse
     {
         Observe("fill", Write(destination));
         inner?.Fill(destination, value);
+    }
+
+    public void QuantizeRows(Tensor values, in RandomStream stream, long firstRow, Tensor codes, Tensor scales)
+    {
+        Require.Rows("quantize rows", profile, values, codes, scales);
+        Require.That(firstRow >= 0, "quantize rows", $"the first row's number is {firstRow}");
+        Observe("quantize rows", Read(values), Write(codes), Write(scales));
+        inner?.QuantizeRows(values, stream, firstRow, codes, scales);
+    }
+
+    public void DequantizeRows(Tensor codes, Tensor scales, Tensor values)
+    {
+        Require.Rows("dequantize rows", profile, values, codes, scales);
+        Observe("dequantize rows", Read(codes), Read(scales), Write(values));
+        inner?.DequantizeRows(codes, scales, values);
     }
 
     public void ApolloProject(Tensor gradient, Tensor projection, Tensor projected, Tensor channelSquares)

@@ -13,7 +13,7 @@ public static class ArenaPacker
     public static long Pack(IReadOnlyList<PlannedTensor> tensors, MemorySpace space, int alignment)
     {
         long persistentEnd = 0;
-        var transient = new List<PlannedTensor>();
+        var transient = new List<Packed>();
         foreach (PlannedTensor tensor in tensors)
         {
             if (tensor.Space != space)
@@ -28,36 +28,39 @@ public static class ArenaPacker
             }
             else if (tensor.LiveRanges.Count > 0)
             {
-                transient.Add(tensor);
+                transient.Add(new Packed(tensor, [.. tensor.LiveRanges]));
             }
         }
 
         return PackTransient(transient, persistentEnd, alignment);
     }
 
-    private static long PackTransient(List<PlannedTensor> transient, long start, int alignment)
+    private static long PackTransient(List<Packed> transient, long start, int alignment)
     {
         long end = start;
-        var placed = new List<PlannedTensor>();
-        foreach (PlannedTensor tensor in transient.OrderByDescending(t => t.Bytes))
+        var placed = new List<Packed>();
+        foreach (Packed packed in transient.OrderByDescending(packed => packed.Tensor.Bytes))
         {
+            PlannedTensor tensor = packed.Tensor;
             long offset = start;
-            foreach (PlannedTensor neighbour in placed)
+            foreach ((PlannedTensor neighbour, LiveRange[] ranges) in placed)
             {
                 if (offset + tensor.Bytes <= neighbour.Offset)
                 {
                     break;
                 }
 
-                if (Overlap(tensor.LiveRanges, neighbour.LiveRanges))
+                // A neighbour that ends below is in nobody's way, whenever it lives.
+                long neighbourEnd = neighbour.Offset + TensorTable.Align(neighbour.Bytes, alignment);
+                if (neighbourEnd > offset && Overlap(packed.Ranges, ranges))
                 {
-                    offset = Math.Max(offset, neighbour.Offset + TensorTable.Align(neighbour.Bytes, alignment));
+                    offset = neighbourEnd;
                 }
             }
 
             tensor.Offset = offset;
-            int position = placed.FindIndex(p => p.Offset > offset);
-            placed.Insert(position < 0 ? placed.Count : position, tensor);
+            int position = placed.FindIndex(other => other.Tensor.Offset > offset);
+            placed.Insert(position < 0 ? placed.Count : position, packed);
             end = Math.Max(end, checked(offset + TensorTable.Align(tensor.Bytes, alignment)));
         }
 
@@ -65,17 +68,17 @@ public static class ArenaPacker
     }
 
     /// <summary>Whether two ascending lists of ranges share an operation.</summary>
-    private static bool Overlap(IReadOnlyList<LiveRange> a, IReadOnlyList<LiveRange> b)
+    private static bool Overlap(LiveRange[] a, LiveRange[] b)
     {
-        for (int i = 0, j = 0; i < a.Count && j < b.Count;)
+        for (int i = 0, j = 0; i < a.Length && j < b.Length;)
         {
             if (a[i].Last < b[j].First)
             {
-                i++;
+                i = FirstThatReaches(a, i + 1, b[j].First);
             }
             else if (b[j].Last < a[i].First)
             {
-                j++;
+                j = FirstThatReaches(b, j + 1, a[i].First);
             }
             else
             {
@@ -85,4 +88,29 @@ public static class ArenaPacker
 
         return false;
     }
+
+    /// <summary>
+    /// The first range from an index on that does not end before an operation; as many as there are for none. Looks ahead in growing
+    /// steps: a buffer through which initial weights pass has thousands of ranges before those of others begin.
+    /// </summary>
+    private static int FirstThatReaches(LiveRange[] ranges, int from, int operation)
+    {
+        int step = 1;
+        while (from + step <= ranges.Length && ranges[from + step - 1].Last < operation)
+        {
+            from += step;
+            step *= 2;
+        }
+
+        int end = Math.Min(from + step - 1, ranges.Length);
+        while (from < end)
+        {
+            int middle = (from + end) / 2;
+            (from, end) = ranges[middle].Last < operation ? (middle + 1, end) : (from, middle);
+        }
+
+        return from;
+    }
+
+    private readonly record struct Packed(PlannedTensor Tensor, LiveRange[] Ranges);
 }

@@ -5,21 +5,14 @@ namespace QApollo.Memory;
 /// <summary>Bytes per category over the operations of a step, in one memory space.</summary>
 public sealed class MemoryUsage
 {
-    private readonly long[][] _timeline;
+    /// <summary>By category.</summary>
+    private readonly BytesOverTime[] _timeline;
+    private readonly BytesOverTime _total;
 
-    private MemoryUsage(long[][] timeline, long arenaBytes)
+    private MemoryUsage(BytesOverTime[] timeline, BytesOverTime total, long arenaBytes)
     {
-        _timeline = timeline;
-        int operations = timeline.Length == 0 ? 0 : timeline[0].Length;
-        for (int time = 0; time < operations; time++)
-        {
-            long live = TotalAt(time);
-            if (live > PeakBytes)
-            {
-                (PeakBytes, PeakOperation) = (live, time);
-            }
-        }
-
+        (_timeline, _total) = (timeline, total);
+        (PeakBytes, PeakOperation) = total.Peak();
         PackingBytes = arenaBytes - PeakBytes;
     }
 
@@ -33,51 +26,37 @@ public sealed class MemoryUsage
     public long PackingBytes { get; }
 
     /// <summary>Live bytes of a category at an operation.</summary>
-    public long At(TensorCategory category, int operation) => _timeline[(int)category].Length == 0 ? 0 : _timeline[(int)category][operation];
+    public long At(TensorCategory category, int operation) => _timeline[(int)category].At(operation);
 
     /// <summary>Live bytes of a category when the whole is at its peak.</summary>
     public long AtPeak(TensorCategory category) => At(category, PeakOperation);
 
     /// <summary>Live bytes of all categories at an operation.</summary>
-    public long TotalAt(int operation)
-    {
-        long total = 0;
-        foreach (long[] category in _timeline)
-        {
-            total += category[operation];
-        }
-
-        return total;
-    }
+    public long TotalAt(int operation) => _total.At(operation);
 
     /// <param name="rangesOf">When a transient tensor lives.</param>
     internal static MemoryUsage Of(
         TensorTable table, MemorySpace space, int operations, long arenaBytes, Func<PlannedTensor, IReadOnlyList<LiveRange>> rangesOf)
     {
-        operations = table.Tensors.Any(tensor => tensor.Space == space) ? operations : 0;
-        var timeline = new long[TensorCategories.All.Count][];
-        for (int category = 0; category < timeline.Length; category++)
+        var timeline = new BytesOverTime[TensorCategories.All.Count];
+        var changes = new long[operations];
+        var total = new long[operations];
+        foreach (TensorCategory category in TensorCategories.All)
         {
-            timeline[category] = new long[operations];
-        }
-
-        foreach (PlannedTensor tensor in table.Tensors)
-        {
-            if (tensor.Space == space)
+            Array.Clear(changes);
+            foreach (PlannedTensor tensor in table.Tensors)
             {
-                AddTo(timeline[(int)tensor.Category], tensor, rangesOf(tensor), operations);
+                if (tensor.Space == space && tensor.Category == category)
+                {
+                    AddTo(changes, tensor, rangesOf(tensor), operations);
+                }
             }
+
+            timeline[(int)category] = new BytesOverTime(changes);
+            timeline[(int)category].AddTo(total);
         }
 
-        foreach (long[] changes in timeline)
-        {
-            for (int time = 1; time < operations; time++)
-            {
-                changes[time] += changes[time - 1];
-            }
-        }
-
-        return new MemoryUsage(timeline, arenaBytes);
+        return new MemoryUsage(timeline, new BytesOverTime(total), arenaBytes);
     }
 
     /// <summary>Notes a tensor's bytes where its life starts and takes them off after its end.</summary>

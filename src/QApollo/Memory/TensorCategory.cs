@@ -40,6 +40,9 @@ public enum TensorCategory
 
     /// <summary>Tokens, labels, tables, statistics, and buffers for copies between spaces.</summary>
     Staging,
+
+    /// <summary>Buffers through which gradients travel between ranks.</summary>
+    Exchange,
 }
 
 public static class TensorCategories

@@ -12,8 +12,8 @@ public sealed class DecoderLayer(LlamaConfig config, LayerActivations activation
     private readonly LayerActivations a = activations;
 
     /// <summary>output = layer(input).</summary>
-    /// <param name="input">[N, H]: kept.</param>
-    /// <param name="output">[N, H].</param>
+    /// <param name="input">[N, H]: kept, where the output is elsewhere.</param>
+    /// <param name="output">[N, H]; may be <paramref name="input"/>.</param>
     /// <param name="documentStarts">I32 [1, N]: attention stays within documents, see <see cref="IDevice.AttentionForward"/>; absent for whole sequences.</param>
     public void Forward(IDevice device, LayerWeights w, Tensor input, Tensor output, Tensor documentStarts = default) =>
         Forward(device, w, input, output, WholeSequences(documentStarts));

@@ -9,6 +9,7 @@ public enum RandomPurpose
     LowDiscrepancyRounding = 4,
     Shuffle = 5,
     Sampling = 6,
+    BoundaryRounding = 7,
 }
 
 /// <summary>

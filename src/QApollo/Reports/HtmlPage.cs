@@ -9,9 +9,9 @@ internal sealed class HtmlPage
 {
     private const string Style = """
         :root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d4dae1;--paper:#fff;--panel:#f6f8fa;
-        --c0:#2f6fb3;--c1:#8db8e0;--c2:#1f8a70;--c3:#9a9fa6;--c4:#e0a32e;--c5:#c8502d;--c6:#7b5cb8;--c7:#d58ab4;--c8:#6f8f2f;--c9:#57606a;--c10:#38a3b8;--c11:#c9ced4;--c12:#a7896b;--c13:#a33a63}
+        --c0:#2f6fb3;--c1:#8db8e0;--c2:#1f8a70;--c3:#9a9fa6;--c4:#e0a32e;--c5:#c8502d;--c6:#7b5cb8;--c7:#d58ab4;--c8:#6f8f2f;--c9:#57606a;--c10:#38a3b8;--c11:#c9ced4;--c12:#a7896b;--c13:#a33a63;--c14:#4b6a4f}
         @media(prefers-color-scheme:dark){:root{--ink:#e6eaef;--soft:#9aa5b1;--line:#353c45;--paper:#14181d;--panel:#1c2229;
-        --c0:#4f8fd6;--c1:#2f5680;--c2:#35a98b;--c3:#7d848c;--c4:#d9a441;--c5:#e0704a;--c6:#9b7fd6;--c7:#c77aa5;--c8:#93b84a;--c9:#aab3bd;--c10:#4fb9cd;--c11:#4a525c;--c12:#b89a7c;--c13:#d66a93}}
+        --c0:#4f8fd6;--c1:#2f5680;--c2:#35a98b;--c3:#7d848c;--c4:#d9a441;--c5:#e0704a;--c6:#9b7fd6;--c7:#c77aa5;--c8:#93b84a;--c9:#aab3bd;--c10:#4fb9cd;--c11:#4a525c;--c12:#b89a7c;--c13:#d66a93;--c14:#7fa584}}
         *{box-sizing:border-box}body{margin:0 auto;padding:28px 20px 60px;max-width:1040px;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
         h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:34px 0 10px}p{margin:6px 0;max-width:76ch}.soft{color:var(--soft)}
         .tiles{display:flex;flex-wrap:wrap;gap:12px;margin:18px 0}.tile{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:10px 16px;min-width:150px}

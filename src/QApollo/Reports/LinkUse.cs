@@ -40,17 +40,17 @@ public sealed record LinkUse(Card Card, long Bytes, double LinkSeconds, double C
     {
         TrainingOptions options = layout.Options;
         double layer = options.Memory.Layers.Space == MemorySpace.Device ? 0 : layout.Weights.Layers.Max(weights => (double)BytesOf(weights));
-        double boundary = options.Memory.Boundaries == MemorySpace.Device
-            ? 0
-            : (double)options.Model.HiddenSize * layout.Plan.Profile.ActivationDType.Size() / card.Link.BytesPerSecond;
+        DeviceProfile profile = layout.Plan.Profile;
+        double value = options.Memory.Boundaries == MemorySpace.Device ? 0 : options.Model.HiddenSize / card.Link.BytesPerSecond;
+        double boundary = value * profile.ActivationDType.Size(), kept = value * BoundaryStore.KeptBytes(options.Memory, profile);
         LayerWeights first = layout.Weights.Layers[0];
         double product = 2.0 * first.Matrices.Sum(weight => weight.Parameter.Elements) / card.BFloatFlops;
         double down = 2.0 * first.Down.Parameter.Elements / card.BFloatFlops;
         double attention = 2.0 * (options.Shape.SequenceLength + 1) * options.Model.QuerySize / card.BFloatFlops;
 
-        // Forward an input comes and an output goes; backward an input and a gradient come and a gradient goes.
-        double forward = product + attention - (2 * boundary);
-        double backward = (3 * product) - down + (3.5 * attention) - (3 * boundary);
+        // Forward an input comes and an output goes, with a copy where one is kept; backward an input and a gradient come and a gradient goes.
+        double forward = product + attention - (2 * boundary) - (kept < boundary ? kept : 0);
+        double backward = (3 * product) - down + (3.5 * attention) - (2 * boundary) - kept;
         double link = layer / card.Link.BytesPerSecond;
         return forward <= 0 || backward <= 0 ? null : (long)Math.Ceiling(Math.Max(link / forward, 2 * link / backward));
     }

@@ -95,7 +95,7 @@ public sealed record MemoryReport
                     : [.. Categories(plan.PinnedHostUsage).Where(category => category.Bytes > 0), new CategoryBytes("packing", "packing", plan.PinnedHostUsage.PackingBytes)]),
             Host = new SpaceBytes(
                 host.TotalBytes,
-                [new CategoryBytes("inputs", "inputs of a step", host.Inputs), .. Communication(host), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),
+                [new CategoryBytes("inputs", "inputs of a step", host.Inputs), new CategoryBytes("runtime", "program, allowance", host.Runtime)]),
             Peak = PeakOf(plan),
             Timeline = StepTimeline.Of(plan),
             Choices = MemoryChoices.Of(run.Options, plan.Profile),
@@ -117,6 +117,7 @@ public sealed record MemoryReport
         TensorCategory.EmbeddingAndHead => "embedding and head",
         TensorCategory.Optimizer => "optimizer state",
         TensorCategory.Staging => "staging",
+        TensorCategory.Exchange => "gradients between ranks",
         _ => category.JsonName(),
     };
 
@@ -136,7 +137,4 @@ public sealed record MemoryReport
                     .Select(tensor => new LivingTensor(tensor.Name, LabelOf(tensor.Category), tensor.Bytes)),
             ]);
     }
-
-    private static IEnumerable<CategoryBytes> Communication(HostMemory host) =>
-        host.Communication > 0 ? [new CategoryBytes("communication", "gradients between ranks", host.Communication)] : [];
 }

@@ -19,6 +19,11 @@ public static class MemoryReportHtml
         page.Paragraph(ReportText.SpeedOfLightNote);
         page.Table(
             ReportText.SpeedHeader, report.SpeedBounds.Select(bound => ReportText.SpeedRow(bound).Select(HtmlPage.Escape).ToArray()), 1, 3, 4, 6);
+        if (report.Scaling is { } scaling)
+        {
+            AddRanks(page, report, scaling);
+        }
+
         if (report.Disk is { } disk)
         {
             page.Paragraph(HtmlPage.Escape(ReportText.DiskLine(disk)));
@@ -61,6 +66,17 @@ public static class MemoryReportHtml
                 .. report.Host.Used.Select(category => SpaceRow("ordinary", category)),
             ],
             2);
+    }
+
+    private static void AddRanks(HtmlPage page, MemoryReport report, RankScaling scaling)
+    {
+        page.Heading(RankScalingText.Title);
+        page.Paragraph(RankScalingText.Note(scaling));
+        page.Table(RankScalingText.CostHeader, RankScalingText.CostRows(scaling).Select(row => row.Select(HtmlPage.Escape).ToArray()), 0, 1, 2);
+        page.Heading(RankScalingText.EfficiencyTitle);
+        page.Table(
+            RankScalingText.EfficiencyHeader(scaling), RankScalingText.EfficiencyRows(report, scaling).Select(row => row.Select(HtmlPage.Escape).ToArray()),
+            [.. Enumerable.Range(1, scaling.Shown.Count + 1)]);
     }
 
     private static IEnumerable<(string, string)> Tiles(MemoryReport report)

@@ -12,11 +12,14 @@ public sealed record WireCost(int Ranks, double BytesPerUpdate, double WireSecon
 
 /// <summary>
 /// Data parallelism on paper. Each rank sends 2 (N - 1) / N of its gradients' bytes per update, the least that a sum over N ranks
-/// takes (Patarasuk and Yuan, 2009); an update takes its computation and then the exchange, which is not counted as hidden behind
-/// anything. Computation is the speed of light of a card, so that the efficiency is a lower bound in this respect.
+/// takes (Patarasuk and Yuan, 2009). Computation takes as long as is predicted of the kernels (<see cref="StepPrediction"/>), or the speed of
+/// light where nothing is; the exchange is hidden behind as much of the backward pass as <see cref="GradientOverlap"/> lets it be at best.
 /// </summary>
 public sealed class RankScaling
 {
+    /// <summary>Of the products of a step those of the backward pass: three of four, the layer computed again among them.</summary>
+    private const double BackwardShare = 0.75;
+
     private static readonly int[] Counts = [1, 2, 4, 8, 16, 32, 64];
 
     private readonly TrainingLayout _layout;
@@ -46,14 +49,32 @@ public sealed class RankScaling
         return new WireCost(ranks, bytes, bytes / LinkBytesPerSecond);
     }
 
-    /// <summary>Seconds that a card computes for an update at the very best.</summary>
-    public double StepSeconds(SpeedBound bound) => _layout.Options.Shape.TokensPerStep / bound.TokensPerSecond;
+    /// <summary>Seconds that a card computes for an update.</summary>
+    public double StepSeconds(SpeedBound bound) =>
+        _layout.Options.Shape.TokensPerStep / (bound.Prediction?.TokensPerSecond ?? bound.TokensPerSecond);
 
     /// <summary>Share of their time that so many cards compute: 0 to 1.</summary>
     public double Efficiency(SpeedBound bound, int ranks)
     {
         double step = StepSeconds(bound);
-        return step / (step + Cost(ranks).WireSeconds);
+        return step / (step + ExposedSeconds(step, Cost(ranks).WireSeconds));
+    }
+
+    /// <summary>
+    /// What of the exchange nothing hides: all without overlap; with that of a matrix, what outlasts the last micro-batch's backward pass; with
+    /// that of a layer, what outlasts the backward pass, and the gradients of the first layer, after which nothing is computed.
+    /// </summary>
+    private double ExposedSeconds(double step, double wire)
+    {
+        TrainingOptions options = _layout.Options;
+        double backward = BackwardShare * step;
+        int layers = options.Model.NumHiddenLayers;
+        return options.Memory.Overlap switch
+        {
+            GradientOverlap.Off => wire,
+            GradientOverlap.Matrix => Math.Max(0, wire - (backward / options.Shape.GradAccum)),
+            _ => Math.Max(wire / layers, wire - (backward * (layers - 1) / layers)),
+        };
     }
 
     private static int Of(Parameter parameter, bool isNarrow) => parameter.IsVector || !isNarrow ? sizeof(float) : sizeof(ushort);

@@ -5,6 +5,14 @@ namespace QApollo.Reports;
 /// <summary>A <see cref="RankScaling"/> for people.</summary>
 public static class RankScalingText
 {
+    public const string Title = "Between the ranks";
+
+    public const string EfficiencyTitle = "Efficiency: share of the time that cards compute";
+
+    public static string Note(RankScaling scaling) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"Over a link of {scaling.LinkBytesPerSecond / 1e9:0.###} GB/s. Computation takes what is predicted of the kernels, the speed of light where nothing is; the exchange hides behind as much of the backward pass as its order allows.");
+
     public static IReadOnlyList<string> CostHeader { get; } = ["ranks", "bytes per update", "seconds on the wire"];
 
     public static IEnumerable<string[]> CostRows(RankScaling scaling) => scaling.Shown.Select(scaling.Cost).Select(cost => new[]

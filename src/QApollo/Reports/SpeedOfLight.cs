@@ -61,7 +61,7 @@ public static class SpeedOfLight
         TrainingOptions options = layout.Options;
         double gradients = layout.Weights.All.Sum(weight => (double)weight.Parameter.Elements) * Devices.DTypeExtensions.Size(options.Memory.GradientDType);
         double boundaries = (double)options.Model.NumHiddenLayers * options.Shape.TokensPerStep * options.Model.HiddenSize
-            * Devices.DTypeExtensions.Size(layout.Plan.Profile.ActivationDType);
+            * BoundaryStore.KeptBytes(options.Memory, layout.Plan.Profile);
         return (3 * weights) + (2 * optimizer) + (2 * gradients) + (2 * boundaries);
     }
 

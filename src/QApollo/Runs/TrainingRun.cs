@@ -40,6 +40,7 @@ public sealed class TrainingRun
     private readonly long[] _epochs;
     private long _tokensSeen;
     private long _lastSave;
+    private TimeSpan? _lastStep;
     private int _savedStep;
     private int _validatedStep = -1;
     private int _silentUntil;
@@ -70,6 +71,12 @@ public sealed class TrainingRun
 
     /// <summary>Told of the reading of checkpoints.</summary>
     public IProgress<StageProgress>? Reading { get; init; }
+
+    /// <summary>What the sensors of the device show, for metrics.jsonl; null for none. Stays the caller's.</summary>
+    public SensorWatch? Sensors { get; init; }
+
+    /// <summary>Whether <see cref="RunOptions.Time"/> ended this session before the last step, on any rank.</summary>
+    public bool IsOutOfTime { get; private set; }
 
     /// <summary>Steps whose update was left out, those before a resume included.</summary>
     public int SkippedSteps { get; private set; }
@@ -173,7 +180,7 @@ public sealed class TrainingRun
         }
     }
 
-    /// <summary>Trains until the last step, or until asked to stop; both end with a checkpoint.</summary>
+    /// <summary>Trains until the last step, until asked to stop, or as long as there is time; all end with a checkpoint.</summary>
     /// <param name="stop">Ends the run at the next step's end, on all ranks.</param>
     /// <returns>True when all steps are done.</returns>
     /// <exception cref="RunFailedException">Loss, gradient or weights not finite, or the disk is full; earlier checkpoints stand.</exception>
@@ -183,6 +190,12 @@ public sealed class TrainingRun
         using MetricsFile? metrics = Writes ? new MetricsFile(_metricsPath, _trainer.CompletedSteps) : null;
         using MetricsFile? samples = _sampler is null ? null : new MetricsFile(Path.Combine(_options.Directory, "samples.jsonl"), _trainer.CompletedSteps);
         _samples = samples;
+        if (Writes)
+        {
+            // Now, not at the first save: the disk may be full of them.
+            CheckpointFolder.RemoveLeftovers(_options.Directory);
+        }
+
         ReplicaCheck.Require(_trainer);
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !IsAsked(stop))
@@ -193,7 +206,10 @@ public sealed class TrainingRun
         bool isOver = false;
         while (_trainer.CompletedSteps < _options.MaxSteps && !IsAsked(stop) && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {
-            if (!Step(metrics))
+            long begun = Stopwatch.GetTimestamp();
+            bool goesOn = TimedStep(metrics);
+            _options.Pause?.After(Stopwatch.GetElapsedTime(begun), stop);
+            if (!goesOn)
             {
                 continue;
             }
@@ -236,8 +252,16 @@ public sealed class TrainingRun
     /// <summary>Sequences that a rank reads in a step.</summary>
     private int SequencesPerRank => _trainer.Layout.Options.Shape.TokensPerStep / _trainer.Layout.Options.Shape.SequenceLength;
 
-    /// <summary>Whether any rank was asked to stop.</summary>
-    private bool IsAsked(CancellationToken stop) => _ranks.Any(stop.IsCancellationRequested);
+    /// <summary>Whether any rank was asked to stop, or has no time for another step like its last one.</summary>
+    private bool IsAsked(CancellationToken stop)
+    {
+        const int OutOfTime = 1;
+        const int Stopped = 2;
+        bool isLate = _options.Time is { } time && _lastStep is { } last && time.EndsBefore(last);
+        int asked = _ranks.Max(stop.IsCancellationRequested ? Stopped : isLate ? OutOfTime : 0);
+        IsOutOfTime = asked == OutOfTime;
+        return asked > 0;
+    }
 
     /// <summary>By the clock of the rank that writes.</summary>
     private bool IsTimeToSave() =>
@@ -265,6 +289,15 @@ public sealed class TrainingRun
             CultureInfo.InvariantCulture,
             $"step {_trainer.CompletedSteps}: no better validation than {Best.Loss:F4} (step {Best.Step}) in {Best.Since}: the run ends after {_trainer.CompletedSteps} steps of {_options.MaxSteps}"));
         return true;
+    }
+
+    /// <inheritdoc cref="Step"/>
+    private bool TimedStep(MetricsFile? metrics)
+    {
+        TimeSpan begun = _options.Time?.Elapsed ?? default;
+        bool goesOn = Step(metrics);
+        _lastStep = _options.Time?.Elapsed - begun;
+        return goesOn;
     }
 
     /// <returns>False when the run went back to a checkpoint.</returns>
@@ -296,7 +329,7 @@ public sealed class TrainingRun
 
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        metrics?.WriteStep(result, tokensPerSecond);
+        metrics?.WriteStep(result, tokensPerSecond, Sensors?.Take());
         if (result.IsSkipped)
         {
             TellSkipped(result, tokensPerSecond);

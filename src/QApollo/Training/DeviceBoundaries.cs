@@ -4,24 +4,10 @@ using QApollo.Memory;
 namespace QApollo.Training;
 
 /// <summary>Boundaries that stay in device memory.</summary>
-public sealed class DeviceBoundaries : BoundaryStore
+internal sealed class DeviceBoundaries(TensorTable table, BoundaryTensors tensors) : BoundaryStore
 {
-    private readonly PlannedTensor[] _boundaries;
-    private readonly int _tokens;
-
-    public DeviceBoundaries(TensorTable table, int boundaries, int hiddenSize, StepShape shape, DType dtype)
-    {
-        _tokens = shape.TokensPerMicroBatch;
-        _boundaries = new PlannedTensor[boundaries];
-        for (int boundary = 0; boundary < boundaries; boundary++)
-        {
-            _boundaries[boundary] = table.Transient($"boundary.{boundary}", dtype, shape.TokensPerStep, hiddenSize, TensorCategory.Boundaries);
-        }
-    }
-
-    public override void Begin(IDevice device)
-    {
-    }
+    private readonly PlannedTensor[] _boundaries = tensors.Declare(table, MemorySpace.Device);
+    private readonly int _tokens = tensors.Shape.TokensPerMicroBatch;
 
     public override Tensor Read(IDevice device, int boundary, int microBatch) => _boundaries[boundary].RowRange(microBatch * _tokens, _tokens);
 

@@ -34,7 +34,7 @@ public interface IReleaseHook
 public sealed class GradientRelease(
     ParameterOptimizer[] optimizers, StepStatistics statistics, QuantizationOptions quantization, ulong seed, IReadOnlyList<IReleaseHook> hooks)
 {
-    private ReleasedGradient? _waiting;
+    private readonly Queue<ReleasedGradient> _waiting = new();
     private uint _step;
     private float _learningRate;
 
@@ -44,33 +44,42 @@ public sealed class GradientRelease(
     /// <summary>Null for one rank: gradients are complete as they are.</summary>
     internal GradientSum? OverRanks { get; set; }
 
-    /// <summary>The sum over the ranks runs beside the computation of the next gradient: each update waits for as long.</summary>
-    internal bool Defers { get; set; }
+    /// <summary>Gradients that are summed beside the computation: their updates wait until so many more are released.</summary>
+    internal int Depth { get; init; }
+
+    /// <summary>Whether gradients of a layer may wait while the next one is computed.</summary>
+    internal bool ReachesOverLayers { get; init; }
 
     /// <summary>Says which update the following releases belong to.</summary>
-    public void BeginStep(uint step, float learningRate) => (_step, _learningRate, _waiting) = (step, learningRate, null);
+    public void BeginStep(uint step, float learningRate)
+    {
+        (_step, _learningRate) = (step, learningRate);
+        _waiting.EnsureCapacity(Depth + 1);
+        _waiting.Clear();
+    }
 
     public void Release(IDevice device, Weight weight, Tensor gradient, int firstRow = 0)
     {
         OverRanks?.Begin(device, gradient, weight.Parameter.IsVector);
-        Complete(device);
-        _waiting = new ReleasedGradient(weight, gradient, firstRow, _step);
+        _waiting.Enqueue(new ReleasedGradient(weight, gradient, firstRow, _step));
 
         // The memory of a slice is that of the next one.
-        if (!Defers || gradient.Rows < weight.Parameter.Rows)
-        {
-            Complete(device);
-        }
+        Complete(device, left: gradient.Rows < weight.Parameter.Rows ? 0 : Depth);
     }
 
-    /// <summary>Updates the weight whose gradient was released last, if that waits.</summary>
-    public void Complete(IDevice device)
+    /// <summary>The gradients of head or layer are all released.</summary>
+    public void EndPart(IDevice device) => Complete(device, left: ReachesOverLayers ? Depth : 0);
+
+    /// <summary>All gradients of the step are released.</summary>
+    public void EndStep(IDevice device) => Complete(device, left: 0);
+
+    /// <summary>Updates the weights whose gradients wait, in the order of their release.</summary>
+    private void Complete(IDevice device, int left)
     {
-        if (_waiting is { } released)
+        while (_waiting.Count > left)
         {
-            _waiting = null;
             OverRanks?.End(device);
-            Update(device, released);
+            Update(device, _waiting.Dequeue());
         }
     }
 

@@ -15,14 +15,15 @@ public sealed class GradientScratch : IGradientSink
     private bool _first;
     private bool _last;
 
-    public GradientScratch(TensorTable table, IEnumerable<Weight> layerWeights, DType dtype, GradientRelease release)
+    /// <param name="name">Of the tensors; each role's follows.</param>
+    public GradientScratch(TensorTable table, string name, IEnumerable<Weight> layerWeights, DType dtype, GradientRelease release)
     {
         _release = release;
         foreach (Weight weight in layerWeights)
         {
             Parameter parameter = weight.Parameter;
             _byRole[(int)parameter.Role] = table.Transient(
-                $"gradient.{parameter.Role}", parameter.IsVector ? DType.F32 : dtype, parameter.Rows, parameter.Columns, TensorCategory.Gradients);
+                $"{name}.{parameter.Role}", parameter.IsVector ? DType.F32 : dtype, parameter.Rows, parameter.Columns, TensorCategory.Gradients);
         }
     }
 

@@ -7,7 +7,7 @@ namespace QApollo.Training;
 /// Boundaries that wait in pinned host memory. A few device slots hold those in use; copies run beside the
 /// computation. A boundary that is still in a slot is not copied back.
 /// </summary>
-public sealed class HostBoundaries : BoundaryStore
+internal sealed class HostBoundaries : BoundaryStore
 {
     /// <summary>Input and gradient in use, input and gradient on their way.</summary>
     private const int SlotCount = 4;
@@ -17,20 +17,14 @@ public sealed class HostBoundaries : BoundaryStore
     private readonly StepShape _shape;
     private int _clock;
 
-    public HostBoundaries(TensorTable table, int boundaries, int hiddenSize, StepShape shape, DType dtype)
+    public HostBoundaries(TensorTable table, BoundaryTensors tensors)
     {
-        _shape = shape;
-        _host = new PlannedTensor[boundaries];
-        for (int boundary = 0; boundary < boundaries; boundary++)
-        {
-            _host[boundary] = table.Transient(
-                $"boundary.{boundary}", dtype, shape.TokensPerStep, hiddenSize, TensorCategory.Boundaries, MemorySpace.PinnedHost);
-        }
-
+        _shape = tensors.Shape;
+        _host = tensors.Declare(table, MemorySpace.PinnedHost);
         for (int slot = 0; slot < SlotCount; slot++)
         {
             _slots[slot] = new Slot(table.Transient(
-                $"boundary.slot{slot}", dtype, shape.TokensPerMicroBatch, hiddenSize, TensorCategory.Staging));
+                $"{tensors.Name}.slot{slot}", tensors.DType, _shape.TokensPerMicroBatch, tensors.Columns, TensorCategory.Staging));
         }
     }
 

@@ -12,8 +12,17 @@ public sealed record MemoryOptions
     /// <summary>F32 or BF16: element type that gradients travel in between ranks.</summary>
     public DType WireDType { get; init; } = DType.F32;
 
+    /// <summary>
+    /// How far the computation goes on while gradients are summed over the ranks; nothing for one rank. Layers that do not stay on the
+    /// device leave it updated, so that theirs is <see cref="GradientOverlap.Matrix"/> at most. The results are the same.
+    /// </summary>
+    public GradientOverlap Overlap { get; init; } = GradientOverlap.Layer;
+
     /// <summary>Where layer inputs wait for the backward pass.</summary>
     public MemorySpace Boundaries { get; init; } = MemorySpace.Device;
+
+    /// <summary>How they are kept until then. Rounds what layers are recomputed from, not the forward pass.</summary>
+    public BoundaryFormat BoundaryFormat { get; init; } = BoundaryFormat.Activations;
 
     /// <summary>Where the layers' matrices wait between their uses.</summary>
     public LayerPlacement Layers { get; init; } = LayerPlacement.OnDevice;

@@ -13,6 +13,8 @@ namespace QApollo.Training;
 /// </summary>
 public sealed class TrainingLayout
 {
+    private readonly ExchangeMemory? _exchange;
+
     /// <param name="projections">Where APOLLO's projections come from; by default the run's seed.</param>
     /// <param name="hooks">See every released gradient.</param>
     /// <exception cref="UsageException">The options contradict each other or the model.</exception>
@@ -35,7 +37,12 @@ public sealed class TrainingLayout
         Statistics = new StepStatistics(table, Weights.All.Length);
         Inputs = new StepInputs(table, shape, options.DocumentEnd);
         Rotary = new RotaryTable(table, model, Math.Max(shape.SequenceLength, CachedModel.CapacityFor(Options.SampleTokens)));
-        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? []) { Defers = options.Ranks > 1 && profile.SumsBeside };
+        GradientOverlap overlap = Overlap();
+        Release = new GradientRelease(Optimizers, Statistics, options.Quantization, options.Seed, hooks ?? [])
+        {
+            Depth = overlap switch { GradientOverlap.Off => 0, GradientOverlap.Matrix => 1, _ => Weights.Layers[0].All.Length },
+            ReachesOverLayers = overlap == GradientOverlap.Layer,
+        };
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);
         var head = new LanguageModelHead(table, model, Weights, profile, shape.TokensPerMicroBatch, options.Memory.LogitChunk);
@@ -49,6 +56,7 @@ public sealed class TrainingLayout
             workspaceBytes = Math.Max(workspaceBytes, WorkspaceBytes(Sampling.LargestAttention));
         }
 
+        _exchange = options.Ranks > 1 ? new ExchangeMemory(table, options.Ranks, options.Memory) : null;
         Workspace = table.Scratch("workspace", workspaceBytes, TensorCategory.Workspace, persistent: true);
         Plan = MemoryPlan.Make(table, profile, Rehearse);
         Release.CallsHooks = true;
@@ -84,16 +92,23 @@ public sealed class TrainingLayout
 
     public MemoryPlan Plan { get; }
 
-    /// <summary>Says with whom the run trains.</summary>
-    internal void JoinRanks(ICommunicator ranks)
+    /// <summary>Says with whom the run trains, once the plan's memory is there.</summary>
+    internal void JoinRanks(ICommunicator ranks, IDevice device)
     {
         Ranks = ranks;
         if (ranks.Size > 1)
         {
             Step.Ranks = ranks;
             Step.SegmentsReleases = false;
-            Release.OverRanks = new GradientSum(ranks, Options.Memory.WireDType, Options.Memory.GradientDType);
+            Release.OverRanks = new GradientSum(ranks, device, _exchange!.Buffers, Options.Memory.WireDType, Release.Depth);
         }
+    }
+
+    /// <summary>Waits for what is still summed; the plan's memory may go then.</summary>
+    internal void LeaveRanks()
+    {
+        Release.OverRanks?.Dispose();
+        Release.OverRanks = null;
     }
 
     /// <summary>Brings initial weights and tables to the device.</summary>
@@ -113,7 +128,7 @@ public sealed class TrainingLayout
         Inputs.Load(device, tokens, labels);
         Inputs.CountOver(Ranks);
         Release.BeginStep((uint)update, learningRate);
-        bool isUpdated = Step.Run(device, skips);
+        bool isUpdated = Step.Run(device, (uint)update, skips);
         Statistics.Read(device);
         return isUpdated;
     }
@@ -158,6 +173,14 @@ public sealed class TrainingLayout
     /// <summary>Tokens whose logits exist at a time, under these options.</summary>
     internal static int ChunkTokens(TrainingOptions options, DeviceProfile profile) =>
         LanguageModelHead.ChunkTokens(options.Model, profile, options.Shape.TokensPerMicroBatch, options.Memory.LogitChunk);
+
+    private GradientOverlap Overlap()
+    {
+        MemoryOptions memory = Options.Memory;
+        return Options.Ranks == 1 ? GradientOverlap.Off
+            : memory.Overlap == GradientOverlap.Layer && memory.Layers.Space != MemorySpace.Device ? GradientOverlap.Matrix
+            : memory.Overlap;
+    }
 
     private int VocabularySlice()
     {

@@ -24,12 +24,13 @@ public sealed class TrainingStep
     private readonly BoundaryStore _boundaries;
     private readonly DecoderLayer _layer;
     private readonly LayerExpansions _expansions;
-    private readonly GradientScratch _layerGradients;
+    private readonly GradientScratch[] _layerGradients;
     private readonly VocabularyGradients _vocabularyGradients;
     private readonly LanguageModelHead _head;
     private readonly GradientRelease _release;
     private readonly PlannedTensor _logSumExp;
     private readonly int _gradientBoundary;
+    private readonly ulong _seed;
 
     internal TrainingStep(TensorTable table, TrainingOptions options, DeviceProfile profile, ModelWeights weights, StepInputs inputs,
         StepStatistics statistics, DecoderLayer layer, LanguageModelHead head, GradientRelease release, int vocabularySlice)
@@ -37,17 +38,18 @@ public sealed class TrainingStep
         (_weights, _inputs, _statistics, _layer, _head, _release) = (weights, inputs, statistics, layer, head, release);
         _shape = options.Shape;
         _vocabularyGradients = new VocabularyGradients(table, weights, options.Memory.GradientDType, vocabularySlice);
-        _layerGradients = new GradientScratch(table, weights.Layers[0].All, options.Memory.GradientDType, release);
+
+        // Where gradients wait while the next layer is computed, that one has scratch of its own.
+        string[] scratch = release.ReachesOverLayers ? ["gradient", "gradient.next"] : ["gradient"];
+        _layerGradients = [.. scratch.Select(name => new GradientScratch(table, name, weights.Layers[0].All, options.Memory.GradientDType, release))];
         _expansions = new LayerExpansions(table, weights, profile, isEnabled: options.Memory.ExpandWeights && _shape.GradAccum > 1);
         _logSumExp = table.Transient("head.log_sum_exp", DType.F32, 1, _shape.TokensPerStep, TensorCategory.Logits);
 
         // A sliced head reads the last layer's output once more after its gradient exists; otherwise they share a boundary.
         int layers = weights.Layers.Length;
         _gradientBoundary = _vocabularyGradients.HeadIsSliced ? layers + 1 : layers;
-        int hidden = options.Model.HiddenSize;
-        _boundaries = options.Memory.Boundaries == MemorySpace.Device
-            ? new DeviceBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType)
-            : new HostBoundaries(table, _gradientBoundary + 1, hidden, _shape, profile.ActivationDType);
+        _boundaries = BoundaryStore.Create(table, options, profile, _gradientBoundary + 1);
+        _seed = options.Seed;
     }
 
     /// <summary>Whether the parts in which gradients are released are segments: not where the host carries these to other ranks.</summary>
@@ -60,16 +62,17 @@ public sealed class TrainingStep
     internal PhaseLog? Phases { get; set; }
 
     /// <summary>Forward, loss, backward and all updates of one step, for the inputs that are loaded.</summary>
+    /// <param name="update">Its number: 1, 2, ...</param>
     /// <param name="skips">
     /// Asked once, between the loss of all micro-batches and the first update, with the step's mean loss; true ends the step there.
     /// The device is waited for. Null: every step is an update.
     /// </param>
     /// <returns>False when the step was skipped.</returns>
-    public bool Run(IDevice device, Func<double, bool>? skips = null)
+    public bool Run(IDevice device, uint update, Func<double, bool>? skips = null)
     {
         Phases?.Begin("embedding forward");
         _statistics.Zero(device);
-        _boundaries.Begin(device);
+        _boundaries.Begin(device, new BoundaryRounding(_seed, update, (long)Ranks.Rank * _shape.TokensPerStep));
         _weights.Store.BeginPass(device);
         ForwardEmbedding(device, _shape.GradAccum);
         device.BeginSegment(ForwardSegment);
@@ -207,7 +210,7 @@ public sealed class TrainingStep
         }
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
-        _release.Complete(device);
+        _release.EndPart(device);
     }
 
     /// <summary>Of the mean over the counted tokens.</summary>
@@ -233,21 +236,22 @@ public sealed class TrainingStep
     private void BackwardLayer(IDevice device, int layer)
     {
         LayerWeights weights = _weights.Layers[layer];
+        GradientScratch gradients = _layerGradients[layer % _layerGradients.Length];
         _weights.Store.Use(device, layer, direction: -1);
         _expansions.ExpandForBackward(device, weights);
         for (int microBatch = 0; microBatch < _shape.GradAccum; microBatch++)
         {
             _weights.Store.Advance(device, microBatch, _shape.GradAccum);
-            Tensor input = _boundaries.Read(device, layer, microBatch);
+            Tensor input = _boundaries.ReadKept(device, layer, microBatch);
             Tensor gradient = _boundaries.Read(device, _gradientBoundary, microBatch);
-            _boundaries.Prefetch(device, layer, microBatch + 1);
+            _boundaries.PrefetchKept(device, layer, microBatch + 1);
             _boundaries.Prefetch(device, _gradientBoundary, microBatch + 1);
-            _layerGradients.BeginMicroBatch(first: microBatch == 0, last: microBatch + 1 == _shape.GradAccum);
-            _layer.Backward(device, weights, input, gradient, _layerGradients, _inputs.DocumentStarts(microBatch));
+            gradients.BeginMicroBatch(first: microBatch == 0, last: microBatch + 1 == _shape.GradAccum);
+            _layer.Backward(device, weights, input, gradient, gradients, _inputs.DocumentStarts(microBatch));
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
 
-        _release.Complete(device);
+        _release.EndPart(device);
         _weights.Store.Changed(layer);
     }
 
@@ -272,7 +276,7 @@ public sealed class TrainingStep
             _release.Release(device, _weights.Embedding, slice, firstRow);
         }
 
-        _release.Complete(device);
+        _release.EndStep(device);
     }
 
     private Tensor LogSumExp(int microBatch) =>

@@ -220,13 +220,14 @@ public class PlanCommandTests
         JsonElement efficiency = ranks.GetProperty("efficiency").EnumerateArray().Single(card => card.GetProperty("card").GetString() == "a100-80gb");
         Assert.Equal(1, efficiency.GetProperty("1").GetDouble());
         Assert.InRange(efficiency.GetProperty("64").GetDouble(), 0, efficiency.GetProperty("2").GetDouble());
-        Assert.False(Host(alone).TryGetProperty("communication", out _));
-        Assert.True(Host(eight).GetProperty("communication").GetInt64() > 0);
+        Assert.False(Pinned(alone).TryGetProperty("exchange", out _));
+        Assert.Equal(8 << 20, Pinned(eight).GetProperty("exchange").GetInt64());
+        Assert.Equal(12 << 20, Pinned(narrow).GetProperty("exchange").GetInt64());
         Assert.Equal(256 << 20, Context(eight) - Context(alone));
         Assert.Equal(Context(alone), Context(narrow));
 
         static JsonDocument Plan(string options) => JsonDocument.Parse(Cli.Run($"plan --model 7b --seq-len 256 --batch-size 1 --json {options}").Output);
-        static JsonElement Host(JsonDocument plan) => plan.RootElement.GetProperty("host").GetProperty("categories");
+        static JsonElement Pinned(JsonDocument plan) => plan.RootElement.GetProperty("pinnedHost").GetProperty("categories");
         static long Context(JsonDocument plan) => plan.RootElement.GetProperty("device").GetProperty("categories").GetProperty("context").GetInt64();
     }
 

@@ -34,13 +34,13 @@ public sealed class ResumeOptionsTests : IDisposable
         ("--beta2-tokens", Told, "5000"), ("--epsilon", Told, "0.001"), ("--rank", Refused, "4"), ("--scale", Told, "4"), ("--scale-front", Told, null), ("--no-limiter", Told, null),
         ("--bias-correction", Told, "direction"), ("--update-proj-gap", Told, "3"),
         ("--weights", Refused, "bf16"), ("--head-weights", Refused, "f32"), ("--group-size", Refused, "32"), ("--zero-points", Refused, "symmetric"), ("--residual-bits", Told, "4"), ("--residual-layers", Told, "1"),
-        ("--rounding", Told, "nearest"), ("--regrid", Told, "always"), ("--grad-dtype", Told, "bf16"), ("--wire-dtype", Told, "bf16"), ("--exchange", Told, "host"),
-        ("--boundaries", Told, "host"), ("--layers", Told, "host"), ("--layer-slots", Told, "3"), ("--layer-file", Told, Path.Combine(tiny.Folder, "layers.bin")), ("--expand-weights", Told, "off"),
+        ("--rounding", Told, "nearest"), ("--regrid", Told, "always"), ("--grad-dtype", Told, "bf16"), ("--wire-dtype", Told, "bf16"), ("--exchange", Told, "host"), ("--overlap", Told, "off"),
+        ("--boundaries", Told, "host"), ("--boundary-dtype", Told, "int8"), ("--layers", Told, "host"), ("--layer-slots", Told, "3"), ("--layer-file", Told, Path.Combine(tiny.Folder, "layers.bin")), ("--expand-weights", Told, "off"),
         ("--logit-chunk", Told, "8"), ("--vocabulary-slice", Told, "32"), ("--budget", Told, "1GiB"), ("--host-budget", Told, "1GiB"),
         ("--device", Told, "auto"), ("--libtorch", Told, tiny.Folder), ("--gemm", Told, "own"), ("--cublaslt", Told, null), ("--gemm-products", Told, null), ("--no-cuda-graphs", Told, null),
         ("--seed", Same, "1"), ("--output-dir", Same, null), ("--eval-every", Told, "1"), ("--health-every", Told, "1"), ("--check-replicas", Told, "5"), ("--tensorboard", Told, null), ("--save-every", Told, "1"), ("--save-minutes", Told, "1"),
         ("--keep", Told, "1"), ("--keep-best", Told, null), ("--patience", Told, null), ("--on-spike", Told, "skip"), ("--sample-every", Told, "1"), ("--sample-prompt", Told, "Line"),
-        ("--sample-tokens", Told, "3"), ("--plain", Transient, null), ("--quiet", Transient, null), ("--resume", Transient, null), ("--dry-run", Transient, null), ("--config", Transient, null),
+        ("--sample-tokens", Told, "3"), ("--hours", Transient, null), ("--yield", Transient, null), ("--plain", Transient, null), ("--quiet", Transient, null), ("--resume", Transient, null), ("--dry-run", Transient, null), ("--config", Transient, null),
     ];
 
     [Fact]

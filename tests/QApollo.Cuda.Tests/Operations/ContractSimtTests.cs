@@ -79,6 +79,11 @@ public sealed class QuantizeSimtTests : QuantizeContract
     protected override IDevice Device { get; } = SimtLibrary.For<QuantizeSimtTests>();
 }
 
+public sealed class RowCodeSimtTests : RowCodeContract
+{
+    protected override IDevice Device { get; } = SimtLibrary.For<RowCodeSimtTests>();
+}
+
 public sealed class UpdateSimtTests : UpdateContract
 {
     protected override IDevice Device { get; } = SimtLibrary.For<UpdateSimtTests>();

@@ -25,24 +25,12 @@ public class NcclSimtTests
     public void Two_cards_train_to_the_same_bytes_as_through_host_memory(DType gradients, int gradAccum)
     {
         TrainingOptions options = new ParityCourse(OptimizerKind.ApolloMini, gradAccum, MemorySpace.Device, gradients).Options;
-        byte[][] byHost = ThreadRanks.Run(2, ranks => Train(options, ranks, usesNccl: false));
-        byte[][] byCards = ThreadRanks.Run(2, ranks => Train(options, ranks, usesNccl: true));
-        byte[][] beside = ThreadRanks.Run(2, ranks => Train(options, ranks, usesNccl: true, new CudaProfile(usesNccl: true)));
-        Assert.Equal(byHost[0], byHost[1]);
-        Assert.Equal(byCards[0], byCards[1]);
-        Assert.Equal(byHost[0], byCards[0]);
-        Assert.Equal(beside[0], beside[1]);
-        Assert.Equal(byHost[0], beside[0]);
-    }
-
-    /// <summary>With one micro-batch, gradients have one matrix's memory; beside the sums, that of two neighbours.</summary>
-    [Fact]
-    public void Sums_beside_the_computation_have_their_memory_planned()
-    {
-        TrainingOptions options = new ParityCourse(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32).Options with { Ranks = 2 };
-        long Gradients(CudaProfile profile) => new TrainingLayout(options, profile).Plan.Table.Tensors
-            .Where(tensor => tensor.Category == TensorCategory.Gradients).Sum(tensor => tensor.LiveRanges.Sum(range => (long)range.Last - range.First));
-        Assert.True(Gradients(new CudaProfile(usesNccl: true)) > Gradients(new CudaProfile()));
+        byte[][] Of(GradientOverlap overlap, bool usesNccl) =>
+            ThreadRanks.Run(2, ranks => Train(options with { Memory = options.Memory with { Overlap = overlap } }, ranks, usesNccl));
+        byte[] expected = Of(GradientOverlap.Off, usesNccl: false)[0];
+        Assert.All(Of(GradientOverlap.Matrix, usesNccl: true), bytes => Assert.Equal(expected, bytes));
+        Assert.All(Of(GradientOverlap.Layer, usesNccl: true), bytes => Assert.Equal(expected, bytes));
+        Assert.All(Of(GradientOverlap.Layer, usesNccl: false), bytes => Assert.Equal(expected, bytes));
     }
 
     [Fact]
@@ -115,11 +103,11 @@ public class NcclSimtTests
     private static NcclCommunicator Join(ICommunicator ranks, CudaDevice device) =>
         Assert.IsType<NcclCommunicator>(NcclCommunicator.TryJoin(ranks, device, SimtLibrary.Default.Path));
 
-    private static byte[] Train(TrainingOptions options, ICommunicator ranks, bool usesNccl, CudaProfile? profile = null)
+    private static byte[] Train(TrainingOptions options, ICommunicator ranks, bool usesNccl)
     {
         using CudaDevice device = SimtLibrary.Default.Open();
         using NcclCommunicator? cards = usesNccl ? Join(ranks, device) : null;
-        var layout = new TrainingLayout(options with { Ranks = ranks.Size }, profile ?? device.Profile);
+        var layout = new TrainingLayout(options with { Ranks = ranks.Size }, device.Profile);
         using var trainer = new Trainer(layout, device, ranks: cards ?? ranks);
         for (int step = 0; step < 4; step++)
         {

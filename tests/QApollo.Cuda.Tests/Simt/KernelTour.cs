@@ -53,6 +53,10 @@ internal static class KernelTour
         device.RmsNormForward(x, norm, 1e-6f, normed, inverse);
         device.RmsNormBackward(normed, x, norm, inverse, Output(DType.BF16, Tokens, Hidden), false, Output(DType.F32, 1, Hidden), false);
 
+        Tensor rowCodes = Output(DType.U8, Tokens, Hidden), rowScales = Output(DType.F32, 1, Tokens);
+        device.QuantizeRows(x, new RandomStream(1, RandomPurpose.BoundaryRounding, 2, 3), 4, rowCodes, rowScales);
+        device.DequantizeRows(rowCodes, rowScales, Output(DType.BF16, Tokens, Hidden));
+
         WeightMatrix weight = memory.Weight(samples.Normals(Wide * Hidden), Wide, Hidden, WeightForm.Int8By32Plus4);
         Tensor y = Output(DType.BF16, Tokens, Wide);
         Tensor dw = Output(DType.F32, Wide, Hidden);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
+using QApollo.Parallel.Tests.Tcp;
 
 namespace QApollo.Parallel.Tests.Runs;
 
@@ -25,14 +24,27 @@ internal sealed class RankProcesses : IDisposable
 
     /// <summary>RANK and WORLD_SIZE in the environment; no launcher.</summary>
     /// <param name="arguments">By rank.</param>
-    public static RankProcesses Tcp(string folder, int size, Func<int, string[]> arguments)
+    /// <param name="hosts">Null for this one; else the last rank is on the second, all others on the first.</param>
+    /// <param name="started">Ranks that come at all; null for all.</param>
+    /// <param name="environment">More variables, or others.</param>
+    /// <param name="programOf">By rank; null for the usual one.</param>
+    /// <param name="folderOf">By rank; null for the common one.</param>
+    public static RankProcesses Tcp(
+        string folder, int size, Func<int, string[]> arguments, TwoHosts? hosts = null, IEnumerable<int>? started = null,
+        IReadOnlyList<(string Name, string Value)>? environment = null, Func<int, string>? programOf = null, Func<int, string>? folderOf = null)
     {
-        int port = FreePort();
-        return new RankProcesses([.. Enumerable.Range(0, size).Select(rank =>
+        int port = FreePort.Find();
+        return new RankProcesses([.. (started ?? Enumerable.Range(0, size)).Select(rank =>
         {
-            ProcessStartInfo start = Info("dotnet", folder, [Program, .. arguments(rank)]);
+            string[] words = ["dotnet", programOf?.Invoke(rank) ?? Program, .. arguments(rank)];
+            ProcessStartInfo start = Info(folderOf?.Invoke(rank) ?? folder, hosts?.On(HostOf(rank, size), words) ?? words);
             (start.Environment["RANK"], start.Environment["WORLD_SIZE"]) = ($"{rank}", $"{size}");
-            (start.Environment["MASTER_ADDR"], start.Environment["MASTER_PORT"]) = ("127.0.0.1", $"{port}");
+            (start.Environment["MASTER_ADDR"], start.Environment["MASTER_PORT"]) = (hosts is null ? "127.0.0.1" : TwoHosts.Address(0), $"{port}");
+            foreach ((string name, string value) in environment ?? [])
+            {
+                start.Environment[name] = value;
+            }
+
             return start;
         })]);
     }
@@ -46,7 +58,23 @@ internal sealed class RankProcesses : IDisposable
             words.AddRange(["-n", "1", "dotnet", Program, .. arguments(rank)]);
         }
 
-        return new RankProcesses([Info(mpi.Launcher, folder, words)]);
+        return new RankProcesses([Info(folder, [mpi.Launcher, .. words])]);
+    }
+
+    /// <summary>Open MPI over two hosts, which it reaches by a shell of the test's.</summary>
+    public static RankProcesses MpiOver(Mpi mpi, TwoHosts hosts, string folder, int size, IReadOnlyList<string> arguments)
+    {
+        string shell = Path.Combine(folder, "remote-shell");
+        string second = string.Join(' ', hosts.On(1, []).Select(word => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
+        File.WriteAllText(shell, $"#!/bin/sh\nshift\nexec {second} sh -c \"$*\"\n");
+        File.SetUnixFileMode(shell, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        const string Network = "10.77.31.0/24";
+        string[] words =
+        [
+            mpi.Launcher, .. mpi.Options, "--mca", "plm_rsh_agent", shell, "--mca", "btl", "self,vader,tcp", "--mca", "oob_tcp_if_include", Network, "--mca", "btl_tcp_if_include", Network,
+            "--host", $"{TwoHosts.Address(0)}:{size - 1},{TwoHosts.Address(1)}:1", "-n", $"{size}", "dotnet", Program, .. arguments,
+        ];
+        return new RankProcesses([Info(folder, hosts.On(0, words))]);
     }
 
     /// <summary>Waits for all of them.</summary>
@@ -99,20 +127,15 @@ internal sealed class RankProcesses : IDisposable
         }
     }
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "qapollo.dll");
+    public static string Program => Path.Combine(AppContext.BaseDirectory, "qapollo.dll");
 
-    private static ProcessStartInfo Info(string program, string folder, IEnumerable<string> arguments)
+    private static int HostOf(int rank, int size) => rank == size - 1 ? 1 : 0;
+
+    private static ProcessStartInfo Info(string folder, IReadOnlyList<string> words)
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(words[0], words.Skip(1)) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return start;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private Process Start(ProcessStartInfo start, int index)

@@ -1,5 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
+using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Tests;
 using QApollo.Runs;
@@ -39,6 +43,31 @@ public class RunTests(ITestOutputHelper log)
         Assert.All(expected.Zip(Losses(tiny, "mpi")), pair => Assert.InRange(pair.Second, pair.First * 0.995, pair.First * 1.005));
     }
 
+    /// <summary>Two ranks with their layers elsewhere, each in memory or a file of its own, train to the bytes of layers on the device.</summary>
+    [Theory]
+    [InlineData("host", "device", "auto")]
+    [InlineData("disk", "host", "auto")]
+    [InlineData("disk", "host", "int8")]
+    public void Ranks_with_streamed_layers_train_to_the_same_bytes(string layers, string boundaries, string dtype)
+    {
+        using var tiny = new TinyRun();
+        string[] More(params string[] more) => ["--grad-accum", "2", "--boundary-dtype", dtype, "--check-replicas", "3", .. more];
+        using (RankProcesses plain = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("plain", Steps, evalEvery: 6, More())))
+        {
+            RequireSuccess(plain);
+        }
+
+        using (RankProcesses streamed = RankProcesses.Tcp(
+            tiny.Folder, 2, _ => tiny.Train("streamed", Steps, evalEvery: 6, More("--layers", layers, "--boundaries", boundaries))))
+        {
+            RequireSuccess(streamed);
+        }
+
+        RequireEqual(tiny, "plain", "streamed", Steps);
+        Assert.Equal(Losses(tiny, "plain"), Losses(tiny, "streamed"));
+        Assert.Empty(Directory.GetFiles(tiny.RunFolder("streamed"), "layers*"));
+    }
+
     [MpichFact]
     public void Four_ranks_of_MPICH_train_and_two_of_TCP_go_on()
     {
@@ -62,10 +91,14 @@ public class RunTests(ITestOutputHelper log)
     [InlineData("--model nowhere", "qapollo: rank 1: --model: ")]
     [InlineData("--device cuda:7", "qapollo: rank 1: ")]
     [InlineData("--data other.txt", "qapollo: rank 1 has --data ")]
+    [InlineData("--model other.json", "qapollo: rank 1 has --model ")]
+    [InlineData("--max-steps no", "qapollo: rank 1: --max-steps")]
+    [InlineData("--data nowhere.txt", "qapollo: rank 1: ")]
     public void What_one_rank_has_otherwise_is_told_once(string more, string expected)
     {
         using var tiny = new TinyRun();
         File.WriteAllText(Path.Combine(tiny.Folder, "other.txt"), string.Concat(Enumerable.Repeat("another text\n", 300)));
+        File.WriteAllText(Path.Combine(tiny.Folder, "other.json"), File.ReadAllText(tiny.ModelPath).Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", StringComparison.Ordinal));
         using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, rank => tiny.Train("run", 3, rank == 1 ? more.Split(' ') : []));
         (int ExitCode, string Text)[] ends = ranks.ToEnd();
         string[] messages = [.. ends.SelectMany(end => end.Text.Split('\n')).Where(line => line.StartsWith("qapollo: ", StringComparison.Ordinal))];
@@ -81,6 +114,63 @@ public class RunTests(ITestOutputHelper log)
         File.WriteAllText(tiny.TextPath, "Only a few words stand here.\n");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3, "--valid-share", "0")), "sequences of 16 tokens are fewer than the 3 ranks");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--lr", "high")), "--lr");
+    }
+
+    /// <summary>On hosts of their own, files of one name may be others: here, by a path that each process sees another file at.</summary>
+    [Fact]
+    public void Other_files_of_the_same_name_and_other_programs_are_told_once()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        string second = Directory.CreateDirectory(Path.Combine(tiny.Folder, "second")).FullName;
+        string config = File.ReadAllText(tiny.ModelPath);
+        void Write(string name, string ofFirst, string ofSecond)
+        {
+            File.WriteAllText(Path.Combine(tiny.Folder, name), ofFirst);
+            File.WriteAllText(Path.Combine(second, name), ofSecond);
+        }
+
+        string[] Arguments(string model, string data) =>
+            ["train", "--model", $"/proc/self/cwd/{model}", "--data", $"/proc/self/cwd/{data}", "--output-dir", tiny.RunFolder("run"), "--cache-dir", tiny.RunFolder("cache"), "--max-steps", "3", "--batch-size", "1", "--seq-len", "16", "--threads", "1"];
+        Write("model.json", config, config.Replace("1e-6", "1e-5", StringComparison.Ordinal));
+        Write("same.json", config, config);
+        Write("data.txt", File.ReadAllText(tiny.TextPath), File.ReadAllText(tiny.TextPath).Replace("Line 7 ", "Line 8 ", StringComparison.Ordinal));
+        Write("same.txt", File.ReadAllText(tiny.TextPath), File.ReadAllText(tiny.TextPath));
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => Arguments("model.json", "same.txt"), folderOf: rank => rank == 0 ? tiny.Folder : second), "rank 1 has a model of ");
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => Arguments("same.json", "data.txt"), folderOf: rank => rank == 0 ? tiny.Folder : second), "rank 1 has as data ");
+        string other = OtherVersion(tiny.Folder);
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3), programOf: rank => rank == 0 ? RankProcesses.Program : other), "rank 1 has the program 9.1.0");
+        Assert.False(File.Exists(Path.Combine(tiny.RunFolder("run"), "run.json")));
+    }
+
+    [Fact]
+    public void A_rank_that_never_comes_is_told_once()
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3), started: [0, 1], environment: [("QAPOLLO_RANK_TIMEOUT", "3")]);
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.All(ends, end => Assert.Equal(1, end.ExitCode));
+        string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')), line => line.StartsWith("qapollo: ", StringComparison.Ordinal));
+        Assert.StartsWith("qapollo: rank 0 has waited 3 s (QAPOLLO_RANK_TIMEOUT) for rank 2: start all 3", message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What torchrun sets; its own store listens at the port of the master.</summary>
+    [Fact]
+    public void The_environment_of_torchrun_is_understood()
+    {
+        using var tiny = new TinyRun();
+        using var store = new TcpListener(IPAddress.Loopback, 0);
+        store.Start();
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3), environment:
+        [
+            ("MASTER_PORT", $"{((IPEndPoint)store.LocalEndpoint).Port}"), ("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RUN_ID", "none"), ("TORCHELASTIC_MAX_RESTARTS", "0"),
+            ("TORCHELASTIC_RESTART_COUNT", "0"), ("GROUP_RANK", "0"), ("GROUP_WORLD_SIZE", "1"), ("LOCAL_WORLD_SIZE", "2"), ("ROLE_WORLD_SIZE", "2"), ("OMP_NUM_THREADS", "1"),
+        ]);
+        Assert.Contains("ranks: 2 on 1 machine by TCP", RequireSuccess(ranks), StringComparison.Ordinal);
     }
 
     /// <summary>Kills a random rank at a random moment, until the run has reached its end.</summary>
@@ -166,6 +256,38 @@ public class RunTests(ITestOutputHelper log)
         Assert.All(ends, end => Assert.Equal(130, end.ExitCode));
         Assert.Contains("stopped; go on with: qapollo train --resume", ends[0].Text, StringComparison.Ordinal);
         Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+    }
+
+    [Fact]
+    public void The_hours_of_one_rank_end_all_after_the_same_step()
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(
+            tiny.Folder, 2, rank => tiny.Train("run", 1_000_000, ["--schedule", "constant", .. rank == 1 ? (string[])["--hours", "0.001"] : []]));
+        string text = RequireSuccess(ranks);
+        (int step, _) = Assert.Single(CheckpointFolder.List(tiny.RunFolder("run")));
+        Assert.Contains(FormattableString.Invariant($"after step {step:N0} of 1,000,000, the hours of another rank are over; go on with: "), text, StringComparison.Ordinal);
+    }
+
+    /// <summary>The program as another build of it would be: with another version written into its file.</summary>
+    private static string OtherVersion(string folder)
+    {
+        string program = Directory.CreateDirectory(Path.Combine(folder, "other")).FullName;
+        string origin = Path.GetDirectoryName(RankProcesses.Program)!;
+        foreach (string path in Directory.EnumerateFileSystemEntries(origin))
+        {
+            File.CreateSymbolicLink(Path.Combine(program, Path.GetFileName(path)), path);
+        }
+
+        string library = Path.Combine(program, Path.GetFileName(RankProcesses.Program));
+        byte[] bytes = File.ReadAllBytes(RankProcesses.Program);
+        string version = Assembly.LoadFrom(RankProcesses.Program).GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        int place = bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(version));
+        bytes[place] = (byte)'9';
+        bytes[place + 2] = (byte)'1';
+        File.Delete(library);
+        File.WriteAllBytes(library, bytes);
+        return library;
     }
 
     private static string RequireSuccess(RankProcesses ranks)

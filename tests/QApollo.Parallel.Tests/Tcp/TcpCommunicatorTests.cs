@@ -73,7 +73,7 @@ public class TcpCommunicatorTests
     [Fact]
     public async Task What_is_of_no_rank_is_turned_away()
     {
-        int port = FreePort();
+        int port = FreePort.Find();
         Task<int> first = Task.Run(() => Join(0, 2, port).Rank);
         using (var stranger = new TcpClient())
         {
@@ -88,7 +88,7 @@ public class TcpCommunicatorTests
     [Fact]
     public async Task Ranks_of_another_count_are_refused()
     {
-        int port = FreePort();
+        int port = FreePort.Find();
         Task<Exception?> first = Task.Run<Exception?>(() => Record.Exception(() => Join(0, 2, port)));
         Task<Exception?> other = Task.Run<Exception?>(() => Record.Exception(() => Join(1, 3, port)));
         Exception?[] said = await Task.WhenAll(first, other).WaitAsync(TimeSpan.FromSeconds(60));
@@ -130,7 +130,7 @@ public class TcpCommunicatorTests
 
     private static T[] Run<T>(int size, Func<ICommunicator, T> work)
     {
-        int port = FreePort();
+        int port = FreePort.Find();
         Task<T>[] tasks = [.. Enumerable.Range(0, size).Select(rank => Task.Factory.StartNew(
             () =>
             {
@@ -143,11 +143,4 @@ public class TcpCommunicatorTests
     }
 
     private static TcpCommunicator Join(int rank, int size, int port) => TcpCommunicator.Join(new Launch(Launcher.Tcp, rank, size, "127.0.0.1", port));
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -76,6 +76,12 @@ public static class Scenarios
         Tensor normGradient = Activation(N, H).Tensor;
         yield return new Scenario("rmsnorm backward", () => device.RmsNormBackward(normGradient, x, gain, inverse, dx, true, gainGradient, true), dx, gainGradient);
 
+        Tensor codes = memory.Zeros(DType.U8, N, H), codeScales = memory.Zeros(DType.F32, 1, N);
+        uint roundingStep = 0;
+        yield return new Scenario(
+            "quantize rows", () => device.QuantizeRows(x, new RandomStream(1, RandomPurpose.BoundaryRounding, 2, ++roundingStep), 7, codes, codeScales), codes, codeScales);
+        yield return new Scenario("dequantize rows", () => device.DequantizeRows(codes, codeScales, dx), dx);
+
         Tensor biased = Activation(N, I).Tensor, bias = Single(1, I).Tensor, biasGradient = memory.Zeros(DType.F32, 1, I);
         yield return new Scenario("add bias", () => device.AddBias(biased, bias), biased);
         yield return new Scenario("bias gradient", () => device.BiasGradient(dy, biasGradient, true), biasGradient);

@@ -17,7 +17,7 @@ public class GradientSumTests
     [InlineData(2, Odd)]
     [InlineData(3, Odd)]
     [InlineData(4, 1)]
-    [InlineData(4, GradientSum.ChunkElements + 5)]
+    [InlineData(4, ExchangeBuffers.ChunkElements + 5)]
     public void Every_rank_gets_the_sum_in_the_order_of_the_ranks(int size, int elements)
     {
         float[][] values = [.. Enumerable.Range(0, size).Select(rank => Values(rank, elements))];
@@ -45,6 +45,54 @@ public class GradientSumTests
         float[] expected = [.. Enumerable.Range(0, Odd).Select(i => Rounded(Rounded(values[0][i]) + Rounded(values[1][i]) + Rounded(values[2][i])))];
         Assert.All(sums, sum => Assert.Equal(expected, sum));
     }
+
+    /// <summary>More gradients than one are begun before the first is awaited; each has its own sum, whichever thread adds up.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Sums_that_wait_end_in_the_order_of_their_beginning(bool servesAnyThread)
+    {
+        const int Depth = 3;
+        const int Gradients = 20;
+        int[][] threads = ThreadRanks.Run(2, ranks =>
+        {
+            using var device = new CpuDevice(threads: 1);
+            var observed = new ObservedRanks(ranks) { ServesAnyThread = servesAnyThread };
+            using var sums = new GradientSum(observed, device, Buffers(device, ranks.Size), DType.F32, Depth);
+            Tensor[] tensors = [.. Enumerable.Range(0, Gradients).Select(_ => new Tensor(device.Allocate(MemorySpace.Device, sizeof(float) * Odd), DType.F32, 1, Odd))];
+            for (int i = 0; i < Gradients + Depth; i++)
+            {
+                if (i < Gradients)
+                {
+                    device.Fill(tensors[i], i + (100 * ranks.Rank));
+                    sums.Begin(device, tensors[i], isVector: false);
+                }
+
+                if (i >= Depth)
+                {
+                    sums.End(device);
+                    Assert.All(Engine.Floats(device, tensors[i - Depth]), value => Assert.Equal((2 * (i - Depth)) + 100, value));
+                }
+            }
+
+            return new[] { Environment.CurrentManagedThreadId, observed.Thread };
+        });
+        Assert.All(threads, pair => Assert.Equal(servesAnyThread, pair[0] != pair[1]));
+    }
+
+    [Fact]
+    public void What_fails_beside_the_computation_fails_where_it_is_awaited() => Assert.All(
+        ThreadRanks.Failures(2, ranks =>
+        {
+            using var device = new CpuDevice(threads: 1);
+            var observed = new ObservedRanks(ranks) { BeforeExchange = () => throw new RunFailedException("the wire is cut") };
+            using var sums = new GradientSum(observed, device, Buffers(device, ranks.Size), DType.F32, depth: 2);
+            var tensor = new Tensor(device.Allocate(MemorySpace.Device, sizeof(float)), DType.F32, 1, 1);
+            sums.Begin(device, tensor, isVector: false);
+            sums.Begin(device, tensor, isVector: false);
+            sums.End(device);
+        }),
+        failure => Assert.Equal("the wire is cut", failure!.Message));
 
     [Fact]
     public void Vectors_travel_as_they_are()
@@ -82,12 +130,17 @@ public class GradientSumTests
         var tensor = new Tensor(address, dtype, 1, values.Length);
         device.Upload(
             dtype == DType.F32 ? MemoryMarshal.AsBytes(values.AsSpan()) : MemoryMarshal.AsBytes<ushort>(values.Select(BFloat.FromSingle).ToArray()), tensor);
-        var gradients = new GradientSum(ranks, wire, dtype);
+        using var gradients = new GradientSum(ranks, device, Buffers(device, ranks.Size), wire, depth: 0);
         gradients.Begin(device, tensor, isVector);
         gradients.End(device);
-        float[] sum = Engine.Floats(device, tensor);
-        device.Free(MemorySpace.Device, address);
-        return sum;
+        return Engine.Floats(device, tensor);
+    }
+
+    private static ExchangeBuffers Buffers(CpuDevice device, int ranks)
+    {
+        int elements = ExchangeBuffers.ElementsFor(ranks);
+        Tensor Allocate(DType dtype) => new(device.Allocate(MemorySpace.PinnedHost, (long)elements * dtype.Size()), dtype, 1, elements);
+        return new ExchangeBuffers(Allocate(DType.F32), Allocate(DType.F32), Allocate(DType.BF16), Allocate(DType.BF16));
     }
 
     private static float[] Values(int rank, int elements)

@@ -47,6 +47,31 @@ public sealed class ParallelTrainingTests : IDisposable
         Assert.Equal(one.Tokens, many[0].Tokens);
     }
 
+    /// <summary>A token is rounded by its place among those of all ranks: no two of an update by the same numbers.</summary>
+    [Fact]
+    public void Layer_inputs_are_rounded_as_on_one_rank()
+    {
+        const string Name = "model.layers.1.self_attn.q_proj.weight";
+        float[] one = Gradient(Alone.Instance, BoundaryFormat.Int8);
+        float[] exact = Gradient(Alone.Instance, BoundaryFormat.Activations);
+        float[][] many = ThreadRanks.Run(2, ranks => Gradient(ranks, BoundaryFormat.Int8));
+        Assert.Equal(many[0], many[1]);
+        global::QApollo.TestSupport.Compare.AllClose(many[0], one, 2e-5 * one.Max(MathF.Abs), 0, "gradient");
+        Assert.True(one.Zip(exact).Max(pair => MathF.Abs(pair.First - pair.Second)) > 2e-3 * one.Max(MathF.Abs), "nothing was rounded");
+
+        static float[] Gradient(ICommunicator ranks, BoundaryFormat format)
+        {
+            TrainingOptions whole = Options(new StepShape(2, 12, 4)) with { Memory = new MemoryOptions { Weights = Engine.Dense, BoundaryFormat = format } };
+            (int[] tokens, int[] labels) = Engine.RandomBatch(whole, seed: 8);
+            int perRank = whole.Shape.TokensPerStep / ranks.Size;
+            var recorder = new GradientRecorder();
+            using var device = new CpuDevice(threads: 1);
+            using var trainer = new Trainer(whole with { Shape = whole.Shape with { GradAccum = 4 / ranks.Size } }, device, hooks: [recorder], ranks: ranks);
+            trainer.Step(tokens.AsSpan(ranks.Rank * perRank, perRank), labels.AsSpan(ranks.Rank * perRank, perRank));
+            return recorder.Gradients[Name];
+        }
+    }
+
     [Fact]
     public void Quantized_ranks_hold_the_same_bytes_too_and_only_rank_0_writes()
     {

@@ -17,7 +17,7 @@ public class MemoryReportTests
     private static readonly string[] DeviceCategories =
     [
         "codes", "scales", "residuals", "embeddingAndHead", "norms", "optimizer", "gradients", "activations", "boundaries", "logits", "workspace",
-        "staging", "packing", "context",
+        "staging", "exchange", "packing", "context",
     ];
 
     private static readonly string[] Spaces = ["device", "pinnedHost", "host"];

@@ -3,6 +3,7 @@ using QApollo.Devices;
 using QApollo.Reports;
 using QApollo.Tests.Training;
 using QApollo.Training;
+using QApollo.Training.Planning;
 using Xunit;
 
 namespace QApollo.Tests.Reports;
@@ -39,9 +40,47 @@ public class RankScalingTests
         Assert.Equal(1, slow.Efficiency(bound, 1));
         Assert.True(slow.Efficiency(bound, 8) < slow.Efficiency(bound, 2));
         Assert.True(slow.Efficiency(bound, 8) < fast.Efficiency(bound, 8));
-        double step = slow.StepSeconds(bound);
-        Assert.Equal(step / (step + slow.Cost(8).WireSeconds), slow.Efficiency(bound, 8));
         Assert.Equal([1, 2, 3, 4, 8, 16, 32, 64], new RankScaling(new TrainingLayout(layout.Options with { Ranks = 3 }, layout.Plan.Profile), 1e9).Shown);
+    }
+
+    /// <summary>Of a step of 4 s, 3 s are the backward pass: a half of them the second layer's, during which the first layer's gradients wait.</summary>
+    [Theory]
+    [InlineData(GradientOverlap.Off, 1, 1, 1)]
+    [InlineData(GradientOverlap.Off, 1, 5, 5)]
+    [InlineData(GradientOverlap.Matrix, 1, 1, 0)]
+    [InlineData(GradientOverlap.Matrix, 1, 5, 2)]
+    [InlineData(GradientOverlap.Matrix, 3, 5, 4)]
+    [InlineData(GradientOverlap.Layer, 3, 1, 0.5)]
+    [InlineData(GradientOverlap.Layer, 3, 5, 3.5)]
+    public void The_exchange_hides_behind_the_backward_pass(GradientOverlap overlap, int gradAccum, double wireSeconds, double exposed)
+    {
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(1, 8, gradAccum)) with { Memory = new MemoryOptions { Overlap = overlap } };
+        var layout = new TrainingLayout(options, new CpuProfile(threads: 1));
+        SpeedBound bound = SpeedOfLight.Bounds(layout)[0] with { TokensPerSecond = options.Shape.TokensPerStep / 4.0 };
+        var scaling = new RankScaling(layout, new RankScaling(layout, 1).Cost(2).BytesPerUpdate / wireSeconds);
+        Assert.Equal(4 / (4 + exposed), scaling.Efficiency(bound, 2), 9);
+    }
+
+    [Fact]
+    public void Computation_takes_what_is_predicted_where_something_is()
+    {
+        TrainingLayout layout = Layout(DType.F32);
+        SpeedBound bound = SpeedOfLight.Bounds(layout)[0];
+        var scaling = new RankScaling(layout, 1e9);
+        Assert.Equal(8 / bound.TokensPerSecond, scaling.StepSeconds(bound));
+        Assert.Equal(4, scaling.StepSeconds(bound with { Prediction = new StepPrediction(bound.Card, TokensPerSecond: 2, []) }));
+    }
+
+    [Fact]
+    public void The_page_has_the_tables()
+    {
+        var run = new PlannedRun(Layout(DType.F32), []);
+        MemoryReport report = MemoryReport.Of("tiny", run, MemoryBudget.None, []);
+        string Html(RankScaling? scaling) => MemoryReportHtml.ToHtml(report with { Scaling = scaling });
+        string page = Html(new RankScaling(run.Layout, 25e9));
+        Assert.Contains("Over a link of 25 GB/s", page, StringComparison.Ordinal);
+        Assert.Contains($"<h2>{RankScalingText.EfficiencyTitle}</h2>", page, StringComparison.Ordinal);
+        Assert.DoesNotContain(RankScalingText.EfficiencyTitle, Html(null), StringComparison.Ordinal);
     }
 
     private static TrainingLayout Layout(DType wire) => new(

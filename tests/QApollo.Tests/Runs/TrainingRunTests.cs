@@ -256,6 +256,92 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal((4, 1), (again.CompletedSteps, resumed.Best.Step));
     }
 
+    [Theory]
+    [InlineData(2.5, 2)]
+    [InlineData(3, 3)]
+    [InlineData(0.1, 1)]
+    [InlineData(9, 5)]
+    public void A_session_ends_before_the_step_that_does_not_fit_and_the_next_one_arrives_at_the_same_bytes(double hours, int steps)
+    {
+        using (Trainer whole = Engine.Trainer(Options(maxSteps: 5), device))
+        {
+            Run(whole, new Batches(), new Observer(), new RunOptions { Directory = folder.File("whole"), MaxSteps = 5 }).Run(CancellationToken.None);
+        }
+
+        // Each step takes an hour.
+        var clock = new HandClock();
+        string directory = folder.File("run");
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 5), device);
+        TrainingRun run = Run(
+            trainer, new Batches(), new Observer { Step = () => clock.Now += TimeSpan.FromHours(1) },
+            new RunOptions { Directory = directory, MaxSteps = 5, Time = new SessionTime(TimeSpan.FromHours(hours), clock) });
+        Assert.Equal(steps == 5, run.Run(CancellationToken.None));
+        Assert.Equal((steps, steps < 5), (trainer.CompletedSteps, run.IsOutOfTime));
+        Assert.Equal(steps, Assert.Single(CheckpointFolder.List(directory)).Step);
+
+        using Trainer again = Engine.Trainer(Options(maxSteps: 5), device);
+        TrainingRun resumed = Run(again, new Batches(), new Observer(), new RunOptions { Directory = directory, MaxSteps = 5 });
+        resumed.Resume();
+        Assert.Empty(resumed.Changes);
+        Assert.True(resumed.Run(CancellationToken.None));
+        foreach (string file in (string[])["model.safetensors", "optimizer.safetensors"])
+        {
+            byte[] Of(string name) => File.ReadAllBytes(Path.Combine(name, CheckpointFolder.NameOf(5), file));
+            Assert.Equal(Of(folder.File("whole")), Of(directory));
+        }
+    }
+
+    [Fact]
+    public void Who_is_asked_to_stop_when_the_time_is_over_was_stopped()
+    {
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 5), device);
+        using var stop = new CancellationTokenSource();
+        var options = new RunOptions { Directory = folder.Path, MaxSteps = 5, Time = new SessionTime(TimeSpan.FromTicks(1)) };
+        TrainingRun run = Run(trainer, new Batches(), new Observer { Step = stop.Cancel }, options);
+        Assert.False(run.Run(stop.Token));
+        Assert.Equal((1, false), (trainer.CompletedSteps, run.IsOutOfTime));
+    }
+
+    [Theory]
+    [InlineData(true, 4)]
+    [InlineData(false, 0)]
+    [InlineData(null, 4)]
+    public void Each_step_is_followed_by_a_pause_while_others_are_at_work(bool? others, int pauses)
+    {
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 4), device);
+        int steps = 0;
+        var waits = new List<(int Step, TimeSpan Time)>();
+        var pause = new DevicePause(() => others, (time, _) => waits.Add((steps, time)));
+        TrainingRun run = Run(trainer, new Batches(), new Observer { Step = () => steps++ }, new RunOptions { Directory = folder.Path, MaxSteps = 4, Pause = pause });
+        Assert.True(run.Run(CancellationToken.None));
+        Assert.Equal(Enumerable.Range(1, pauses), waits.Select(wait => wait.Step));
+        Assert.All(waits, wait => Assert.True(wait.Time > TimeSpan.Zero));
+        Assert.Equal(waits.Aggregate(TimeSpan.Zero, (sum, wait) => sum + wait.Time), pause.Total);
+    }
+
+    [Fact]
+    public void What_a_failed_save_left_is_gone_also_after_a_session_that_has_nothing_to_save()
+    {
+        Train(Options(maxSteps: 2), new Batches());
+        Directory.CreateDirectory(folder.File("step-000001.partial"));
+        File.WriteAllText(folder.File("step-000001.partial.lock"), "x");
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 2), device);
+        TrainingRun run = Run(trainer, new Batches(), new Observer(), maxSteps: 2);
+        run.Resume();
+        Assert.True(run.Run(CancellationToken.None));
+        Assert.Equal(["metrics.jsonl", "step-000002"], folder.Names);
+    }
+
+    [Fact]
+    public void A_pause_ends_when_the_run_is_stopped()
+    {
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+
+        // A pause of days that nobody ended would end this test.
+        new DevicePause(() => true).After(TimeSpan.FromDays(20), stop.Token);
+    }
+
     private void Spoil(Trainer trainer, bool now, float value)
     {
         if (now)
@@ -282,6 +368,16 @@ public sealed class TrainingRunTests : IDisposable
     {
         var options = new RunOptions { Directory = folder.Path, MaxSteps = maxSteps, SaveEvery = saveEvery, EvaluateEvery = evaluateEvery };
         return new TrainingRun(options, trainer, batches, evaluateEvery > 0 ? batches : null, "tokenizer", observer);
+    }
+
+    /// <summary>Stands still until it is moved.</summary>
+    private sealed class HandClock : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
     }
 
     /// <summary>The same few tokens always.</summary>

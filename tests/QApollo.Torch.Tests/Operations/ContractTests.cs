@@ -75,6 +75,11 @@ public sealed class QuantizeTests : QuantizeContract
     protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
 }
 
+public sealed class RowCodeTests : RowCodeContract
+{
+    protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);
+}
+
 public sealed class UpdateTests : UpdateContract
 {
     protected override IDevice Device { get; } = TorchDevice.OpenCpu(2);

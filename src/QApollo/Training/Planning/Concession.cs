@@ -28,6 +28,7 @@ public static class ConcessionLadder
 
     public static IReadOnlyList<Concession> All { get; } =
     [
+        new(MemoryChoice.Overlap, "gradients of fewer matrices under way between ranks", "less of the exchange between ranks hides behind the computation", Overlap),
         new(
             MemoryChoice.VocabularySlice, "vocabulary gradients in slices", "one more product with the head per step", SliceVocabulary, HeadProductShare),
         new(MemoryChoice.LogitChunk, "logits in smaller chunks", "smaller products with the head", HalveLogitChunk),
@@ -45,6 +46,11 @@ public static class ConcessionLadder
             MemoryChoice.Layers, "layers in pinned host memory", "copies beside the computation, which hide behind many tokens per update only, and host memory",
             MoveLayers),
     ];
+
+    private static TrainingOptions? Overlap(TrainingOptions options, DeviceProfile profile) =>
+        options.Ranks > 1 && options.Memory.Overlap != GradientOverlap.Off
+            ? options with { Memory = options.Memory with { Overlap = options.Memory.Overlap - 1 } }
+            : null;
 
     private static TrainingOptions? DropExpansions(TrainingOptions options, DeviceProfile profile)
     {

@@ -1,16 +1,11 @@
-using QApollo.Collectives;
-
 namespace QApollo.Training.Planning;
 
 /// <summary>Ordinary host memory of a run, beside the pinned allocation.</summary>
 /// <param name="Inputs">Tokens, labels and sorted tokens of one step.</param>
-/// <param name="Communication">Buffers through which gradients travel between ranks; none for one rank.</param>
 /// <param name="Runtime">An allowance for the program itself: .NET, code, buffers for files.</param>
-public readonly record struct HostMemory(long Inputs, long Communication, long Runtime)
+public readonly record struct HostMemory(long Inputs, long Runtime)
 {
-    private const long RuntimeAllowance = 128L << 20;
-
-    public long TotalBytes => checked(Inputs + Communication + Runtime);
+    public long TotalBytes => checked(Inputs + Runtime);
 
     public static HostMemory Of(TrainingLayout layout)
     {
@@ -18,7 +13,6 @@ public readonly record struct HostMemory(long Inputs, long Communication, long R
 
         // Tokens, labels, distinct tokens, starts and positions of every token; sort keys of one micro-batch.
         long inputs = (5L * sizeof(int) * shape.TokensPerStep) + ((long)sizeof(ulong) * shape.TokensPerMicroBatch);
-        MemoryOptions memory = layout.Options.Memory;
-        return new HostMemory(inputs, GradientSum.BufferBytes(layout.Options.Ranks, memory.WireDType, memory.GradientDType), RuntimeAllowance);
+        return new HostMemory(inputs, layout.Plan.Profile.HostRuntimeBytes);
     }
 }

@@ -64,7 +64,7 @@ public class ConcessionTests
 
         // What is the largest decides what helps: so each is judged with all that come before it, and where layers are.
         var frees = new HashSet<MemoryChoice>();
-        foreach (TrainingOptions start in (TrainingOptions[])[large, large with { Model = large.Model with { VocabSize = 67 } }])
+        foreach (TrainingOptions start in (TrainingOptions[])[large, large with { Model = large.Model with { VocabSize = 67 } }, large with { Ranks = 2, Model = large.Model with { VocabSize = 67 } }])
         {
             TrainingOptions current = start;
             for (int round = 0; round < 3; round++)

@@ -26,6 +26,7 @@ internal static class DeviceContracts
         new("Reduction", typeof(ReductionContract), device => new OfReduction(device)),
         new("Normal", typeof(NormalContract), device => new OfNormal(device)),
         new("Quantize", typeof(QuantizeContract), device => new OfQuantize(device)),
+        new("RowCode", typeof(RowCodeContract), device => new OfRowCode(device)),
         new("Embedding", typeof(EmbeddingContract), device => new OfEmbedding(device)),
         new("Norm", typeof(NormContract), device => new OfNorm(device)),
         new("Bias", typeof(BiasContract), device => new OfBias(device)),
@@ -56,6 +57,11 @@ internal static class DeviceContracts
     }
 
     private sealed class OfQuantize(IDevice device) : QuantizeContract
+    {
+        protected override IDevice Device { get; } = device;
+    }
+
+    private sealed class OfRowCode(IDevice device) : RowCodeContract
     {
         protected override IDevice Device { get; } = device;
     }

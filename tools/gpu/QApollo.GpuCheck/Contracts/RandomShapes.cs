@@ -34,6 +34,8 @@ internal sealed class RandomShapes(int seed, int largest)
         [nameof(EmbeddingContract.Forward_copies_rows)] = r => [r.Size(), r.Size(), r.Size(), r.Form()],
         [nameof(EmbeddingContract.Backward_adds_rows_of_the_same_token)] = r => r.EmbeddingRows(),
         [nameof(QuantizeContract.Groups_are_built_as_the_grid_says)] = r => [r.Few(64), r.Size(), r.Form()],
+        [nameof(RowCodeContract.Codes_and_scales_are_those_of_the_rule)] = r => [r.Few(64), r.Size(), (long)r.Size() * r.Size()],
+        [nameof(RowCodeContract.Values_come_back_as_code_times_scale)] = r => [r.Few(64), r.Size()],
         [nameof(ApolloContract.Projection_and_channel_squares)] = r => r.Projection(),
         [nameof(ApolloContract.Scaling_follows_the_algorithm)] = r => [r.Size(), r.Few(16), r.Coin(), r.Coin(), r.Coin(), r.Correction()],
         [nameof(AdamContract.Direction_and_moments)] = r => [r.Size(), r.Size(), r.Single(), r.Correction()],

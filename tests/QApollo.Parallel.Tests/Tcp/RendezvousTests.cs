@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Sockets;
+using QApollo.Parallel.Tcp;
+using Xunit;
+
+namespace QApollo.Parallel.Tests.Tcp;
+
+/// <summary>Ranks that end, or never come, while the others look for each other.</summary>
+public class RendezvousTests
+{
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(30);
+    private readonly int _port = FreePort.Find();
+
+    /// <summary>It ends before all have come, or after it has been told where they are.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task One_that_ends_is_named_by_rank_0_at_once(bool hearsTheTable)
+    {
+        int size = hearsTheTable ? 3 : 4;
+        Task<Outcome>[] ranks = [Join(0, size), Join(1, size)];
+        using (Socket dying = await Introduce(rank: 2, size))
+        {
+            if (hearsTheTable)
+            {
+                Assert.True(await dying.ReceiveAsync(new byte[1]) > 0);
+            }
+            else
+            {
+                await Task.Delay(100);
+            }
+        }
+
+        Outcome[] said = await Task.WhenAll(ranks).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal($"rank 2 ended before all {size} ranks had met; what it said tells why", said[0].Failure!.Message);
+        Assert.False(said[0].Failure!.OnAllRanks);
+        Assert.True(said[1].Failure!.OnAllRanks);
+    }
+
+    [Fact]
+    public async Task Rank_0_that_ends_is_named_by_the_others()
+    {
+        using (var zero = new TcpListener(IPAddress.Loopback, _port))
+        {
+            zero.Start();
+            Task<Outcome> other = Join(1, 2);
+            (await zero.AcceptSocketAsync()).Dispose();
+            Outcome said = await other.WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal("rank 0 ended before all 2 ranks had met; what it said tells why", said.Failure!.Message);
+            Assert.False(said.Failure.OnAllRanks);
+        }
+    }
+
+    [Fact]
+    public async Task Those_that_never_come_are_named_once()
+    {
+        var patience = TimeSpan.FromSeconds(6);
+        Outcome[] said = await Task.WhenAll(Join(0, 4, patience), Join(2, 4, Long)).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal($"waiting at port {_port} for rank 1, 3 of 4, at most 6 s (QAPOLLO_RANK_TIMEOUT)", said[0].Notes.Trim());
+        Assert.Equal("rank 0 has waited 6 s (QAPOLLO_RANK_TIMEOUT) for rank 1, 3: start all 4, with the same MASTER_ADDR and MASTER_PORT", said[0].Failure!.Message);
+        Assert.False(said[0].Failure!.OnAllRanks);
+        Assert.True(said[1].Failure!.OnAllRanks);
+        Assert.Empty(said[1].Notes);
+    }
+
+    [Fact]
+    public async Task Without_rank_0_the_others_say_where_they_looked()
+    {
+        Outcome said = await Join(1, 2, TimeSpan.FromSeconds(1));
+        Assert.StartsWith($"rank 1 has not reached rank 0 at 127.0.0.1:{_port} within 1 s (QAPOLLO_RANK_TIMEOUT): ", said.Failure!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_of_one_number_are_refused()
+    {
+        Task<Outcome>[] ranks = [Join(0, 3), Join(1, 3), Join(1, 3)];
+        Outcome[] said = await Task.WhenAll(ranks).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("two processes came as rank 1: RANK must be another one for each", said[0].Failure!.Message);
+        Assert.All(said, outcome => Assert.NotNull(outcome.Failure));
+    }
+
+    private Task<Outcome> Join(int rank, int size, TimeSpan? patience = null) => Task.Factory.StartNew(
+        () =>
+        {
+            var notes = new StringWriter();
+            try
+            {
+                using var ranks = TcpCommunicator.Join(new Launch(Launcher.Tcp, rank, size, "127.0.0.1", _port) { Patience = patience ?? Long }, notes);
+                return new Outcome(null, notes.ToString());
+            }
+            catch (RunFailedException exception)
+            {
+                return new Outcome(exception, notes.ToString());
+            }
+        },
+        TaskCreationOptions.LongRunning);
+
+    /// <summary>A connection to rank 0 that comes as a rank.</summary>
+    private async Task<Socket> Introduce(int rank, int size)
+    {
+        while (true)
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, _port);
+                new Hello(size, rank, Port: 1).Send(socket);
+                return socket;
+            }
+            catch (SocketException)
+            {
+                socket.Dispose();
+                await Task.Delay(20);
+            }
+        }
+    }
+
+    private sealed record Outcome(RunFailedException? Failure, string Notes);
+}
