@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Unpacks a release archive in an empty folder and uses it in an empty environment, as on a machine without the .NET SDK and without
 # a network: trains on the text inside, stops by Ctrl+C, resumes, reports, generates. ARCHIVE is one for this machine, the .zip for Windows
-# where Wine is (Debian packages wine and wine64), or the one for linux-arm64 where qemu-user-static and libstdc++6-arm64-cross are.
+# where Wine is (Debian packages wine and wine64), or the one for linux-arm64 where qemu-user-static and libstdc++6-arm64-cross are
+# (ARM64_OPENSSL: the folder of an unpacked libssl3 for arm64).
 # Prints a line per check, which begins with "ok: " or "FAILED: "; exit code 1 when one fails.
 set -uo pipefail
 archive=$(realpath "$1")
@@ -29,7 +30,7 @@ case $archive in
     *linux-arm64*)
         if [ "$(uname -m)" != aarch64 ]; then
             emulator=$(command -v qemu-aarch64-static) || { echo "qemu-aarch64-static is not here: $(basename "$archive") is not tried"; exit 0; }
-            run+=(QEMU_LD_PREFIX=/usr/aarch64-linux-gnu "$emulator")
+            run+=(QEMU_LD_PREFIX=/usr/aarch64-linux-gnu LD_LIBRARY_PATH="${ARM64_OPENSSL:-}" "$emulator")
         fi ;;
     *)
         # Without network devices and with the folders of an SDK empty, where this user may do that.
