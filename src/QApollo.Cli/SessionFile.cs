@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using QApollo.Cli.Commands;
 using QApollo.Files;
@@ -36,11 +37,28 @@ internal static class SessionFile
         }
 
         line.Write("\n"u8);
+        Rewrite(path, earlier => [.. earlier, .. line.WrittenSpan]);
+    }
+
+    /// <summary>Adds what the session used to its line, the newest one.</summary>
+    /// <param name="joules">Of the device, NaN if that is not known: nothing is added.</param>
+    /// <exception cref="RunFailedException">The file cannot be written.</exception>
+    public static void AddEnergy(string run, double joules)
+    {
+        const double JoulesPerKilowattHour = 3.6e6;
+        if (double.IsFinite(joules))
+        {
+            string energy = string.Create(CultureInfo.InvariantCulture, $",\"energy\":\"{joules / JoulesPerKilowattHour:0.#####} kWh\"}}\n");
+            Rewrite(Path.Combine(run, RunLog.SessionsName), lines => lines is [.., (byte)'}', (byte)'\n'] ? [.. lines[..^2], .. Encoding.UTF8.GetBytes(energy)] : lines);
+        }
+    }
+
+    private static void Rewrite(string path, Func<byte[], byte[]> change)
+    {
         try
         {
             // Written anew: lines never go to what a link of that name points to.
-            byte[] earlier = RegularFile.LengthOf(path) is > 0 and < MostBytes ? File.ReadAllBytes(path) : [];
-            PendingFile.WriteAll(path, [.. earlier, .. line.WrittenSpan]);
+            PendingFile.WriteAll(path, change(RegularFile.LengthOf(path) is > 0 and < MostBytes ? File.ReadAllBytes(path) : []));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -53,4 +53,15 @@ public sealed unsafe partial class CudaDevice
 
     /// <summary>The kernel for F32 or for BF16.</summary>
     private static Kernel ByDType(Tensor tensor, Kernel f32, Kernel bf16) => tensor.DType == DType.F32 ? f32 : bf16;
+
+    /// <summary>The two forms of a kernel that goes over rows: in vectors of 8, or in pairs of columns.</summary>
+    private sealed class RowKernels(string module, string name, int threads, int parameters)
+    {
+        private readonly Kernel _vector = new(module, name, threads, parameters);
+        private readonly Kernel _any = new(module, $"{name}_any", threads, parameters);
+
+        public IEnumerable<Kernel> All => [_vector, _any];
+
+        public Kernel Choose(bool vector) => vector ? _vector : _any;
+    }
 }

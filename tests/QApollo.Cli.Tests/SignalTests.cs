@@ -96,6 +96,32 @@ public class SignalTests
         Assert.DoesNotContain("time: ", resumed.Output, StringComparison.Ordinal);
     }
 
+    [SignalTheory]
+    [InlineData("INT")]
+    public void A_run_that_yields_has_low_priority_in_all_its_threads_and_the_same_bytes(string signal)
+    {
+        using var tiny = new TinyRun();
+        Assert.Equal(0, QApolloProcess.Run(tiny.Train("plain", 5)).ExitCode);
+        ProcessResult result = QApolloProcess.Run(tiny.Train("quiet", 5, "--yield"));
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("yield: at low priority", result.Output, StringComparison.Ordinal);
+        TrainCommandTests.RequireEqualFolders(Path.Combine(tiny.RunFolder("plain"), "step-000005"), Path.Combine(tiny.RunFolder("quiet"), "step-000005"));
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using RunningProcess process = QApolloProcess.Start(tiny.Folder, tiny.Train("run", 1_000_000, "--schedule", "constant", "--yield"));
+        process.WaitForSteps(tiny.RunFolder("run"));
+        int[] priorities = [.. Directory.EnumerateDirectories($"/proc/{process.Id}/task").Select(task => NicenessOf(Path.Combine(task, "stat")))];
+        process.Send(signal);
+        process.WaitForEnd();
+        Assert.All(priorities, priority => Assert.True(priority >= 10, $"{priority}"));
+
+        // proc_pid_stat(5): the name in parentheses is the second field, nice the nineteenth.
+        static int NicenessOf(string stat) => int.Parse(File.ReadAllText(stat).Split(')')[^1].Split(' ')[17], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Theory]
     [InlineData("0")]
     [InlineData("-1")]

@@ -187,6 +187,7 @@ API cuDeviceGetAttribute(int* value, int attribute, int) {
     }
     return Success;
 }
+API cuDeviceGetPCIBusId(char* id, int bytes, int device) { snprintf(id, size_t(bytes), "0000:%02x:00.0", 7 - device); return Success; }
 API cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = claims.memory_bytes; return Success; }
 API cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
     Guard guard(api_lock);

@@ -1,10 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Cpu;
 using QApollo.Cuda;
 using QApollo.Cuda.Blas;
 using QApollo.Cuda.Driver;
+using QApollo.Cuda.Management;
 using QApollo.Devices;
 using QApollo.Diagnostics;
 using QApollo.Training.Planning;
@@ -138,9 +141,9 @@ internal static class DoctorCommand
                 Checks = SelfTest.Run(device, cpu),
             };
         }
-        catch (Exception exception) when (exception is RunFailedException or CudaException or UsageException)
+        catch (Exception exception) when (exception is RunFailedException or CudaException or UsageException or OutOfMemoryException or ExternalException)
         {
-            return diagnosis with { Problem = exception.Message };
+            return diagnosis with { Problem = ErrorReport.Message(exception) };
         }
     }
 
@@ -167,7 +170,7 @@ internal static class DoctorCommand
             long budget = free + device.Profile.ContextBytes;
             return diagnosis with
             {
-                Findings = [.. diagnosis.Findings, Finding.OfBytes("freeBytes", "memory, free", free)],
+                Findings = [.. diagnosis.Findings, Finding.OfBytes("freeBytes", "memory, free", free), .. Sensors(card)],
                 BudgetBytes = budget,
                 FitLength = FitLength,
                 Fits = PresetFit.Largest(device.Profile, new MemoryBudget(budget, DeviceChoice.FreeHostBytes()), FitLength, ShownFits),
@@ -177,6 +180,26 @@ internal static class DoctorCommand
         catch (CudaException exception)
         {
             return diagnosis with { Problem = exception.Message };
+        }
+    }
+
+    /// <summary>What the management library tells of the card; nothing without one.</summary>
+    private static IEnumerable<Finding> Sensors(CudaCard card)
+    {
+        using CardSensors? sensors = CardSensors.TryOpen(card.PciBusId);
+        if (sensors?.Read() is not { } reading)
+        {
+            yield break;
+        }
+
+        (string Key, string Label, double Value, string Unit)[] all =
+        [
+            ("temperature", "temperature", reading.Temperature, "°C"), ("power", "power", reading.Power, "W"), ("clock", "clock", reading.Clock, "MHz"),
+            ("memoryClock", "clock of the memory", reading.MemoryClock, "MHz"), ("energy", "energy since the driver began", reading.Energy, "J"),
+        ];
+        foreach ((string key, string label, double value, string unit) in all.Where(entry => !double.IsNaN(entry.Value)))
+        {
+            yield return new Finding(key, label, string.Create(CultureInfo.InvariantCulture, $"{value:N0} {unit}"), (long)value);
         }
     }
 

@@ -5,7 +5,9 @@ using QApollo.Checkpoints;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Collectives;
+using QApollo.Cpu.Threading;
 using QApollo.Cuda;
+using QApollo.Cuda.Management;
 using QApollo.Data;
 using QApollo.Devices;
 using QApollo.Files;
@@ -98,8 +100,11 @@ internal static class TrainCommand
         string layerFile = (values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp")) + (isFirst ? string.Empty : $".{ranks.Rank}");
         using Trainer trainer = ranks.Together(() => new Trainer(layout, device, layerFile, cards ?? ranks));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
+        using CardSensors? sensors = device is CudaDevice card ? CardSensors.TryOpen(card.Card.PciBusId) : null;
+        DevicePause? pause = values.Get(T.Yield) ? Yield(device, sensors, notes) : null;
         RunOptions runOptions = TrainSettings.ToRunOptions(values, directory, held, time) with
         {
+            Pause = pause,
             EvaluateFirst = initial is not null,
             ModelFiles = request.ModelFiles,
         };
@@ -140,11 +145,12 @@ internal static class TrainCommand
             notes.WriteLine($"chosen: {string.Join(' ', MemoryChoices.Of(options, request.Device.Profile))}");
         }
 
+        using SensorWatch? watch = sensors is null || !isFirst ? null : new SensorWatch(sensors);
         var facts = new RunFacts(
-            $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet);
+            $"{model}, {directory}", runOptions.MaxSteps, layout.Plan.DeviceArenaBytes, trainer.AllocatedBytes, () => Environment.WorkingSet, watch is null ? null : () => watch.Latest);
         IRunView view = isFirst ? RunViews.Create(facts, values.Get(T.Plain), values.Get(T.Quiet)) : new QuietView(TextWriter.Null);
         var observers = new RunObservers(view);
-        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading };
+        var run = new TrainingRun(runOptions, trainer, batches, validation, tokenizer.Fingerprint, observers, sampler) { Reading = loading, Sensors = watch };
         if (resume)
         {
             notes.WriteLine($"resumed {ranks.Together(run.Resume)}");
@@ -175,6 +181,17 @@ internal static class TrainCommand
 
         request.Device.Say = isShown ? view.OnWarning : request.Device.Say;
         bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        if (pause is not null)
+        {
+            notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"yielded: pauses of {pause.Total.TotalSeconds:N0} seconds in all"));
+        }
+
+        if (watch is not null)
+        {
+            watch.Update();
+            SessionFile.AddEnergy(directory, watch.Joules);
+        }
+
         WriteLines(notes, isFirst ? [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"] : []);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
@@ -190,6 +207,23 @@ internal static class TrainCommand
         lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
         return finished || run.IsOutOfTime ? ExitCode.Success : stopped;
+    }
+
+    /// <summary>Lowers the priority of the process; says what happens on a card.</summary>
+    /// <returns>Null where the processor computes: the system's scheduler is enough there.</returns>
+    private static DevicePause? Yield(IDevice device, CardSensors? sensors, TextWriter notes)
+    {
+        LowPriority.Take();
+        if (device is not CudaDevice)
+        {
+            notes.WriteLine("yield: at low priority");
+            return null;
+        }
+
+        notes.WriteLine(sensors?.AreOthersAtWork() is null
+            ? "yield: at low priority; nothing here tells who else computes on the card: a pause follows each step, as long as the step"
+            : "yield: at low priority; while another process computes on the card, a pause follows each step, as long as the step");
+        return new DevicePause(() => sensors?.AreOthersAtWork());
     }
 
     /// <param name="time">Null on a rank that another one's time ends.</param>

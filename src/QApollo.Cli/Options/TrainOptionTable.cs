@@ -254,6 +254,11 @@ internal static class TrainOptionTable
         IsTransient = true,
     };
 
+    public static FlagSpec Yield { get; } = Spec.Flag(
+        "--yield", RunGroup,
+        "Let others who use the machine go first: low priority on the processor, and while another process computes on the GPU, a pause after each step as long as the step. Results are the same.",
+        transient: true);
+
     public static FlagSpec Plain { get; } = Spec.Flag("--plain", RunGroup, "Plain lines instead of the live view.", transient: true);
 
     public static FlagSpec Quiet { get; } = Spec.Flag("--quiet", RunGroup, "Only warnings and the last line; no samples.", transient: true);
@@ -285,7 +290,7 @@ internal static class TrainOptionTable
         HostBudget,
         Device, LibTorch, Gemm, CublasLt, GemmProducts, NoCudaGraphs, D.Threads, Seed, OutputDir, EvalEvery, HealthEvery, CheckReplicas, TensorBoard, SaveEvery, SaveMinutes, Keep, KeepBest,
         Patience, OnSpike, SampleEvery, SamplePrompt, SampleTokens,
-        Hours, Plain, Quiet, Resume, DryRun, Config,
+        Hours, Yield, Plain, Quiet, Resume, DryRun, Config,
     ];
 
     /// <summary>What the saved weights, optimizer state and position in the data depend on.</summary>

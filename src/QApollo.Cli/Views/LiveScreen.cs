@@ -95,6 +95,11 @@ internal static class LiveScreen
             ("process", $"{ByteSize.Format(run.ProcessBytes)} of host memory"),
             ("checkpoint", run.Checkpoint is null ? "-" : Path.GetFileName(run.Checkpoint)),
         };
+        if (run.Sensors.Length > 0)
+        {
+            fields.Add(("card", run.Sensors));
+        }
+
         int labelColumns = width < NarrowColumns ? 0 : LabelColumns - 1;
         foreach ((string Label, string Value)[] row in fields.Chunk(width >= WideColumns ? 2 : 1))
         {

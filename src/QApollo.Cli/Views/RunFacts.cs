@@ -1,3 +1,5 @@
+using QApollo.Devices;
+
 namespace QApollo.Cli.Views;
 
 /// <summary>What stands before a run's first step.</summary>
@@ -6,4 +8,5 @@ namespace QApollo.Cli.Views;
 /// <param name="PlannedBytes">What the plan says of the one device allocation.</param>
 /// <param name="AllocatedBytes">What was allocated.</param>
 /// <param name="ProcessBytes">Host memory in use now by the whole process, as the system says.</param>
-internal sealed record RunFacts(string Title, int MaxSteps, long PlannedBytes, long AllocatedBytes, Func<long> ProcessBytes);
+/// <param name="Sensors">What those of the device show now; null for none.</param>
+internal sealed record RunFacts(string Title, int MaxSteps, long PlannedBytes, long AllocatedBytes, Func<long> ProcessBytes, Func<SensorReading>? Sensors = null);

@@ -37,6 +37,9 @@ internal sealed record RunSnapshot
 
     public long ProcessBytes { get; init; }
 
+    /// <summary>What the card's sensors show; empty without.</summary>
+    public string Sensors { get; init; } = string.Empty;
+
     /// <summary>Null before the first save.</summary>
     public string? Checkpoint { get; init; }
 
@@ -121,6 +124,7 @@ internal sealed class RunStatus(RunFacts facts, int firstStep) : IRunObserver
     public RunSnapshot Snapshot()
     {
         long process = facts.ProcessBytes();
+        string sensors = facts.Sensors?.Invoke().ToString() ?? string.Empty;
         lock (_lock)
         {
             return new RunSnapshot
@@ -138,6 +142,7 @@ internal sealed class RunStatus(RunFacts facts, int firstStep) : IRunObserver
                 PlannedBytes = facts.PlannedBytes,
                 AllocatedBytes = facts.AllocatedBytes,
                 ProcessBytes = process,
+                Sensors = sensors,
                 Checkpoint = _checkpoint,
                 Sample = _sample,
                 Warnings = [.. _warnings],

@@ -14,6 +14,9 @@ public sealed record CudaCard(
     int Ordinal, int Handle, string Name, int CapabilityMajor, int CapabilityMinor, long TotalBytes, int Processors,
     int SharedBytesPerBlock, int DriverVersion)
 {
+    /// <summary>"0000:01:00.0", by which other libraries know the card; empty where the driver does not tell.</summary>
+    public string PciBusId { get; init; } = string.Empty;
+
     /// <summary>The kernels are PTX for compute capability 8.0, in the instruction set of CUDA 11.8.</summary>
     private const int NeededDriver = 11080;
 
@@ -39,6 +42,10 @@ public sealed record CudaCard(
         nuint total;
         driver.Check(driver.Table.DeviceTotalMem(&total, handle), "cuDeviceTotalMem");
 
+        const int LongestBusId = 32;
+        byte* busId = stackalloc byte[LongestBusId];
+        bool hasBusId = driver.Table.DeviceGetPciBusId(busId, LongestBusId, handle) == 0;
+
         int Attribute(int attribute)
         {
             int value;
@@ -48,7 +55,10 @@ public sealed record CudaCard(
 
         return new CudaCard(
             ordinal, card, Marshal.PtrToStringUTF8((nint)name) ?? "", Attribute(ComputeCapabilityMajor), Attribute(ComputeCapabilityMinor),
-            (long)total, Attribute(MultiprocessorCount), Attribute(MaxSharedMemoryPerBlockOptIn), driver.Version());
+            (long)total, Attribute(MultiprocessorCount), Attribute(MaxSharedMemoryPerBlockOptIn), driver.Version())
+        {
+            PciBusId = hasBusId ? Marshal.PtrToStringUTF8((nint)busId) ?? string.Empty : string.Empty,
+        };
     }
 
     /// <summary>The card or its driver is too old: why, and what to do; null when it can be used.</summary>

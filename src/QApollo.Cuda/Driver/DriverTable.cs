@@ -15,6 +15,7 @@ internal sealed unsafe class DriverTable
     public readonly delegate* unmanaged<byte*, int, int, int> DeviceGetName;
     public readonly delegate* unmanaged<int*, int, int, int> DeviceGetAttribute;
     public readonly delegate* unmanaged<nuint*, int, int> DeviceTotalMem;
+    public readonly delegate* unmanaged<byte*, int, int, int> DeviceGetPciBusId;
     public readonly delegate* unmanaged<nint*, int, int> PrimaryContextRetain;
     public readonly delegate* unmanaged<int, int> PrimaryContextRelease;
     public readonly delegate* unmanaged<nint, int> ContextSetCurrent;
@@ -66,6 +67,7 @@ internal sealed unsafe class DriverTable
         DeviceGetName = (delegate* unmanaged<byte*, int, int, int>)Export("cuDeviceGetName");
         DeviceGetAttribute = (delegate* unmanaged<int*, int, int, int>)Export("cuDeviceGetAttribute");
         DeviceTotalMem = (delegate* unmanaged<nuint*, int, int>)Export("cuDeviceTotalMem_v2");
+        DeviceGetPciBusId = (delegate* unmanaged<byte*, int, int, int>)Export("cuDeviceGetPCIBusId");
         PrimaryContextRetain = (delegate* unmanaged<nint*, int, int>)Export("cuDevicePrimaryCtxRetain");
         PrimaryContextRelease = (delegate* unmanaged<int, int>)Export("cuDevicePrimaryCtxRelease_v2");
         ContextSetCurrent = (delegate* unmanaged<nint, int>)Export("cuCtxSetCurrent");

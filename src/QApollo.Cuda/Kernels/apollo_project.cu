@@ -3,34 +3,57 @@
 //   rows (m >= n):    R[i, a] = sum_j G[i, j] P[a, j], R [m, r], P [r, n], squares[i] = sum_j G[i, j]²;
 //   columns (m < n):  R[a, j] = sum_i P[i, a] G[i, j], R [r, n], P [m, r], squares[j] = sum_i G[i, j]². All float but G.
 //
-// apollo_rows_*: r = 1; one pass over G. A warp per row, 8 elements per lane and turn; P stays in the L1 cache.
+// apollo_rows_*: r = 1; one pass over G. A warp per row; P stays in the L1 cache. apollo_rows_vector_*: 8 elements per lane and turn, for n a
+//   multiple of 8 and 16-byte aligned bases; apollo_rows_*: two (row_pairs.h), for rows of any length at any address.
 // apollo_columns_*: r = 1; one pass over G. A thread per Width columns (8, or 1 where rows are not 16-byte aligned)
 //   and a chunk of rows; partials [chunks, 2, n]: products, then squares. apollo_sum_chunks adds them, chunks ascending.
 //   Both leave R alone where P is null: squares only.
 // apollo_rank_*: any r; a tile of 64 channels x 64 ranks by 256 threads, 4 x 4 sums each, 16 steps of the summed side at a
 //   time through shared memory (8.5 KiB), ascending. Grid: (ceil(channels / 64), ceil(r / 64)).
-#include "device.h"
+#include "row_pairs.h"
 
-template <class T> DEVICE void project_rows(const T* g, const float* p, float* r, float* squares, int m, int n, int vector) {
+DEVICE void store_projected(float product, float square, const float* p, float* r, float* squares, int row) {
+    product = warp_reduce<32>(product, Add());
+    square = warp_reduce<32>(square, Add());
+    if ((threadIdx.x & 31) != 0) return;
+    if (p) r[row] = product;
+    squares[row] = square;
+}
+
+template <class T> DEVICE void project_rows_vector(const T* g, const float* p, float* r, float* squares, int m, int n) {
     int row = int(blockIdx.x) * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
     if (row >= m) return;
     float product = 0, square = 0, values[8], weights[8];
 #pragma unroll 1
     for (int column = lane * 8; column < n; column += 256) {
-        int count = vector ? 8 : n - column; // rows of vectors have no others
-        load8(g + i64(row) * n + column, count, vector, values);
+        load8(g + i64(row) * n + column, values);
 #pragma unroll
         for (int i = 0; i < 8; i++) square = __fmaf_rn(values[i], values[i], square);
         if (!p) continue;
-        load8(p + column, count, vector, weights);
+        load8(p + column, weights);
 #pragma unroll
         for (int i = 0; i < 8; i++) product = __fmaf_rn(values[i], weights[i], product);
     }
-    product = warp_reduce<32>(product, Add());
-    square = warp_reduce<32>(square, Add());
-    if (lane != 0) return;
-    if (p) r[row] = product;
-    squares[row] = square;
+    store_projected(product, square, p, r, squares, row);
+}
+
+template <class T> DEVICE void project_rows(const T* g, const float* p, float* r, float* squares, int m, int n) {
+    int row = int(blockIdx.x) * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
+    if (row >= m) return;
+    const T* source = g + i64(row) * n;
+    float product = 0, square = 0;
+#pragma unroll 1
+    for (int first = first_column(source, 0); first < n; first += 64) {
+        int column = first + lane * 2;
+        float2 values = load_pair(source, column, n);
+        square = __fmaf_rn(values.x, values.x, square);
+        square = __fmaf_rn(values.y, values.y, square);
+        if (!p) continue;
+        float2 weights = load_pair(p, column, n);
+        product = __fmaf_rn(values.x, weights.x, product);
+        product = __fmaf_rn(values.y, weights.y, product);
+    }
+    store_projected(product, square, p, r, squares, row);
 }
 
 template <class T, int Width>
@@ -128,10 +151,14 @@ template <bool Rows, class T> DEVICE void project_rank(const T* g, const float* 
 }
 
 #define APOLLO_PROJECT(T, suffix)                                                                                                     \
-    KERNEL(apollo_rows_##suffix, 256, 4)(const T* g, const float* p, float* r, float* squares, int m, int n, int vector) {            \
-        project_rows(g, p, r, squares, m, n, vector);                                                                                 \
+    KERNEL(apollo_rows_##suffix, 256, 4)(const T* g, const float* p, float* r, float* squares, int m, int n) {                        \
+        project_rows(g, p, r, squares, m, n);                                                                                         \
     }                                                                                                                                 \
     EXPORT_KERNEL(apollo_rows_##suffix)                                                                                               \
+    KERNEL(apollo_rows_vector_##suffix, 256, 4)(const T* g, const float* p, float* r, float* squares, int m, int n) {                 \
+        project_rows_vector(g, p, r, squares, m, n);                                                                                  \
+    }                                                                                                                                 \
+    EXPORT_KERNEL(apollo_rows_vector_##suffix)                                                                                        \
     KERNEL(apollo_columns_##suffix, 256, 2)(const T* g, const float* p, float* partials, int m, int n, int rows_per_chunk) {          \
         project_columns<T, 1>(g, p, partials, m, n, rows_per_chunk);                                                                  \
     }                                                                                                                                 \

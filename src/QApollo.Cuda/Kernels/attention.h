@@ -146,3 +146,23 @@ DEVICE void store_rows(bf16* target, const float (&values)[D / 8][4], int valid,
         if (row + 8 < valid) *reinterpret_cast<u32*>(target + (row + 8) * stride + n * 8 + column) = pack_bf16(values[n][2] * scale1, values[n][3] * scale1);
     }
 }
+
+/// The same for heads at any even address, along rows: through 16 rows of shared memory that are the warp's own.
+template <int D>
+DEVICE void store_rows_any(unsigned char* rows, bf16* target, const float (&values)[D / 8][4], int valid, i64 stride, int features, float scale0, float scale1) {
+    int lane = threadIdx.x & 31, row = lane >> 2;
+    // What an earlier call left there has been read.
+    __syncwarp();
+#pragma unroll
+    for (int n = 0; n < D / 8; n++) {
+        *reinterpret_cast<u32*>(rows + HeadTile<D>::offset(row, n) + (lane & 3) * 4) = pack_bf16(values[n][0] * scale0, values[n][1] * scale0);
+        *reinterpret_cast<u32*>(rows + HeadTile<D>::offset(row + 8, n) + (lane & 3) * 4) = pack_bf16(values[n][2] * scale1, values[n][3] * scale1);
+    }
+    __syncwarp();
+#pragma unroll 1
+    for (row = 0; row < min(valid, 16); row++)
+#pragma unroll 1
+        for (int column = lane * 2; column < features; column += 64) {
+            *reinterpret_cast<u32*>(target + row * stride + column) = *reinterpret_cast<const u32*>(rows + HeadTile<D>::offset(row, column / 8) + column % 8 * 2);
+        }
+}

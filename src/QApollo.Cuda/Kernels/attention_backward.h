@@ -135,8 +135,16 @@ DEVICE void backward_kv(const bf16* query, const bf16* key, const bf16* value, c
     }
     int valid = s.length - first_key - warp * 16;
     i64 target = own + (first_key + warp * 16) * key_stride;
-    store_rows<D>(key_gradient + target, sums_k, valid, key_stride, s.features, s.scale, s.scale);
-    store_rows<D>(value_gradient + target, sums_v, valid, key_stride, s.features, 1.0f, 1.0f);
+    if (Aligned) {
+        store_rows<D>(key_gradient + target, sums_k, valid, key_stride, s.features, s.scale, s.scale);
+        store_rows<D>(value_gradient + target, sums_v, valid, key_stride, s.features, 1.0f, 1.0f);
+    } else {
+        // The tiles are no longer read.
+        __syncthreads();
+        unsigned char* rows = memory + warp * HeadTile<D>::bytes(16);
+        store_rows_any<D>(rows, key_gradient + target, sums_k, valid, key_stride, s.features, s.scale, s.scale);
+        store_rows_any<D>(rows, value_gradient + target, sums_v, valid, key_stride, s.features, 1.0f, 1.0f);
+    }
 }
 
 template <int D, bool Masked, bool Aligned>
@@ -222,7 +230,14 @@ DEVICE void backward_q(const bf16* query, const bf16* key, const bf16* value, co
         stage ^= 1;
     }
     int valid = s.length - first_query - warp * 16;
-    store_rows<D>(query_gradient + own + (first_query + warp * 16) * query_stride, sums, valid, query_stride, s.features, s.scale, s.scale);
+    bf16* target = query_gradient + own + (first_query + warp * 16) * query_stride;
+    if (Aligned) {
+        store_rows<D>(target, sums, valid, query_stride, s.features, s.scale, s.scale);
+    } else {
+        // The tiles are no longer read.
+        __syncthreads();
+        store_rows_any<D>(memory + warp * HeadTile<D>::bytes(16), target, sums, valid, query_stride, s.features, s.scale, s.scale);
+    }
 }
 
 /// Kernels that are told where documents start; null for whole sequences. Copied: heads as cp.async takes them.

@@ -143,7 +143,14 @@ DEVICE void forward(const bf16* query, const bf16* key, const bf16* value, bf16*
     total[1] = quad_reduce(total[1], Add());
     int valid = queries - first_query - warp * 16;
     bf16* target = output + (first_row + warp * 16) * query_stride + head * features;
-    store_rows<D>(target, sums, valid, query_stride, features, 1.0f / total[0], 1.0f / total[1]);
+    if (Aligned) {
+        store_rows<D>(target, sums, valid, query_stride, features, 1.0f / total[0], 1.0f / total[1]);
+    } else {
+        // The tiles are no longer read.
+        __syncthreads();
+        unsigned char* rows = reinterpret_cast<unsigned char*>(memory) + warp * HeadTile<D>::bytes(16);
+        store_rows_any<D>(rows, target, sums, valid, query_stride, features, 1.0f / total[0], 1.0f / total[1]);
+    }
     if ((lane & 3) == 0) {
         float* logs = log_sum_exp + i64(head) * gridDim.z * queries + first_row + warp * 16 + (lane >> 2);
         if ((lane >> 2) < valid) logs[0] = __fmaf_rn(most[0], scale, logf(total[0]));

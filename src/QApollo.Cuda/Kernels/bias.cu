@@ -30,7 +30,6 @@ KERNEL(bias_partials, 128, 1)(const bf16* dy, float* partials, int rows, int col
 #pragma unroll
         for (int i = 0; i < 8; i++) sums[i] += values[i];
     }
-#pragma unroll
-    for (int i = 0; i < 8; i++) if (column + i < columns) partials[i64(blockIdx.y) * columns + column + i] = sums[i];
+    store8(partials + i64(blockIdx.y) * columns + column, columns - column, vector, sums);
 }
 EXPORT_KERNEL(bias_partials)

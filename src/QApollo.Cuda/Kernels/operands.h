@@ -1,5 +1,5 @@
 // Operands of a tensor-core product (gemm.h): how a tile of Tile rows (or columns) and 32 of K comes into shared memory. Each
-// thread moves 16 elements per step: two 16-byte chunks of bf16.
+// thread moves 16 elements per step: two 16-byte chunks of bf16, or four halves of float.
 //   start:      at row or column `first` of the result, K at 0.
 //   fetch:      a whole step of K, into the tile or into registers; the next call takes the next step.
 //   store:      what is in registers, converted, into the tile.
@@ -28,17 +28,17 @@ template <bool KMajor, int Tile> struct TileLayout {
     DEVICE_MEMBER static int offset(int chunk) { return offset(chunk / ChunksPerRow, chunk % ChunksPerRow); }
 };
 
-/// The chunks of a thread of a dense operand: two, half a tile apart, which the swizzle treats alike. `step`: elements from one
+/// The chunks of a thread of a dense bf16 operand: two, half a tile apart, which the swizzle treats alike. `step`: elements from one
 /// step of K to the next.
-template <class T, bool KMajor, int Tile> struct DenseChunks {
+template <bool KMajor, int Tile> struct DenseChunks {
     using Layout = TileLayout<KMajor, Tile>;
     static constexpr int HalfBytes = Tile * StepK;
-    const T* source[2];
+    const bf16* source[2];
     i64 step;
     int target;
     int valid; // elements of a chunk inside the matrix: fewer than 8 only behind its last column
 
-    DEVICE_MEMBER void start(const MatrixView<T>& matrix, int first, bool whole_chunks) {
+    DEVICE_MEMBER void start(const MatrixView<bf16>& matrix, int first, bool whole_chunks) {
         valid = 8;
 #pragma unroll
         for (int i = 0; i < 2; i++) {
@@ -67,7 +67,7 @@ template <class T, bool KMajor, int Tile> struct DenseChunks {
 
 /// bf16 with rows of whole, aligned chunks: cp.async straight into the tile.
 template <bool KMajor, int Tile> struct AsyncOperand {
-    using Chunks = DenseChunks<bf16, KMajor, Tile>;
+    using Chunks = DenseChunks<KMajor, Tile>;
     Chunks chunks;
 
     DEVICE_MEMBER void start(const MatrixView<bf16>& matrix, int first) { chunks.start(matrix, first, true); }
@@ -89,7 +89,7 @@ template <bool KMajor, int Tile> struct AsyncOperand {
 
 /// bf16 rows of any alignment.
 template <bool KMajor, int Tile> struct StagedOperand {
-    using Chunks = DenseChunks<bf16, KMajor, Tile>;
+    using Chunks = DenseChunks<KMajor, Tile>;
     Chunks chunks;
     uint4 staged[2];
 
@@ -110,30 +110,58 @@ template <bool KMajor, int Tile> struct StagedOperand {
     }
 };
 
-/// Float values of a dense matrix, rounded to bf16.
-template <bool KMajor, int Tile> struct FloatOperand {
-    using Chunks = DenseChunks<float, KMajor, Tile>;
-    Chunks chunks;
-    uint4 staged[2];
+#ifdef ON_GPU
+DEVICE void store_shared(SharedAddress target, uint2 value) { asm volatile("st.shared.v2.u32 [%0], {%1, %2};" ::"r"(target), "r"(value.x), "r"(value.y) : "memory"); }
+#else
+DEVICE void store_shared(SharedAddress target, uint2 value) { *reinterpret_cast<uint2*>(target) = value; }
+#endif
 
-    DEVICE_MEMBER void start(const MatrixView<float>& matrix, int first) { chunks.start(matrix, first, false); }
-    DEVICE_MEMBER static uint4 rounded(uint4 low, uint4 high) {
-        return make_uint4(pack_bf16(__uint_as_float(low.x), __uint_as_float(low.y)), pack_bf16(__uint_as_float(low.z), __uint_as_float(low.w)),
-                          pack_bf16(__uint_as_float(high.x), __uint_as_float(high.y)), pack_bf16(__uint_as_float(high.z), __uint_as_float(high.w)));
+/// Float values of a dense matrix, rounded to bf16: four at a time, so that neighbouring threads read neighbouring words.
+template <bool KMajor, int Tile> struct FloatOperand {
+    using Layout = TileLayout<KMajor, Tile>;
+    static constexpr int Quads = 4, QuarterBytes = Tile * StepK / 2; // of a thread, a quarter of the tile apart, which the swizzle treats alike
+    const float* source[Quads];
+    i64 step;
+    int target, valid;
+    uint2 staged[Quads];
+
+    /// Row (of K or not) and column of a quad in the tile.
+    DEVICE_MEMBER static int outer(int i) { return Layout::outer(int(threadIdx.x + i * 2 * Tile) / 2); }
+    DEVICE_MEMBER static int inner(int i) { return Layout::inner(int(threadIdx.x + i * 2 * Tile) / 2) + (threadIdx.x & 1) * 4; }
+
+    DEVICE_MEMBER void start(const MatrixView<float>& matrix, int first) {
+        valid = 4;
+#pragma unroll
+        for (int i = 0; i < Quads; i++) {
+            int row = outer(i), column = inner(i);
+            if (KMajor) {
+                row = min(first + row, matrix.outers - 1);
+            } else {
+                column = min(first + column, matrix.inners - 1);
+                valid = min(4, matrix.inners - column);
+            }
+            source[i] = matrix.data + i64(row) * matrix.inners + column;
+        }
+        step = KMajor ? StepK : i64(StepK) * matrix.inners;
+        target = Layout::offset(threadIdx.x / 2) + (threadIdx.x & 1) * 8;
     }
-    DEVICE_MEMBER void load(int i, int valid) { staged[i] = rounded(load16(chunks.source[i], min(16, valid * 4)), load16(chunks.source[i] + 4, valid * 4 - 16)); }
+    DEVICE_MEMBER static uint2 rounded(uint4 values) {
+        return make_uint2(pack_bf16(__uint_as_float(values.x), __uint_as_float(values.y)), pack_bf16(__uint_as_float(values.z), __uint_as_float(values.w)));
+    }
     DEVICE_MEMBER void fetch(SharedAddress) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) load(i, chunks.valid);
-        chunks.advance();
+        for (int i = 0; i < Quads; i++) {
+            staged[i] = rounded(load16_any(source[i], valid * 4));
+            source[i] += KMajor ? StepK : step;
+        }
     }
     DEVICE_MEMBER void store(SharedAddress tile) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) store_shared(tile + chunks.target + i * Chunks::HalfBytes, staged[i]);
+        for (int i = 0; i < Quads; i++) store_shared(tile + target + i * QuarterBytes, staged[i]);
     }
     DEVICE_MEMBER void fetch_rest(int rest, SharedAddress tile) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) load(i, chunks.valid_of_rest(i, rest));
+        for (int i = 0; i < Quads; i++) staged[i] = rounded(load16(source[i], KMajor ? min(4, rest - inner(i)) * 4 : outer(i) < rest ? valid * 4 : 0));
         store(tile);
     }
 };

@@ -8,8 +8,10 @@ public sealed unsafe partial class CudaDevice
 {
     private const int RankTile = 64;
 
-    private static readonly Kernel RowsF32 = new("apollo_project", "apollo_rows_f32", 256, 7);
-    private static readonly Kernel RowsBF16 = new("apollo_project", "apollo_rows_bf16", 256, 7);
+    private static readonly Kernel RowsF32 = new("apollo_project", "apollo_rows_f32", 256, 6);
+    private static readonly Kernel RowsBF16 = new("apollo_project", "apollo_rows_bf16", 256, 6);
+    private static readonly Kernel RowsVectorF32 = new("apollo_project", "apollo_rows_vector_f32", 256, 6);
+    private static readonly Kernel RowsVectorBF16 = new("apollo_project", "apollo_rows_vector_bf16", 256, 6);
     private static readonly Kernel ColumnsF32 = new("apollo_project", "apollo_columns_f32", 256, 6);
     private static readonly Kernel ColumnsBF16 = new("apollo_project", "apollo_columns_bf16", 256, 6);
     private static readonly Kernel ColumnsVectorF32 = new("apollo_project", "apollo_columns_vector_f32", 256, 6);
@@ -32,9 +34,9 @@ public sealed unsafe partial class CudaDevice
         int rank = rows ? projection.Rows : projection.Columns;
         if (rank > 1)
         {
-            Kernel kernel = rows ? ByDType(gradient, RankRowsF32, RankRowsBF16) : ByDType(gradient, RankColumnsF32, RankColumnsBF16);
+            Kernel tiles = rows ? ByDType(gradient, RankRowsF32, RankRowsBF16) : ByDType(gradient, RankColumnsF32, RankColumnsBF16);
             var grid = (Ceiling(channels, RankTile), (int)Ceiling(rank, RankTile), 1);
-            Launch(kernel, grid, 0, gradient, projection, projected, channels, depth, rank);
+            Launch(tiles, grid, 0, gradient, projection, projected, channels, depth, rank);
         }
 
         // With a higher rank, the pass below only sums the squares.
@@ -42,9 +44,9 @@ public sealed unsafe partial class CudaDevice
         Tensor target = rank == 1 ? projected : default;
         if (rows)
         {
-            Launch(
-                ByDType(gradient, RowsF32, RowsBF16), Ceiling(channels, 8), gradient, single, target, channelSquares, channels, depth,
-                HaveVectorRows(gradient) && AreAligned(projection));
+            bool vector = HaveVectorRows(gradient) && AreAligned(projection);
+            Kernel kernel = vector ? ByDType(gradient, RowsVectorF32, RowsVectorBF16) : ByDType(gradient, RowsF32, RowsBF16);
+            Launch(kernel, Ceiling(channels, 8), gradient, single, target, channelSquares, channels, depth);
         }
         else
         {

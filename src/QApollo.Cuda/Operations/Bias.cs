@@ -21,7 +21,7 @@ public sealed unsafe partial class CudaDevice
         int blocks = (int)Math.Clamp(CudaProfile.ReductionBytes / ((long)columns * sizeof(float)), 1, Math.Min(outputGradient.Rows, CudaProfile.NormPartials));
         Launch(
             BiasPartials, (Ceiling(columns, (long)BiasPartials.Threads * VectorElements), blocks, 1), 0, outputGradient, _workspace,
-            outputGradient.Rows, columns, HaveVectorRows(outputGradient));
+            outputGradient.Rows, columns, HaveVectorRows(outputGradient) && AreAligned(_workspace));
         Launch(NormWeightGradient, Ceiling(columns, NormWeightGradient.Threads), _workspace, biasGradient, blocks, columns, accumulate);
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using CommunityToolkit.HighPerformance.Buffers;
 using QApollo.Data.Parquet;
 using QApollo.Files;
 
@@ -16,13 +17,12 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     /// <summary>The longest line of a .jsonl, and text of a .parquet, that is read.</summary>
     public const int MaxLineBytes = 1 << 26;
 
+    private readonly ArrayPoolBufferWriter<byte> _rest = new();
     private CorpusPosition _position = start;
     private long _sourceBytesBefore = files.Take(start.File).Sum(file => file.Length);
     private FileStream? _source;
     private Stream? _content;
     private ParquetRows? _rows;
-    private byte[] _rest = [];
-    private int _restLength;
     private bool _beginsDocument;
 
     private CorpusFile File => files[_position.File];
@@ -70,8 +70,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
     public void Dispose()
     {
         Close();
-        ArrayPool<byte>.Shared.Return(_rest);
-        _rest = [];
+        _rest.Dispose();
     }
 
     private void Open()
@@ -93,7 +92,7 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         }
 
         _content = content;
-        _restLength = 0;
+        _rest.Clear();
         _beginsDocument = _position.Offset == 0;
         if (_position.Offset == 0)
         {
@@ -107,18 +106,16 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
 
     private void SkipByteOrderMark()
     {
-        byte[] mark = ArrayPool<byte>.Shared.Rent(3);
-        int length = _content!.ReadAtLeast(mark.AsSpan(0, 3), 3, throwOnEndOfStream: false);
-        ReadOnlySpan<byte> bytes = mark.AsSpan(0, length);
+        Span<byte> mark = stackalloc byte[3];
+        ReadOnlySpan<byte> bytes = mark[.._content!.ReadAtLeast(mark, mark.Length, throwOnEndOfStream: false)];
         if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
         {
             throw new InvalidFileException(File.Path, "the text is UTF-16: save it as UTF-8");
         }
 
         bool marked = bytes.SequenceEqual("\uFEFF"u8);
-        Keep(marked ? [] : bytes);
+        _rest.Write(marked ? [] : bytes);
         _position = _position with { Offset = marked ? 3 : 0 };
-        ArrayPool<byte>.Shared.Return(mark);
     }
 
     private void SkipTo(long offset)
@@ -129,10 +126,10 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
             return;
         }
 
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 17);
+        using var buffer = SpanOwner<byte>.Allocate(1 << 17);
         for (long left = offset; left > 0;)
         {
-            int read = _content!.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
+            int read = _content!.Read(buffer.Span[..(int)Math.Min(left, buffer.Length)]);
             if (read == 0)
             {
                 throw new InvalidFileException(File.Path, "the file is shorter than when its preparation began");
@@ -140,38 +137,38 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
 
             left -= read;
         }
-
-        ArrayPool<byte>.Shared.Return(buffer);
     }
 
     /// <summary>The next piece of a document; null when nothing is left in the file.</summary>
     private TextChunk? ReadPiece()
     {
         // One byte more than a piece tells whether the document ends with it.
-        byte[] buffer = Fill([], 0, TextPiece.MaxBytes + 1, out int length, out bool atEnd);
-        int piece = atEnd ? length : TextPiece.Cut(buffer.AsSpan(0, length));
-        return Take(buffer, piece, length, atEnd, lines: 0);
+        var buffer = new ArrayPoolBufferWriter<byte>(TextPiece.MaxBytes + 1);
+        bool atEnd = Fill(buffer, TextPiece.MaxBytes + 1);
+        int piece = atEnd ? buffer.WrittenCount : TextPiece.Cut(buffer.WrittenSpan);
+        return Take(buffer, piece, atEnd, lines: 0);
     }
 
     /// <summary>The next lines; null when nothing is left in the file.</summary>
     private TextChunk? ReadLines()
     {
-        byte[] buffer = Fill([], 0, TextPiece.MaxBytes, out int length, out bool atEnd);
-        int lines = atEnd ? length : buffer.AsSpan(0, length).LastIndexOf((byte)'\n') + 1;
+        var buffer = new ArrayPoolBufferWriter<byte>(TextPiece.MaxBytes);
+        bool atEnd = Fill(buffer, TextPiece.MaxBytes);
+        int lines = atEnd ? buffer.WrittenCount : buffer.WrittenSpan.LastIndexOf((byte)'\n') + 1;
         while (lines == 0 && !atEnd)
         {
-            if (length >= MaxLineBytes)
+            if (buffer.WrittenCount >= MaxLineBytes)
             {
-                ArrayPool<byte>.Shared.Return(buffer);
+                buffer.Dispose();
                 throw new InvalidFileException(
                     File.Path, $"line {_position.Line + 1} is longer than {MaxLineBytes >> 20} MiB: is it JSON Lines, one object per line?");
             }
 
-            buffer = Fill(buffer, length, length * 2, out length, out atEnd);
-            lines = atEnd ? length : buffer.AsSpan(0, length).LastIndexOf((byte)'\n') + 1;
+            atEnd = Fill(buffer, buffer.WrittenCount * 2);
+            lines = atEnd ? buffer.WrittenCount : buffer.WrittenSpan.LastIndexOf((byte)'\n') + 1;
         }
 
-        return Take(buffer, lines, length, atEnd, buffer.AsSpan(0, lines).Count((byte)'\n'));
+        return Take(buffer, lines, atEnd, buffer.WrittenSpan[..lines].Count((byte)'\n'));
     }
 
     /// <summary>The next rows; null when nothing is left in the file.</summary>
@@ -188,36 +185,31 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
 
         long row = start.Line + batch.Lengths.Count;
         _position = start with { Offset = row, Line = row };
-        return new TextChunk(file, start)
+        return new TextChunk(file, start, batch.Texts, batch.Texts.WrittenCount)
         {
-            Content = (batch.Rented, batch.Bytes),
             RowLengths = batch.Lengths,
             End = _position,
             SourceBytes = _sourceBytesBefore + (long)((Int128)file.Length * row / Math.Max(1, _rows.Count)),
         };
     }
 
-    /// <summary>Moves what is kept, then the file's next bytes, behind the first <paramref name="used"/> bytes of a buffer.</summary>
-    private byte[] Fill(byte[] buffer, int used, int wanted, out int length, out bool atEnd)
+    /// <summary>Moves what is kept, then the file's next bytes, into a buffer until it has as many as wanted.</summary>
+    /// <returns>The file ends before.</returns>
+    private bool Fill(ArrayPoolBufferWriter<byte> buffer, int wanted)
     {
-        wanted = Math.Max(wanted, used + _restLength);
-        byte[] larger = ArrayPool<byte>.Shared.Rent(wanted);
-        buffer.AsSpan(0, used).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
-        _rest.AsSpan(0, _restLength).CopyTo(larger.AsSpan(used));
-        length = used + _restLength;
-        _restLength = 0;
-        int read = _content!.ReadAtLeast(larger.AsSpan(length, wanted - length), wanted - length, throwOnEndOfStream: false);
-        length += read;
-        atEnd = length < wanted;
-        return larger;
+        buffer.Write(_rest.WrittenSpan);
+        _rest.Clear();
+        int missing = Math.Max(0, wanted - buffer.WrittenCount);
+        int read = _content!.ReadAtLeast(buffer.GetSpan(missing)[..missing], missing, throwOnEndOfStream: false);
+        buffer.Advance(read);
+        return read < missing;
     }
 
-    private TextChunk? Take(byte[] buffer, int taken, int length, bool atEnd, int lines)
+    private TextChunk? Take(ArrayPoolBufferWriter<byte> buffer, int taken, bool atEnd, int lines)
     {
         CorpusPosition start = _position;
         CorpusFile file = File;
-        Keep(buffer.AsSpan(taken, length - taken));
+        _rest.Write(buffer.WrittenSpan[taken..]);
         long sourceBytes = _sourceBytesBefore + _source!.Position;
         _position = start with { Offset = start.Offset + taken, Line = start.Line + lines };
         if (atEnd)
@@ -228,13 +220,12 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
 
         if (taken == 0)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            buffer.Dispose();
             return null;
         }
 
-        var chunk = new TextChunk(file, start)
+        var chunk = new TextChunk(file, start, buffer, taken)
         {
-            Content = (buffer, taken),
             End = _position,
             BeginsDocument = _beginsDocument,
             EndsDocument = atEnd,
@@ -259,18 +250,6 @@ internal sealed class ChunkReader(IReadOnlyList<CorpusFile> files, CorpusPositio
         _sourceBytesBefore += File.Length;
         _position = new CorpusPosition(_position.File + 1, 0, 0);
         Close();
-    }
-
-    private void Keep(ReadOnlySpan<byte> rest)
-    {
-        if (rest.Length > _rest.Length)
-        {
-            ArrayPool<byte>.Shared.Return(_rest);
-            _rest = ArrayPool<byte>.Shared.Rent(rest.Length);
-        }
-
-        rest.CopyTo(_rest);
-        _restLength = rest.Length;
     }
 
     private void Close()

@@ -1,17 +1,15 @@
-using System.Buffers;
+using CommunityToolkit.HighPerformance.Buffers;
 using QApollo.Data.Parquet;
 
 namespace QApollo.Data;
 
 /// <summary>
 /// A run of a file's content that one worker handles: whole lines of a .jsonl, whole rows of a .parquet, or a piece of a
-/// document. Its buffer is rented.
+/// document.
 /// </summary>
-internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDisposable
+/// <param name="buffer">Taken over; its first <paramref name="length"/> bytes are the chunk.</param>
+internal sealed class TextChunk(CorpusFile file, CorpusPosition start, ArrayPoolBufferWriter<byte> buffer, int length) : IDisposable
 {
-    private byte[] _buffer = [];
-    private int _length;
-
     public CorpusFile File => file;
 
     public CorpusPosition Start => start;
@@ -19,13 +17,7 @@ internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDispos
     /// <summary>Where the next chunk begins.</summary>
     public CorpusPosition End { get; init; }
 
-    public ReadOnlySpan<byte> Bytes => _buffer.AsSpan(0, _length);
-
-    /// <summary>Takes over a buffer of the shared pool.</summary>
-    public required (byte[] Rented, int Length) Content
-    {
-        init => (_buffer, _length) = value;
-    }
+    public ReadOnlySpan<byte> Bytes => buffer.WrittenSpan[..length];
 
     /// <summary>For rows of a .parquet, whose texts lie one behind the other: the bytes of each, or why it is not there (<see cref="RowBatch"/>).</summary>
     public IReadOnlyList<int> RowLengths { get; init; } = [];
@@ -38,9 +30,5 @@ internal sealed class TextChunk(CorpusFile file, CorpusPosition start) : IDispos
     /// <summary>Bytes of the corpus's files read so far, as they are on disk.</summary>
     public long SourceBytes { get; init; }
 
-    public void Dispose()
-    {
-        ArrayPool<byte>.Shared.Return(Interlocked.Exchange(ref _buffer, []));
-        _length = 0;
-    }
+    public void Dispose() => buffer.Dispose();
 }

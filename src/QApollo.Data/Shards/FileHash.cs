@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Security.Cryptography;
+using CommunityToolkit.HighPerformance.Buffers;
 using QApollo.Files;
 
 namespace QApollo.Data;
@@ -29,15 +29,15 @@ internal static class FileHash
 
     private static string Sha256(string path, Action<long> read, CancellationToken cancellation)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 18);
+        using var buffer = SpanOwner<byte>.Allocate(1 << 18);
         try
         {
             using FileStream stream = RegularFile.OpenRead(path);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            for (int count = stream.Read(buffer); count > 0; count = stream.Read(buffer))
+            for (int count = stream.Read(buffer.Span); count > 0; count = stream.Read(buffer.Span))
             {
                 cancellation.ThrowIfCancellationRequested();
-                hash.AppendData(buffer, 0, count);
+                hash.AppendData(buffer.Span[..count]);
                 read(count);
             }
 
@@ -46,10 +46,6 @@ internal static class FileHash
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException($"{path}: cannot be read: {e.Message}", e);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 }

@@ -100,17 +100,22 @@ public static class CheckpointFolder
     /// <param name="alsoKeep">A step whose checkpoint stays beside them.</param>
     public static void Prune(string runDirectory, int keep, int? alsoKeep = null)
     {
-        foreach (string leftover in Directory.EnumerateFileSystemEntries(runDirectory, Prefix + "*" + PartialSuffix + "*"))
-        {
-            string partial = leftover.EndsWith(LockSuffix, StringComparison.Ordinal) ? leftover[..^LockSuffix.Length] : leftover;
-            UnderLock(partial, () => DeleteIfThere(partial));
-        }
-
+        RemoveLeftovers(runDirectory);
         IReadOnlyList<(int Step, string Path)> checkpoints = List(runDirectory);
         int surplus = keep == 0 ? 0 : Math.Max(0, checkpoints.Count - keep);
         foreach ((_, string path) in checkpoints.Take(surplus).Where(checkpoint => checkpoint.Step != alsoKeep))
         {
             TryRemove(path);
+        }
+    }
+
+    /// <summary>Deletes what killed or failed saves left behind, as far as it can be; never what another process still writes.</summary>
+    public static void RemoveLeftovers(string runDirectory)
+    {
+        foreach (string leftover in Directory.EnumerateFileSystemEntries(runDirectory, Prefix + "*" + PartialSuffix + "*"))
+        {
+            string partial = leftover.EndsWith(LockSuffix, StringComparison.Ordinal) ? leftover[..^LockSuffix.Length] : leftover;
+            UnderLock(partial, () => DeleteIfThere(partial));
         }
     }
 

@@ -36,12 +36,23 @@ public sealed class FileLock : IDisposable
                 return null;
             }
 
-            if (OperatingSystem.IsWindows() || IsNamed(file, path))
+            bool isTaken = false;
+            try
             {
-                return new FileLock(path, file);
+                isTaken = OperatingSystem.IsWindows() || IsNamed(file, path);
+                if (isTaken)
+                {
+                    return new FileLock(path, file);
+                }
             }
-
-            file.Dispose();
+            finally
+            {
+                // Without its length nobody knows whose the name is: it stays, and binds nobody.
+                if (!isTaken)
+                {
+                    file.Dispose();
+                }
+            }
         }
     }
 

@@ -34,6 +34,7 @@ public sealed class ScratchFile : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            _handle?.Dispose();
             throw new RunFailedException(
                 FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file"), exception);
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using QApollo.Devices;
 
 namespace QApollo.Reports;
@@ -27,6 +28,9 @@ public enum WorkKind
 /// <param name="Bytes">Read and written when every element is touched once; 0 for transfers.</param>
 public readonly record struct OperationWork(string Operation, string Form, string Detail, WorkKind Kind, double Flops, double Bytes)
 {
+    /// <summary>Features; longer rows are hidden states.</summary>
+    private const int LongestHead = 256;
+
     /// <summary>
     /// Whether its time is that of waiting for copies between host and device: what a transfer takes of the operations' own
     /// stream. (The CPU device copies within the call that begins a transfer.)
@@ -52,7 +56,9 @@ public readonly record struct OperationWork(string Operation, string Form, strin
         "apollo project" or "apollo scale" or "adam" or "adam 8-bit" or "apply update" or "sum squares" or "scale rows" or "reciprocal" or "divide by squares" or "average"
             or "limit growth" =>
             new(operation, Words(accesses) + ResidualBits(operation, accesses), Elements(accesses), WorkKind.Update, 0, TouchedBytes(accesses)),
-        _ => new(operation, Words(accesses), Elements(accesses) + (operation == "rmsnorm backward" ? Added(accesses) : ""), WorkKind.Pass, 0, TouchedBytes(accesses)),
+        "rmsnorm forward" or "rmsnorm backward" => new(
+            operation, Words(accesses) + HeadSize(accesses), Elements(accesses) + (operation == "rmsnorm backward" ? Added(accesses) : ""), WorkKind.Pass, 0, TouchedBytes(accesses)),
+        _ => new(operation, Words(accesses), Elements(accesses), WorkKind.Pass, 0, TouchedBytes(accesses)),
     };
 
     private static OperationWork Product(string operation, ReadOnlySpan<Access> accesses, int tokens, int inFeatures, int outFeatures, string form) => new(
@@ -144,6 +150,10 @@ public readonly record struct OperationWork(string Operation, string Form, strin
 
         return largest;
     }
+
+    /// <summary>Said of norms over heads: most threads of a block have nothing to do in rows that short.</summary>
+    private static string HeadSize(ReadOnlySpan<Access> accesses) =>
+        accesses[0].Tensor.Columns <= LongestHead ? string.Create(CultureInfo.InvariantCulture, $" D {accesses[0].Tensor.Columns}") : "";
 
     /// <summary>Said of updates of codes with low bits.</summary>
     private static string ResidualBits(string operation, ReadOnlySpan<Access> accesses) => operation == "apply update" && !accesses[5].Tensor.IsAbsent

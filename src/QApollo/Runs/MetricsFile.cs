@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Training;
 
@@ -35,7 +36,8 @@ public sealed class MetricsFile : IDisposable
         _file = Open(_path, completedSteps);
     }
 
-    public void WriteStep(in StepResult result, double tokensPerSecond)
+    /// <param name="sensors">Of the device, with the joules since the last line as its energy; what is not known is left out.</param>
+    public void WriteStep(in StepResult result, double tokensPerSecond, SensorReading? sensors = null)
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", result.Step);
@@ -48,6 +50,15 @@ public sealed class MetricsFile : IDisposable
         if (result.IsSkipped)
         {
             _json.WriteBoolean(MetricsHistory.SkippedName, true);
+        }
+
+        if (sensors is { } reading)
+        {
+            WriteKnown("temperature", reading.Temperature);
+            WriteKnown("power", reading.Power);
+            WriteKnown("clock", reading.Clock);
+            WriteKnown("memoryClock", reading.MemoryClock);
+            WriteKnown("energy", reading.Energy);
         }
 
         EndLine();
@@ -162,6 +173,14 @@ public sealed class MetricsFile : IDisposable
         {
             // No JSON, or text in it that is not valid Unicode.
             return null;
+        }
+    }
+
+    private void WriteKnown(string name, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            _json.WriteNumber(name, Math.Round(value, 3));
         }
     }
 

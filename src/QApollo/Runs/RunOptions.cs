@@ -27,6 +27,9 @@ public sealed record RunOptions
     /// <summary>What this session may take of <see cref="MaxSteps"/>, one step at least; null: as long as it needs. The schedule does not know of it.</summary>
     public SessionTime? Time { get; init; }
 
+    /// <summary>What the run leaves to others who use its device; null: nothing. It changes no result.</summary>
+    public DevicePause? Pause { get; init; }
+
     /// <summary>Steps between validations; 0 for only the one at the end.</summary>
     public int EvaluateEvery { get; init; }
 

@@ -72,6 +72,9 @@ public sealed class TrainingRun
     /// <summary>Told of the reading of checkpoints.</summary>
     public IProgress<StageProgress>? Reading { get; init; }
 
+    /// <summary>What the sensors of the device show, for metrics.jsonl; null for none. Stays the caller's.</summary>
+    public SensorWatch? Sensors { get; init; }
+
     /// <summary>Whether <see cref="RunOptions.Time"/> ended this session before the last step, on any rank.</summary>
     public bool IsOutOfTime { get; private set; }
 
@@ -187,6 +190,12 @@ public sealed class TrainingRun
         using MetricsFile? metrics = Writes ? new MetricsFile(_metricsPath, _trainer.CompletedSteps) : null;
         using MetricsFile? samples = _sampler is null ? null : new MetricsFile(Path.Combine(_options.Directory, "samples.jsonl"), _trainer.CompletedSteps);
         _samples = samples;
+        if (Writes)
+        {
+            // Now, not at the first save: the disk may be full of them.
+            CheckpointFolder.RemoveLeftovers(_options.Directory);
+        }
+
         ReplicaCheck.Require(_trainer);
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !IsAsked(stop))
@@ -197,7 +206,10 @@ public sealed class TrainingRun
         bool isOver = false;
         while (_trainer.CompletedSteps < _options.MaxSteps && !IsAsked(stop) && !(isOver = IsUsedUp() || IsOutOfPatience()))
         {
-            if (!TimedStep(metrics))
+            long begun = Stopwatch.GetTimestamp();
+            bool goesOn = TimedStep(metrics);
+            _options.Pause?.After(Stopwatch.GetElapsedTime(begun), stop);
+            if (!goesOn)
             {
                 continue;
             }
@@ -317,7 +329,7 @@ public sealed class TrainingRun
 
         _tokensSeen += result.Tokens;
         double tokensPerSecond = result.Tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        metrics?.WriteStep(result, tokensPerSecond);
+        metrics?.WriteStep(result, tokensPerSecond, Sensors?.Take());
         if (result.IsSkipped)
         {
             TellSkipped(result, tokensPerSecond);

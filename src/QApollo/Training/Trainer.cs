@@ -46,28 +46,30 @@ public sealed class Trainer : IDisposable
         _device = device;
         Layout = layout;
         _arena = new Arena(device, layout.Plan);
-        if (layout.Plan.DiskBytes > 0)
+        try
         {
-            try
+            if (layout.Plan.DiskBytes > 0)
             {
                 _layerFile = new ScratchFile(layerFile ?? Path.Combine(Path.GetTempPath(), $"qapollo-layers-{Guid.NewGuid():N}"), layout.Plan.DiskBytes);
                 layout.Weights.Store.Attach(_layerFile);
             }
-            catch (RunFailedException)
+
+            if (layout.Workspace is not null)
             {
-                _arena.Dispose();
-                throw;
+                device.UseWorkspace(layout.Workspace);
             }
-        }
 
-        if (layout.Workspace is not null)
+            layout.JoinRanks(Ranks, device);
+            device.ChooseProducts(layout.Plan.Products, layout.Options.Shape.GradAccum, _arena.DeviceBytes);
+            layout.Initialize(device);
+        }
+        catch
         {
-            device.UseWorkspace(layout.Workspace);
+            // The file of the layers is gone only once it is closed.
+            Dispose();
+            throw;
         }
 
-        layout.JoinRanks(Ranks, device);
-        device.ChooseProducts(layout.Plan.Products, layout.Options.Shape.GradAccum, _arena.DeviceBytes);
-        layout.Initialize(device);
         foreach (Weight weight in layout.Weights.All)
         {
             _matrixElements += weight.Parameter.IsMatrix ? weight.Parameter.Elements : 0;

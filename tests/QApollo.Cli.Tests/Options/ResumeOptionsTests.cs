@@ -40,7 +40,7 @@ public sealed class ResumeOptionsTests : IDisposable
         ("--device", Told, "auto"), ("--libtorch", Told, tiny.Folder), ("--gemm", Told, "own"), ("--cublaslt", Told, null), ("--gemm-products", Told, null), ("--no-cuda-graphs", Told, null),
         ("--seed", Same, "1"), ("--output-dir", Same, null), ("--eval-every", Told, "1"), ("--health-every", Told, "1"), ("--check-replicas", Told, "5"), ("--tensorboard", Told, null), ("--save-every", Told, "1"), ("--save-minutes", Told, "1"),
         ("--keep", Told, "1"), ("--keep-best", Told, null), ("--patience", Told, null), ("--on-spike", Told, "skip"), ("--sample-every", Told, "1"), ("--sample-prompt", Told, "Line"),
-        ("--sample-tokens", Told, "3"), ("--hours", Transient, null), ("--plain", Transient, null), ("--quiet", Transient, null), ("--resume", Transient, null), ("--dry-run", Transient, null), ("--config", Transient, null),
+        ("--sample-tokens", Told, "3"), ("--hours", Transient, null), ("--yield", Transient, null), ("--plain", Transient, null), ("--quiet", Transient, null), ("--resume", Transient, null), ("--dry-run", Transient, null), ("--config", Transient, null),
     ];
 
     [Fact]

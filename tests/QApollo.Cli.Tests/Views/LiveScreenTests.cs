@@ -28,6 +28,13 @@ public class LiveScreenTests
     };
 
     [Fact]
+    public void The_sensors_of_a_card_have_a_field()
+    {
+        Assert.DoesNotContain(LiveScreen.Render(Run, 80, 40, true), line => line.Text.StartsWith("card", StringComparison.Ordinal));
+        Assert.Contains(LiveScreen.Render(Run with { Sensors = "63 °C, 212 W, 1,860 MHz" }, 80, 40, true), line => line.Text == "card        63 °C, 212 W, 1,860 MHz");
+    }
+
+    [Fact]
     public void At_40_columns() => Equal(
         40,
         """

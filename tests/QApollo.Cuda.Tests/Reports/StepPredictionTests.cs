@@ -71,11 +71,24 @@ public class StepPredictionTests
             work.Where(pair => pair.Key.Operation == operation).Sum(pair => pair.Value);
     }
 
-    /// <summary>Every operation of a step that takes part of its time has its own row in the table, or moves few bytes.</summary>
-    [Fact]
-    public void The_steps_operations_were_counted()
+    public static TheoryData<string, OptimizerKind> Models => new()
     {
-        StepPrediction prediction = StepPrediction.Of(Layout("7b", new StepShape(1, 1024, 1)), Card);
+        { "7b", OptimizerKind.ApolloMini },
+        { "7b", OptimizerKind.AdamW8Bit },
+        { "7b", OptimizerKind.Scale },
+        { "7b", OptimizerKind.SinkGd },
+        { "7b", OptimizerKind.Racs },
+        { "biases and head norms", OptimizerKind.ApolloMini },
+    };
+
+    /// <summary>Every operation of a step that takes part of its time has its own row in the table, or moves few bytes.</summary>
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void The_steps_operations_were_counted(string model, OptimizerKind optimizer)
+    {
+        LlamaConfig config = LlamaPresets.Find("7b").Config;
+        config = model == "7b" ? config : config with { Architecture = ModelArchitecture.Qwen3, QueryKeyNorm = true, QueryKeyValueBias = true, OutputBias = true };
+        StepPrediction prediction = StepPrediction.Of(Layout(config, new StepShape(1, 1024, 1), optimizer), Card);
         double total = prediction.Operations.Sum(operation => operation.Seconds);
         double counted = prediction.Operations
             .Where(operation => OperationCosts.All.Any(cost => cost.Operation == operation.Work.Operation && cost.Form == operation.Work.Form))
@@ -83,12 +96,15 @@ public class StepPredictionTests
         Assert.True(counted > 0.98 * total, string.Join('\n', prediction.Operations.Where(o => OperationCosts.Find(o.Work.Operation, o.Work.Form) is null).Select(o => o.Work)));
     }
 
-    internal static TrainingLayout Layout(string preset, StepShape shape) => new(
+    internal static TrainingLayout Layout(string preset, StepShape shape) => Layout(LlamaPresets.Find(preset).Config, shape, OptimizerKind.ApolloMini);
+
+    private static TrainingLayout Layout(LlamaConfig config, StepShape shape, OptimizerKind optimizer) => new(
         new TrainingOptions
         {
-            Model = LlamaPresets.Find(preset).Config,
+            Model = config,
             Shape = shape,
             Schedule = new LearningRateSchedule(ScheduleKind.Constant, 0.01, 100),
+            Optimizer = new OptimizerOptions { Kind = optimizer },
         },
         new CudaProfile());
 }

@@ -74,6 +74,27 @@ public sealed class PlantedFaultSimtTests : IDisposable
         Assert.False(ProductsMatch(faulty));
     }
 
+    [Fact]
+    public void A_kernel_that_writes_beyond_its_tensor_is_told()
+    {
+        SimtLibrary faulty = Build("swiglu", "swiglu.cu", "return n - first >= 8 ? 8 : int(n - first);", "return 8;");
+        Gate(SimtLibrary.Default);
+        var exception = Assert.Throws<InvalidOperationException>(() => Gate(faulty));
+        Assert.StartsWith("an operation wrote behind BF16[3, 17], the 3. tensor: bytes ", exception.Message, StringComparison.Ordinal);
+
+        static void Gate(SimtLibrary library)
+        {
+            // 51 elements: a last thread with 3 of 8.
+            using CudaDevice device = library.Open();
+            using var memory = new DeviceMemory(device, 1 << 20);
+            Tensor gate = memory.Activation(new Samples(1).Normals(51), 3, 17).Tensor;
+            Tensor up = memory.Activation(new Samples(2).Normals(51), 3, 17).Tensor;
+            Tensor output = memory.Activation(3, 17);
+            device.SwiGluForward(gate, up, output);
+            Assert.All(memory.Floats(output), value => Assert.True(float.IsFinite(value)));
+        }
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     /// <summary>A library of one kernel file, built from a copy of the sources with one text replaced.</summary>

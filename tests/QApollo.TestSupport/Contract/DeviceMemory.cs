@@ -7,36 +7,84 @@ namespace QApollo.TestSupport.Contract;
 /// <summary>A tensor on the device, with the values that it holds after rounding to its element type.</summary>
 public readonly record struct Operand(Tensor Tensor, double[] Values);
 
-/// <summary>One allocation of a device, cut into the tensors of a test, and the way to and from host arrays.</summary>
+/// <summary>
+/// One allocation of a device, cut into the tensors of a test, and the way to and from host arrays. Before the first tensor and behind each, from its
+/// last byte on, lie guard bytes: an operation that writes there is told when the next result is read, one that reads there gets NaN.
+/// </summary>
 public sealed class DeviceMemory : IDisposable
 {
-    private const int GuardBytes = 1 << 16;
+    private const int GuardBytes = 1 << 10;
+
+    /// <summary>A workspace has no shape that an overrun would follow.</summary>
+    private const int WorkspaceGuardBytes = 1 << 16;
+
+    /// <summary>All ones: NaN in every floating-point type.</summary>
+    private const byte GuardByte = 0xFF;
 
     private readonly IDevice _device;
     private readonly nint _base;
     private readonly long _bytes;
+    private readonly List<(Tensor Bytes, string Behind)> _guards = [];
+    private byte[] _guardContent = [];
     private long _used;
-    private Tensor _guard;
 
     public DeviceMemory(IDevice device, long bytes = 192 << 20)
     {
         _device = device;
         _bytes = bytes;
         _base = device.Allocate(MemorySpace.Device, bytes);
+        Guard("the place before the first tensor", GuardBytes);
     }
 
     /// <summary>A zeroed tensor.</summary>
-    public Tensor Zeros(DType dtype, int rows, int columns)
+    public Tensor Zeros(DType dtype, int rows, int columns) => Zeros(dtype, rows, columns, GuardBytes);
+
+    private Tensor Zeros(DType dtype, int rows, int columns, int guardBytes)
+    {
+        var tensor = new Tensor(_base + (nint)_used, dtype, rows, columns);
+        _used += tensor.Bytes;
+        Guard($"{tensor}, the {_guards.Count}. tensor", guardBytes);
+        return tensor;
+    }
+
+    /// <summary>Guards what follows, up to where a tensor may begin.</summary>
+    private void Guard(string behind, int leastBytes)
     {
         int alignment = _device.Profile.Alignment;
-        var tensor = new Tensor(_base + (nint)_used, dtype, rows, columns);
-        _used += (tensor.Bytes + alignment - 1) / alignment * alignment;
-        if (_used > _bytes)
+        long end = (_used + leastBytes + alignment - 1) / alignment * alignment;
+        if (end > _bytes)
         {
             throw new InvalidOperationException($"the test's device memory of {_bytes} bytes is full");
         }
 
-        return tensor;
+        var guard = new Tensor(_base + (nint)_used, DType.U8, 1, (int)(end - _used));
+        if (_guardContent.Length < guard.Columns)
+        {
+            _guardContent = new byte[guard.Columns];
+            Array.Fill(_guardContent, GuardByte);
+        }
+
+        _device.Upload(_guardContent.AsSpan(0, guard.Columns), guard);
+        _guards.Add((guard, behind));
+        _used = end;
+    }
+
+    /// <summary>The first guard that was written to, for people; null: none was.</summary>
+    private string? FindOverrun()
+    {
+        byte[] content = new byte[_guardContent.Length];
+        foreach ((Tensor guard, string behind) in _guards)
+        {
+            Span<byte> bytes = content.AsSpan(0, guard.Columns);
+            _device.Download(guard, bytes);
+            int first = bytes.IndexOfAnyExcept(GuardByte);
+            if (first >= 0)
+            {
+                return $"an operation wrote behind {behind}: bytes {first} to {bytes.LastIndexOfAnyExcept(GuardByte)} from its end on";
+            }
+        }
+
+        return null;
     }
 
     /// <summary>A zeroed tensor of the activation dtype.</summary>
@@ -46,8 +94,7 @@ public sealed class DeviceMemory : IDisposable
     public void UseWorkspace(in WorkspaceRequest request)
     {
         long bytes = _device.Profile.WorkspaceBytes(request);
-        Tensor workspace = Zeros(DType.U8, 1, checked((int)bytes));
-        _guard = Zeros(DType.U8, 1, GuardBytes);
+        Tensor workspace = Zeros(DType.U8, 1, checked((int)bytes), WorkspaceGuardBytes);
         _device.Fill(new Tensor(workspace.Address, DType.F32, 1, (int)(bytes / 4)), float.NaN);
         _device.UseWorkspace(workspace);
     }
@@ -88,8 +135,14 @@ public sealed class DeviceMemory : IDisposable
         }
     }
 
+    /// <exception cref="InvalidOperationException">An operation has written beyond a tensor.</exception>
     public byte[] Bytes(Tensor tensor)
     {
+        if (FindOverrun() is { } overrun)
+        {
+            throw new InvalidOperationException(overrun);
+        }
+
         byte[] bytes = new byte[tensor.Bytes];
         _device.Download(tensor, bytes);
         return bytes;
@@ -167,14 +220,14 @@ public sealed class DeviceMemory : IDisposable
             : Array.ConvertAll(stored, value => (sbyte)value);
     }
 
-    /// <exception cref="InvalidOperationException">An operation wrote beyond the workspace.</exception>
+    /// <exception cref="InvalidOperationException">An operation has written beyond a tensor, or beyond the workspace that it asked for.</exception>
     public void Dispose()
     {
-        bool overrun = !_guard.IsAbsent && Bytes(_guard).Any(b => b != 0);
+        string? overrun = FindOverrun();
         _device.Free(MemorySpace.Device, _base);
-        if (overrun)
+        if (overrun is not null)
         {
-            throw new InvalidOperationException("an operation wrote beyond the workspace that it asked for");
+            throw new InvalidOperationException(overrun);
         }
     }
 }

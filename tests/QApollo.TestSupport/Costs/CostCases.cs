@@ -22,7 +22,7 @@ public static class CostCases
         int tokens = slice ? 128 : 1024, features = slice ? 128 : Hidden, rows = slice ? 64 : 1024, heads = slice ? 1 : 32;
         var attention = new AttentionShape(1, SequenceLength, SequenceLength, heads, heads, HeadDim);
         memory.UseWorkspace(new WorkspaceRequest(attention, Hidden, Vocabulary));
-        return Products().Concat(Attention()).Concat(Passes()).Concat(Optimizer());
+        return Products().Concat(Attention()).Concat(Passes()).Concat(Optimizer()).Concat(Normalization());
 
         Tensor Random(DType dtype, int m, int n) => memory.Upload(samples.Normals(m * n), dtype, m, n).Tensor;
 
@@ -73,6 +73,18 @@ public static class CostCases
             Tensor gain = Random(DType.F32, 1, Hidden), inverse = memory.Zeros(DType.F32, 1, normRows), gainGradient = memory.Zeros(DType.F32, 1, Hidden);
             yield return new Scenario("rmsnorm forward", () => device.RmsNormForward(x, gain, 1e-6f, result, inverse), result);
             yield return new Scenario("rmsnorm backward", () => device.RmsNormBackward(dy, x, gain, inverse, result, true, gainGradient, true), result);
+
+            // Norms of heads: a row per token and head.
+            Tensor heads = Random(DType.BF16, 8 * normRows, HeadDim), headGradient = Random(DType.BF16, 8 * normRows, HeadDim), headResult = memory.Zeros(DType.BF16, 8 * normRows, HeadDim);
+            Tensor headGain = Random(DType.F32, 1, HeadDim), headInverse = memory.Zeros(DType.F32, 1, 8 * normRows), headGainGradient = memory.Zeros(DType.F32, 1, HeadDim);
+            yield return new Scenario("rmsnorm forward of heads", () => device.RmsNormForward(heads, headGain, 1e-6f, headResult, headInverse), headResult);
+            yield return new Scenario(
+                "rmsnorm backward of heads",
+                () => device.RmsNormBackward(headGradient, heads, headGain, headInverse, headResult, false, headGainGradient, true), headResult);
+
+            Tensor bias = Random(DType.F32, 1, Hidden), biasGradient = memory.Zeros(DType.F32, 1, Hidden);
+            yield return new Scenario("add bias", () => device.AddBias(result, bias), result);
+            yield return new Scenario("bias gradient", () => device.BiasGradient(dy, biasGradient, true), biasGradient);
 
             Tensor codes = memory.Zeros(DType.U8, rows, Hidden), scales = memory.Zeros(DType.F32, 1, rows);
             var stream = new RandomStream(1, RandomPurpose.BoundaryRounding, 2, 3);
@@ -135,6 +147,25 @@ public static class CostCases
             Tensor code1 = memory.Zeros(DType.U8, channels, Hidden), code2 = memory.Zeros(DType.U8, channels, Hidden);
             Tensor scale1 = memory.Zeros(DType.F32, 1, blocks), scale2 = memory.Zeros(DType.F32, 1, blocks);
             yield return new Scenario("adam 8-bit", () => device.AdamDirection8Bit(direction, code1, code2, scale1, scale2, adam, total), direction);
+        }
+
+        // Of SCALE, SinkGD and RACS, which divide gradients by norms of rows and columns.
+        IEnumerable<Scenario> Normalization()
+        {
+            int channels = slice ? 128 : Hidden;
+            Tensor rowFactors = Random(DType.F32, 1, channels), columnFactors = Random(DType.F32, 1, Hidden), average = memory.Zeros(DType.F32, channels, Hidden);
+            foreach (DType dtype in (DType[])[DType.F32, DType.BF16])
+            {
+                Tensor gradient = Random(dtype, channels, Hidden), sums = memory.Zeros(DType.F32, 1, channels);
+                yield return new Scenario("sum squares", () => device.SumSquares(gradient, ChannelAxis.Rows, columnFactors, sums), sums);
+                yield return new Scenario("scale rows", () => device.ScaleRows(gradient, rowFactors), gradient);
+                yield return new Scenario("average", () => device.Average(gradient, 0.9f, 0.1f, average), average);
+            }
+
+            Tensor reciprocals = memory.Zeros(DType.F32, 1, Hidden), norm = memory.Zeros(DType.F32, 1, 1), limited = memory.Zeros(DType.I64, 1, 1);
+            yield return new Scenario("reciprocal", () => device.Reciprocal(columnFactors, true, 1, reciprocals), reciprocals);
+            yield return new Scenario("divide by squares", () => device.DivideBySquares(columnFactors, rowFactors), columnFactors);
+            yield return new Scenario("limit growth", () => device.LimitGrowth(rowFactors, rowFactors, true, false, norm, columnFactors, limited), columnFactors);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QApollo.Devices;
 using QApollo.Runs;
 using QApollo.TestSupport;
 using QApollo.Training;
@@ -31,6 +32,17 @@ public sealed class MetricsFileTests : IDisposable
             name => Assert.Equal(JsonValueKind.Null, step.RootElement.GetProperty(name).ValueKind));
         Assert.Equal("{\"step\":1,\"validationLoss\":null}", lines[1]);
         Assert.Contains("\"lr\":0.01,", lines[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sensors_are_written_as_far_as_they_are_known()
+    {
+        using (var metrics = new MetricsFile(Path, completedSteps: 0))
+        {
+            metrics.WriteStep(new StepResult(1, 0.5, 0.01f, 5, 1, 0.25), 7, new SensorReading(63, 212.50049, double.NaN, double.NaN, 12.3456));
+        }
+
+        Assert.EndsWith(",\"temperature\":63,\"power\":212.5,\"energy\":12.346}", Assert.Single(File.ReadAllLines(Path)), StringComparison.Ordinal);
     }
 
     [Fact]

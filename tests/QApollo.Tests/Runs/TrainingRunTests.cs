@@ -302,6 +302,46 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal((1, false), (trainer.CompletedSteps, run.IsOutOfTime));
     }
 
+    [Theory]
+    [InlineData(true, 4)]
+    [InlineData(false, 0)]
+    [InlineData(null, 4)]
+    public void Each_step_is_followed_by_a_pause_while_others_are_at_work(bool? others, int pauses)
+    {
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 4), device);
+        int steps = 0;
+        var waits = new List<(int Step, TimeSpan Time)>();
+        var pause = new DevicePause(() => others, (time, _) => waits.Add((steps, time)));
+        TrainingRun run = Run(trainer, new Batches(), new Observer { Step = () => steps++ }, new RunOptions { Directory = folder.Path, MaxSteps = 4, Pause = pause });
+        Assert.True(run.Run(CancellationToken.None));
+        Assert.Equal(Enumerable.Range(1, pauses), waits.Select(wait => wait.Step));
+        Assert.All(waits, wait => Assert.True(wait.Time > TimeSpan.Zero));
+        Assert.Equal(waits.Aggregate(TimeSpan.Zero, (sum, wait) => sum + wait.Time), pause.Total);
+    }
+
+    [Fact]
+    public void What_a_failed_save_left_is_gone_also_after_a_session_that_has_nothing_to_save()
+    {
+        Train(Options(maxSteps: 2), new Batches());
+        Directory.CreateDirectory(folder.File("step-000001.partial"));
+        File.WriteAllText(folder.File("step-000001.partial.lock"), "x");
+        using Trainer trainer = Engine.Trainer(Options(maxSteps: 2), device);
+        TrainingRun run = Run(trainer, new Batches(), new Observer(), maxSteps: 2);
+        run.Resume();
+        Assert.True(run.Run(CancellationToken.None));
+        Assert.Equal(["metrics.jsonl", "step-000002"], folder.Names);
+    }
+
+    [Fact]
+    public void A_pause_ends_when_the_run_is_stopped()
+    {
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+
+        // A pause of days that nobody ended would end this test.
+        new DevicePause(() => true).After(TimeSpan.FromDays(20), stop.Token);
+    }
+
     private void Spoil(Trainer trainer, bool now, float value)
     {
         if (now)

@@ -34,6 +34,31 @@ public class StreamingTests
         Assert.Equal(ParameterTable.Of(options.Model).Where(parameter => parameter.IsMatrix).Sum(parameter => parameter.Elements), plan.PinnedHostUsage.AtPeak(TensorCategory.Codes));
     }
 
+    [Fact]
+    public void A_trainer_that_cannot_begin_leaves_no_file_of_layers()
+    {
+        using var folder = new TempFolder();
+        using CpuDevice device = Engine.Cpu();
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(1, 11, 1)) with
+        {
+            Memory = new MemoryOptions { Layers = new LayerPlacement(MemorySpace.Disk) },
+        };
+        var failing = new TracingDevice(device.Profile, new FailingWeights(), device);
+        Assert.Throws<RunFailedException>(() => new Trainer(new TrainingLayout(options, device.Profile), failing, folder.File("layers.tmp")));
+        Assert.Empty(folder.Names);
+    }
+
+    private sealed class FailingWeights : IOperationObserver
+    {
+        public void OnOperation(string operation, ReadOnlySpan<Access> accesses)
+        {
+            if (operation == "fill normal")
+            {
+                throw new RunFailedException("no weights");
+            }
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(5)]

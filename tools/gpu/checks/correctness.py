@@ -16,9 +16,17 @@ CONTRACTS = [
 
 def doctor(inspection):
     report = inspection.run_json([*inspection.qapollo, "doctor", "--json"], accept=(0, 1))
+    inspection.say(f"sensors: {sensors_of(report) or 'none are told'}")
     inspection.record("report", report)
     if report.get("healthy") is False:
         raise Failed("the doctor's report says that something does not work")
+
+
+def sensors_of(report):
+    """What the management library tells of the first card: degrees Celsius, watts, MHz, joules."""
+    names = ("temperature", "power", "clock", "memoryClock", "energy")
+    devices = [device for device in report.get("devices", []) if device.get("device", "").startswith("cuda")]
+    return ", ".join(f"{name} {device[name]}" for device in devices[:1] for name in names if name in device)
 
 
 def operations(inspection):

@@ -74,7 +74,7 @@ internal sealed class ParquetRows : IDisposable
 
             if (read.TryTake(out batch))
             {
-                _textBytes += batch.Bytes;
+                _textBytes += batch.Texts.WrittenCount;
                 DecompressedStream.CheckRatio(_file.Path, _textBytes, _file.Length);
                 return true;
             }

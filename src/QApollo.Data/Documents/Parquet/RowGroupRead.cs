@@ -1,11 +1,12 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using CommunityToolkit.HighPerformance.Buffers;
 using ParquetSharp;
 
 namespace QApollo.Data.Parquet;
 
-/// <summary>Rows of one row group: texts one behind the other in a rented buffer, and the length of each, or why it is not there.</summary>
-internal readonly record struct RowBatch(byte[] Rented, int Bytes, IReadOnlyList<int> Lengths)
+/// <summary>Rows of one row group: texts one behind the other, and the length of each, or why it is not there.</summary>
+internal readonly record struct RowBatch(ArrayPoolBufferWriter<byte> Texts, IReadOnlyList<int> Lengths)
 {
     public const int Null = -1;
 
@@ -75,7 +76,7 @@ internal sealed class RowGroupRead : IDisposable
         ((Task)_task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
         while (_batches.TryTake(out RowBatch batch))
         {
-            ArrayPool<byte>.Shared.Return(batch.Rented);
+            batch.Texts.Dispose();
         }
 
         _batches.Dispose();
@@ -95,8 +96,7 @@ internal sealed class RowGroupRead : IDisposable
         long rows = 0;
         var values = new ByteArray[ValuesAtOnce];
         var levels = new short[ValuesAtOnce];
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(TextPiece.MaxBytes * 3 / 2);
-        int used = 0;
+        var texts = new ArrayPoolBufferWriter<byte>(TextPiece.MaxBytes * 3 / 2);
         var lengths = new List<int>();
         while (reader.HasNext && !_stop.IsCancellationRequested)
         {
@@ -116,11 +116,9 @@ internal sealed class RowGroupRead : IDisposable
                     continue;
                 }
 
-                buffer = WithRoom(buffer, used, text.Length);
-                new ReadOnlySpan<byte>((void*)text.Pointer, text.Length).CopyTo(buffer.AsSpan(used));
-                used += text.Length;
+                texts.Write(new ReadOnlySpan<byte>((void*)text.Pointer, text.Length));
                 lengths.Add(text.Length);
-                if (used >= TextPiece.MaxBytes)
+                if (texts.WrittenCount >= TextPiece.MaxBytes)
                 {
                     Pass();
                 }
@@ -137,11 +135,8 @@ internal sealed class RowGroupRead : IDisposable
         {
             Pass();
         }
-        else
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
 
+        texts.Dispose();
         return rows == expected || _stop.IsCancellationRequested
             ? rows
             : throw new InvalidFileException(_path, $"the parquet file is damaged: row group {group + 1} has {rows} rows of {expected}");
@@ -150,29 +145,15 @@ internal sealed class RowGroupRead : IDisposable
         {
             try
             {
-                _batches.Add(new RowBatch(buffer, used, lengths), _stop.Token);
+                _batches.Add(new RowBatch(texts, lengths), _stop.Token);
             }
             catch (OperationCanceledException)
             {
-                ArrayPool<byte>.Shared.Return(buffer);
+                texts.Dispose();
             }
 
-            buffer = ArrayPool<byte>.Shared.Rent(TextPiece.MaxBytes * 3 / 2);
-            used = 0;
+            texts = new ArrayPoolBufferWriter<byte>(TextPiece.MaxBytes * 3 / 2);
             lengths = [];
         }
-    }
-
-    private static byte[] WithRoom(byte[] buffer, int used, int more)
-    {
-        if (buffer.Length - used >= more)
-        {
-            return buffer;
-        }
-
-        byte[] larger = ArrayPool<byte>.Shared.Rent(used + more);
-        buffer.AsSpan(0, used).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
-        return larger;
     }
 }

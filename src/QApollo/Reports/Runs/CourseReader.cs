@@ -7,7 +7,7 @@ internal sealed class CourseReader
 {
     /// <summary>Others are none of ours: a foreign file does not fill the memory.</summary>
     private static readonly string[] s_known =
-        ["loss", "validationLoss", "lr", "gradientNorm", "tokensPerSecond", "changedShare", "codesChanged", "updatesLost", "noiseRatio", "groupsRegridded", "limited"];
+        ["loss", "validationLoss", "lr", "gradientNorm", "tokensPerSecond", "changedShare", "codesChanged", "updatesLost", "noiseRatio", "groupsRegridded", "limited", "temperature", "power", "clock", "memoryClock"];
 
     private readonly Dictionary<string, SeriesReducer> _series = s_known.ToDictionary(name => name, _ => new SeriesReducer());
 
@@ -18,6 +18,12 @@ internal sealed class CourseReader
     public long Tokens { get; private set; }
 
     public double Seconds { get; private set; }
+
+    /// <summary>Joules of the device, over the steps that have them.</summary>
+    public double Joules { get; private set; }
+
+    /// <summary>Tokens of those steps.</summary>
+    public long MeteredTokens { get; private set; }
 
     public void Add(JsonElement line)
     {
@@ -33,6 +39,11 @@ internal sealed class CourseReader
             Steps = step;
             Tokens += double.IsFinite(tokens) ? (long)tokens : 0;
             Seconds += tokens / speed is var seconds && double.IsFinite(seconds) ? seconds : 0;
+            if (RealOf(line, "energy") is >= 0 and var joules && double.IsFinite(joules) && double.IsFinite(tokens))
+            {
+                Joules += joules;
+                MeteredTokens += (long)tokens;
+            }
         }
 
         foreach (JsonProperty property in line.EnumerateObject())

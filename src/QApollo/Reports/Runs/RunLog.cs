@@ -17,6 +17,12 @@ public sealed record RunLog(
     string Name, IReadOnlyDictionary<string, IReadOnlyList<SeriesPoint>> Series, IReadOnlyList<LoggedSample> Samples,
     IReadOnlyList<(string Name, string Value)> Options, IReadOnlyList<IReadOnlyList<(string Name, string Value)>> Sessions, int Steps, long Tokens, double Seconds)
 {
+    /// <summary>Joules of the device per token, over the steps whose metrics have them; null where none has.</summary>
+    public double? JoulesPerToken { get; init; }
+
+    /// <summary>Of the device, over the same steps.</summary>
+    public double Joules { get; init; }
+
     public const string MetricsName = "metrics.jsonl", SamplesName = "samples.jsonl", SessionsName = "sessions.jsonl", OptionsName = "run.json";
 
     private const int MostSamples = 20, MostSessions = 20;
@@ -43,7 +49,11 @@ public sealed record RunLog(
             JsonLines.Read(Path.Combine(folder, SessionsName), line => Keep(sessions, Flat(line), MostSessions));
             return new RunLog(
                 Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), course.Series, [.. samples], Flat(document.RootElement), [.. sessions],
-                course.Steps, course.Tokens, course.Seconds);
+                course.Steps, course.Tokens, course.Seconds)
+            {
+                Joules = course.Joules,
+                JoulesPerToken = course.MeteredTokens > 0 && course.Joules > 0 ? course.Joules / course.MeteredTokens : null,
+            };
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

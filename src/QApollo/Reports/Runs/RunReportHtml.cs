@@ -21,7 +21,13 @@ public static class RunReportHtml
         ("Rounding noise over update size, mean over layers", "noiseRatio", false),
         ("Groups regridded, mean over layers", "groupsRegridded", false),
         ("Updates that the limiter bound, mean over layers", "limited", false),
+        ("Temperature of the card, °C", "temperature", false),
+        ("Power of the card, watts", "power", true),
+        ("Clock of the card's processors, MHz", "clock", true),
+        ("Clock of the card's memory, MHz", "memoryClock", false),
     ];
+
+    private const double JoulesPerWattHour = 3600;
 
     /// <summary>Drawn over its decades: a spike would flatten the rest.</summary>
     private const string Logarithmic = "gradientNorm";
@@ -46,17 +52,19 @@ public static class RunReportHtml
     {
         if (runs.Count == 1)
         {
-            page.Tiles(Figures(runs[0]));
+            page.Tiles(Figures(runs[0]).Concat(Energy(runs[0])));
             return;
         }
 
+        bool isMetered = runs.Any(run => run.JoulesPerToken is not null);
         page.Table(
-            ["run", "steps", "tokens", "hours", "loss", "validation", "best validation", "tokens/s"],
+            ["run", "steps", "tokens", "hours", "loss", "validation", "best validation", "tokens/s", .. isMetered ? (string[])["Wh/million tokens"] : []],
             runs.Select((run, index) => (string[])
             [
                 $"<span class=\"chip\" style=\"background:{Color(index)}\"></span>{HtmlPage.Escape(run.Name)}", .. Figures(run).Select(figure => HtmlPage.Escape(figure.Value)),
+                .. isMetered ? (string[])[PerMillion(run)] : [],
             ]),
-            1, 2, 3, 4, 5, 6, 7);
+            1, 2, 3, 4, 5, 6, 7, 8);
     }
 
     private static IEnumerable<(string Value, string Label)> Figures(RunLog run)
@@ -70,6 +78,19 @@ public static class RunReportHtml
         yield return (validations.Count > 0 ? Number(validations.Min(point => point.Minimum)) : "-", "validation loss, best");
         yield return (speeds.Count > 0 ? (run.Tokens / run.Seconds).ToString("N0", CultureInfo.InvariantCulture) : "-", "tokens per second, mean");
     }
+
+    /// <summary>Where the card's sensors told it.</summary>
+    private static IEnumerable<(string Value, string Label)> Energy(RunLog run)
+    {
+        if (run.JoulesPerToken is not null)
+        {
+            yield return (PerMillion(run), "Wh per million tokens, card");
+            yield return ((run.Joules / JoulesPerWattHour / 1e3).ToString("0.###", CultureInfo.InvariantCulture), "kWh, card");
+        }
+    }
+
+    private static string PerMillion(RunLog run) =>
+        run.JoulesPerToken is { } joules ? (joules * 1e6 / JoulesPerWattHour).ToString("0.##", CultureInfo.InvariantCulture) : "-";
 
     private static void AddCharts(HtmlPage page, IReadOnlyList<RunLog> runs)
     {

@@ -40,6 +40,29 @@ public sealed class RunReportTests : IDisposable
         Assert.Equal([("device", "cuda")], log.Sessions[^1]);
     }
 
+    [Fact]
+    public void Energy_is_told_per_million_tokens_over_the_steps_that_have_it()
+    {
+        Write("run.json", "{}");
+        Write("metrics.jsonl", """
+            {"step":1,"loss":5,"tokens":1000,"tokensPerSecond":50}
+            {"step":2,"loss":5,"tokens":1000,"tokensPerSecond":50,"temperature":60,"power":200,"clock":1800,"energy":3000}
+            {"step":3,"loss":5,"tokens":1000,"tokensPerSecond":50,"temperature":64,"power":220,"clock":1790,"energy":4200}
+            {"step":4,"loss":5,"tokens":1000,"tokensPerSecond":50,"energy":-5}
+
+            """);
+        var log = RunLog.Read(_folder.Path);
+        Assert.Equal((7200.0, 3.6), (log.Joules, log.JoulesPerToken));
+        Assert.Equal([60.0, 64.0], log.Series["temperature"].Select(point => point.Mean));
+        string page = RunReportHtml.Of([log]);
+        Assert.Contains("data-series=\"power\"", page, StringComparison.Ordinal);
+        Assert.Contains("Wh per million tokens", page, StringComparison.Ordinal);
+        Assert.Contains("1000", page, StringComparison.Ordinal);
+        Assert.Contains("Wh/million tokens", RunReportHtml.Of([log, log]), StringComparison.Ordinal);
+        Write("metrics.jsonl", "{\"step\":1,\"loss\":5,\"tokens\":1000,\"tokensPerSecond\":50}\n");
+        Assert.DoesNotContain("Wh", RunReportHtml.Of([RunLog.Read(_folder.Path)]).Split("<script>")[0], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("no json\n")]

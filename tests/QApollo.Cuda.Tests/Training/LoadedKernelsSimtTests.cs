@@ -10,7 +10,7 @@ using Xunit;
 namespace QApollo.Cuda.Tests.Training;
 
 /// <summary>A run has the driver compile what it launches: its head size, its dtypes, its optimizer, and nothing else.</summary>
-public partial class LoadedKernelsTests
+public partial class LoadedKernelsSimtTests
 {
     /// <summary>LLaMA-7B in all but its size: heads of 128, INT8 layers, embedding and head in BF16, attention within documents.</summary>
     private static TrainingOptions Options => new ParityCourse(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32).Options with
