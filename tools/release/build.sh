@@ -29,7 +29,9 @@ for system in ${SYSTEMS-linux-x64 win-x64 linux-arm64}; do
     python3 "$root/tools/release/notices.py" "$staging/$name" "$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: //')" "$root/LICENSE" \
         >"$staging/$name/THIRD-PARTY-NOTICES.txt"
     # Sorted, without times, owners and this user's mask: the same files give the same archive.
-    find "$staging/$name" -exec chmod u=rwX,go=rX {} + -exec touch -d "2000-01-01 UTC" {} +
+    find "$staging/$name" -type d -exec chmod 755 {} +
+    find "$staging/$name" -type f ! -name qapollo -exec chmod 644 {} +
+    find "$staging/$name" -exec touch -d "2000-01-01 UTC" {} +
     case $system in
         win-*) TZ=UTC python3 -c "$zip" "$staging" "$name" "$out/$name.zip" && archive=$name.zip ;;
         *) tar -C "$staging" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -9n >"$out/$name.tar.gz" && archive=$name.tar.gz ;;

@@ -43,7 +43,7 @@ for name, dependencies in expected.items():
         names = set(package.namelist())
         nuspec = package.read(f"{name}.nuspec").decode("utf-8-sig")
     assert set(re.findall(r'<dependency id="([^"]+)"', nuspec)) == dependencies, f"{name}: {nuspec}"
-    assert '<license type="expression">MIT</license>' in nuspec and "<readme>README.md</readme>" in nuspec and "<repository" not in nuspec, nuspec
+    assert '<license type="expression">MIT</license>' in nuspec and "<readme>README.md</readme>" in nuspec and "projectUrl" not in nuspec and ' url="' not in nuspec, nuspec
     folder_of_code = "tools/net10.0/any" if name == "qapollo" else "lib/net10.0"
     for file in ["README.md", "LICENSE", f"{folder_of_code}/{name}.dll", *([] if name == "qapollo" else [f"{folder_of_code}/{name}.xml"])]:
         assert file in names, f"{name}: {file} is missing among {sorted(names)}"

@@ -40,7 +40,7 @@ case $archive in
             text="a small text inside the program"
         fi ;;
 esac
-program=$(echo "$work"/qapollo-*/qapollo)
+program=$(echo "$work"/qapollo-*/)qapollo
 [ -f "$program" ] || program=$program.exe
 
 failed=0
@@ -65,7 +65,7 @@ sys.exit(run.returncode)'
 expect "it tells its version" "." version
 expect "it plans" "Device memory at the peak" plan --model 7b --batch-size 1 --budget 9GiB
 small=(--device cpu --batch-size 2 --seq-len 64)
-expect "it trains on $text" "$text" train "${small[@]}" --max-steps 4 --output-dir run
+expect "it trains by itself: $text" "$text" train "${small[@]}" --max-steps 4 --output-dir run
 timeout 300 python3 -c "$interrupt" "${run[@]}" "$program" train "${small[@]}" --max-steps 1000000 --output-dir stopped >output 2>&1
 [ $? -eq 130 ] && grep -qF "stopped; go on with" output && ls stopped/step-*/complete.json >>output
 report "Ctrl+C saves and ends" $?
