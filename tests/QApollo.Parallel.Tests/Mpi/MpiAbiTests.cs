@@ -1,4 +1,3 @@
-using QApollo.Collectives;
 using QApollo.Parallel.Mpi;
 using QApollo.TestSupport;
 using Xunit;

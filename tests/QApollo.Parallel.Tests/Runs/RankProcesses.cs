@@ -67,7 +67,11 @@ internal sealed class RankProcesses : IDisposable
         string shell = Path.Combine(folder, "remote-shell");
         string second = string.Join(' ', hosts.On(1, []).Select(word => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
         File.WriteAllText(shell, $"#!/bin/sh\nshift\nexec {second} sh -c \"$*\"\n");
-        File.SetUnixFileMode(shell, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(shell, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
         const string Network = "10.77.31.0/24";
         string[] words =
         [
