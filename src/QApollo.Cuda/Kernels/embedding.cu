@@ -115,7 +115,7 @@ DEVICE void backward_any(const bf16* dy, const int* tokens, const int* starts, c
             sums.x += values.x;
             sums.y += values.y;
         }
-        float2 values = load_pair(target, column, hidden);
+        float2 values = pair_within(target, column, hidden);
         store_pair(target, column, hidden, make_float2(values.x + sums.x, values.y + sums.y));
     }
 }
