@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using TorchSharp;
@@ -72,6 +73,7 @@ internal static class TorchLibrary
             string path = Path.Combine(libraries, FileName(name));
             if (File.Exists(path))
             {
+                RequireWhole(path);
                 Try(name, path, $"--libtorch: {path} does not load");
             }
         }
@@ -94,9 +96,9 @@ internal static class TorchLibrary
         {
             string plain = Path.Combine(folder, "build-version"), python = Path.Combine(folder, "version.py");
             string? text = File.Exists(plain) ? File.ReadAllText(plain)
-                : File.Exists(python) ? Array.Find(File.ReadAllLines(python), line => line.StartsWith("__version__", StringComparison.Ordinal))?.Split('=')[1]
+                : File.Exists(python) ? Array.Find(File.ReadAllLines(python), line => line.StartsWith("__version__", StringComparison.Ordinal))?.Split('=').ElementAtOrDefault(1)
                 : null;
-            if (text is not null)
+            if (!string.IsNullOrWhiteSpace(text))
             {
                 return text.Trim().Trim('\'', '"').Split('+')[0];
             }
@@ -113,9 +115,32 @@ internal static class TorchLibrary
         }
         catch (Exception exception) when (exception is DllNotFoundException or BadImageFormatException)
         {
-            throw new TorchException(Explain(exception.Message) ?? otherwise, exception);
+            throw new TorchException(Explain(exception.Message) ?? (Reason(exception.Message) is { } reason ? $"libtorch does not load: {reason}" : otherwise), exception);
         }
     }
+
+    /// <summary>The system's loader maps a file that was cut short, and the process ends when it reads beyond its end.</summary>
+    /// <exception cref="TorchException">An ELF file ends before its table of sections, which stands last, does.</exception>
+    internal static void RequireWhole(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        Span<byte> header = stackalloc byte[64];
+        if (file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header.StartsWith("\u007FELF\u0002\u0001"u8))
+        {
+            return;
+        }
+
+        ulong end = BinaryPrimitives.ReadUInt64LittleEndian(header[0x28..])
+            + ((ulong)BinaryPrimitives.ReadUInt16LittleEndian(header[0x3A..]) * BinaryPrimitives.ReadUInt16LittleEndian(header[0x3C..]));
+        if ((ulong)file.Length < end)
+        {
+            throw new TorchException($"--libtorch: {path} is cut short: {file.Length} of at least {end} bytes; unpack it again");
+        }
+    }
+
+    /// <summary>Why a library that is there does not load: of all places where it was looked for, the one that has it.</summary>
+    internal static string? Reason(string message) => message.Split('\n', StringSplitOptions.TrimEntries)
+        .FirstOrDefault(line => line.Contains(".so: ", StringComparison.Ordinal) && !line.Contains("No such file", StringComparison.Ordinal));
 
     /// <summary>What the system's loader says, for those failures that have a remedy of their own.</summary>
     internal static string? Explain(string message)

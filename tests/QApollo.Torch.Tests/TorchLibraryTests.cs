@@ -19,6 +19,8 @@ public sealed class TorchLibraryTests
     [Theory]
     [InlineData("build-version", "2.10.0+cpu\n", "2.10.0")]
     [InlineData("version.py", "from typing import Optional\n__version__ = '2.5.1+cu124'\ndebug = False\n", "2.5.1")]
+    [InlineData("version.py", "debug = False\n__version__\n", null)]
+    [InlineData("build-version", "", null)]
     [InlineData("README", "2.5.1", null)]
     public void A_folder_states_its_version(string file, string text, string? expected)
     {
@@ -27,6 +29,23 @@ public sealed class TorchLibraryTests
         Directory.CreateDirectory(libraries);
         File.WriteAllText(Path.Combine(folder.Path, file), text);
         Assert.Equal(expected, TorchLibrary.FindVersion(libraries));
+    }
+
+    [Theory]
+    [InlineData("no/libtorch_cpu.so: cannot open shared object file: No such file or directory\nthere/libtorch_cpu.so: failed to map segment from shared object", "there/libtorch_cpu.so: failed to map segment from shared object")]
+    [InlineData("no/libtorch_cpu.so: cannot open shared object file: No such file or directory\nlibtorch_cpu: cannot open", null)]
+    public void Why_a_library_that_is_there_does_not_load_is_told(string message, string? expected) => Assert.Equal(expected, TorchLibrary.Reason(message));
+
+    /// <summary>The loader would end the process with a bus error.</summary>
+    [Fact]
+    public void A_library_that_was_cut_short_is_told()
+    {
+        using var folder = new TempFolder();
+        string whole = Directory.GetFiles(AppContext.BaseDirectory, "libLibTorchSharp.so", SearchOption.AllDirectories)[0], cut = Path.Combine(folder.Path, "libtorch_cpu.so");
+        byte[] bytes = File.ReadAllBytes(whole);
+        TorchLibrary.RequireWhole(whole);
+        File.WriteAllBytes(cut, bytes[..(bytes.Length / 2)]);
+        Assert.Contains("is cut short", Assert.Throws<TorchException>(() => TorchLibrary.RequireWhole(cut)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

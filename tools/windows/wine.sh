@@ -101,7 +101,7 @@ run=$!
 for _ in $(seq 300); do grep -q '^step ' output && break; sleep 0.1; done
 kill -INT $run
 wait $run
-[ $? -eq 0 ] && grep -q "^stopped; go on with" output && ls "angehalten"/step-*/complete.json >/dev/null
+[ $? -eq 130 ] && grep -q "^stopped; go on with" output && ls "angehalten"/step-*/complete.json >/dev/null
 report "Ctrl+C saves and ends" $?
 
 [ $failed -eq 0 ] && echo "Windows under Wine: all as it should be"

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using QApollo.Cli.Options;
 using QApollo.Cli.Views;
 using QApollo.Cpu;
@@ -140,9 +141,9 @@ internal static class DoctorCommand
                 Checks = SelfTest.Run(device, cpu),
             };
         }
-        catch (Exception exception) when (exception is RunFailedException or CudaException or UsageException)
+        catch (Exception exception) when (exception is RunFailedException or CudaException or UsageException or OutOfMemoryException or ExternalException)
         {
-            return diagnosis with { Problem = exception.Message };
+            return diagnosis with { Problem = ErrorReport.Message(exception) };
         }
     }
 

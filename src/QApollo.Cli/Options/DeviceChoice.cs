@@ -106,6 +106,7 @@ internal sealed class DeviceChoice
             ? string.Create(
                 CultureInfo.InvariantCulture,
                 $"{card.Name}, {ByteSize.Format(card.TotalBytes)}, compute capability {card.CapabilityMajor}.{card.CapabilityMinor}")
+            : _torch is { Ordinal: >= 0 } ? "by libtorch"
             : string.Create(CultureInfo.InvariantCulture, $"{_threads} thread{(_threads == 1 ? string.Empty : "s")}");
         return $"{Name}, {found}{(WhyNotGpu is null ? string.Empty : $" ({WhyNotGpu})")}";
     }

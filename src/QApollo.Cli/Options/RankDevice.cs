@@ -11,19 +11,19 @@ namespace QApollo.Cli.Options;
 /// <summary>The device of a rank: with several ranks on a machine, each takes the card of its number there.</summary>
 internal static class RankDevice
 {
-    private const string Cuda = "cuda";
+    private static readonly string[] CardKinds = ["cuda", "torch:cuda"];
 
     /// <exception cref="UsageException">There is no such device.</exception>
     public static DeviceChoice Of(OptionValues values, RankGroup group)
     {
         var choice = new DeviceChoice(values, coreSharers: group.CoreSharers, ranks: group.Ranks.Size);
-        return group.Ranks.Size > 1 && IsCuda(choice)
-            ? new DeviceChoice(values, string.Create(CultureInfo.InvariantCulture, $"{Cuda}:{Ordinal(group)}"), ranks: group.Ranks.Size)
+        return group.Ranks.Size > 1 && Cards(choice) is { } cards
+            ? new DeviceChoice(values, string.Create(CultureInfo.InvariantCulture, $"{cards}:{Ordinal(group)}"), ranks: group.Ranks.Size)
             : choice;
     }
 
     /// <summary>As run.json keeps it: with several ranks, without a number.</summary>
-    public static string Recorded(DeviceChoice device, RankGroup group) => group.Ranks.Size > 1 && IsCuda(device) ? Cuda : device.Name;
+    public static string Recorded(DeviceChoice device, RankGroup group) => group.Ranks.Size > 1 ? Cards(device) ?? device.Name : device.Name;
 
     /// <summary>Connects the cards of all ranks.</summary>
     /// <param name="notes">Told why gradients travel through host memory.</param>
@@ -53,7 +53,8 @@ internal static class RankDevice
         return cards;
     }
 
-    private static bool IsCuda(DeviceChoice device) => device.Name.StartsWith(Cuda, StringComparison.Ordinal);
+    /// <summary>The name of its kind of device without a number; null where that is no card.</summary>
+    private static string? Cards(DeviceChoice device) => Array.Find(CardKinds, kind => device.Name.StartsWith(kind, StringComparison.Ordinal));
 
     /// <summary>Some launchers let each process see but its own card.</summary>
     private static int Ordinal(RankGroup group) =>

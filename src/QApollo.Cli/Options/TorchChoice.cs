@@ -37,7 +37,7 @@ internal sealed record TorchChoice(int Ordinal)
         Ordinal < 0 ? TorchDevice.OpenCpu(threads, folder) : TorchDevice.OpenCuda(Ordinal, folder);
 #else
     private const string Absent =
-        "this program was built without the Torch device: build it with -p:Torch=cpu, cuda-windows or cuda-linux (docs/torch.md); cpu and cuda need nothing more";
+        "this program was built without the Torch device: build it with -p:Torch=cpu, cuda-windows, cuda-linux, or external for a libtorch that you have (docs/torch.md); cpu and cuda need nothing more";
 
     /// <exception cref="UsageException">Always.</exception>
     public DeviceProfile Profile => throw new UsageException($"--device {Name}: {Absent}");

@@ -1,4 +1,3 @@
-using QApollo.Cuda.Driver;
 using QApollo.Devices;
 
 namespace QApollo.Cuda;

@@ -21,6 +21,9 @@ public abstract class DeviceProfile
     /// <summary>Bytes that the driver keeps for itself on the device, beside the arena; planned, then measured.</summary>
     public virtual long ContextBytes => 0;
 
+    /// <summary>An allowance for the program's own host memory: .NET, code, buffers for files, libraries of the device.</summary>
+    public virtual long HostRuntimeBytes => 128L << 20;
+
     /// <summary>Device memory is the host's own: nothing is gained by moving tensors from one to the other.</summary>
     public virtual bool ComputesInHostMemory => false;
 

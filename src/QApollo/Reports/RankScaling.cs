@@ -24,6 +24,7 @@ public sealed class RankScaling
 
     private readonly TrainingLayout _layout;
     private readonly double _gradientBytes;
+    private readonly double _layerBytes;
 
     /// <param name="layout">Of one rank.</param>
     /// <param name="linkBytesPerSecond">What each rank can send while it receives as much; above 0.</param>
@@ -32,7 +33,8 @@ public sealed class RankScaling
         (_layout, LinkBytesPerSecond) = (layout, linkBytesPerSecond);
         MemoryOptions memory = layout.Options.Memory;
         bool isNarrow = memory.WireDType == DType.BF16 || memory.GradientDType == DType.BF16;
-        _gradientBytes = layout.Weights.All.Sum(weight => (double)weight.Parameter.Elements * Of(weight.Parameter, isNarrow));
+        double Bytes(IEnumerable<Weight> weights) => weights.Sum(weight => (double)weight.Parameter.Elements * Of(weight.Parameter, isNarrow));
+        (_gradientBytes, _layerBytes) = (Bytes(layout.Weights.All), layout.Weights.Layers.Sum(layer => Bytes(layer.All)));
     }
 
     public double LinkBytesPerSecond { get; }
@@ -61,20 +63,22 @@ public sealed class RankScaling
     }
 
     /// <summary>
-    /// What of the exchange nothing hides: all without overlap; with that of a matrix, what outlasts the last micro-batch's backward pass; with
-    /// that of a layer, what outlasts the backward pass, and the gradients of the first layer, after which nothing is computed.
+    /// What of the exchange nothing hides: embedding and head, and of the layers all without overlap; with that of a matrix, what outlasts the last
+    /// micro-batch's backward pass; with that of a layer, what outlasts the backward pass, and the gradients of the first layer.
     /// </summary>
     private double ExposedSeconds(double step, double wire)
     {
         TrainingOptions options = _layout.Options;
         double backward = BackwardShare * step;
         int layers = options.Model.NumHiddenLayers;
-        return options.Memory.Overlap switch
+        double ofLayers = wire * _layerBytes / _gradientBytes;
+        double exposed = options.Memory.Overlap switch
         {
-            GradientOverlap.Off => wire,
-            GradientOverlap.Matrix => Math.Max(0, wire - (backward / options.Shape.GradAccum)),
-            _ => Math.Max(wire / layers, wire - (backward * (layers - 1) / layers)),
+            GradientOverlap.Off => ofLayers,
+            GradientOverlap.Matrix => Math.Max(0, ofLayers - (backward / options.Shape.GradAccum)),
+            _ => Math.Max(ofLayers / layers, ofLayers - (backward * (layers - 1) / layers)),
         };
+        return wire - ofLayers + exposed;
     }
 
     private static int Of(Parameter parameter, bool isNarrow) => parameter.IsVector || !isNarrow ? sizeof(float) : sizeof(ushort);

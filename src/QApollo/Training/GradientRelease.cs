@@ -67,11 +67,11 @@ public sealed class GradientRelease(
         Complete(device, left: gradient.Rows < weight.Parameter.Rows ? 0 : Depth);
     }
 
-    /// <summary>The gradients of head or layer are all released.</summary>
-    public void EndPart(IDevice device) => Complete(device, left: ReachesOverLayers ? Depth : 0);
+    /// <summary>The gradients of a layer are all released.</summary>
+    public void EndLayer(IDevice device) => Complete(device, left: ReachesOverLayers ? Depth : 0);
 
-    /// <summary>All gradients of the step are released.</summary>
-    public void EndStep(IDevice device) => Complete(device, left: 0);
+    /// <summary>Those of the vocabulary are all released: too large to wait beside a layer.</summary>
+    public void EndVocabulary(IDevice device) => Complete(device, left: 0);
 
     /// <summary>Updates the weights whose gradients wait, in the order of their release.</summary>
     private void Complete(IDevice device, int left)

@@ -210,7 +210,7 @@ public sealed class TrainingStep
         }
 
         _release.Release(device, _weights.FinalNorm, _vocabularyGradients.FinalNorm);
-        _release.EndPart(device);
+        _release.EndVocabulary(device);
     }
 
     /// <summary>Of the mean over the counted tokens.</summary>
@@ -251,7 +251,7 @@ public sealed class TrainingStep
             _boundaries.EndWrite(device, _gradientBoundary, microBatch);
         }
 
-        _release.EndPart(device);
+        _release.EndLayer(device);
         _weights.Store.Changed(layer);
     }
 
@@ -276,7 +276,7 @@ public sealed class TrainingStep
             _release.Release(device, _weights.Embedding, slice, firstRow);
         }
 
-        _release.EndStep(device);
+        _release.EndVocabulary(device);
     }
 
     private Tensor LogSumExp(int microBatch) =>

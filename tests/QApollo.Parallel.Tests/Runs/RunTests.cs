@@ -135,7 +135,7 @@ public class RunTests(ITestOutputHelper log)
         }
 
         string[] Arguments(string model, string data) =>
-            ["train", "--model", $"/proc/self/cwd/{model}", "--data", $"/proc/self/cwd/{data}", "--output-dir", tiny.RunFolder("run"), "--cache-dir", tiny.RunFolder("cache"), "--max-steps", "3", "--batch-size", "1", "--seq-len", "16", "--threads", "1"];
+            ["train", "--model", $"/proc/self/cwd/{model}", "--data", $"/proc/self/cwd/{data}", "--output-dir", tiny.RunFolder("run"), "--cache-dir", "/proc/self/cwd/cache", "--max-steps", "3", "--batch-size", "1", "--seq-len", "16", "--threads", "1"];
         Write("model.json", config, config.Replace("1e-6", "1e-5", StringComparison.Ordinal));
         Write("same.json", config, config);
         Write("data.txt", File.ReadAllText(tiny.TextPath), File.ReadAllText(tiny.TextPath).Replace("Line 7 ", "Line 8 ", StringComparison.Ordinal));

@@ -5,10 +5,12 @@ using Xunit;
 namespace QApollo.Tests.Runs;
 
 /// <summary>Readings and energy of a device, on a clock that a test moves.</summary>
-public sealed class SensorWatchTests
+public sealed class SensorWatchTests : IDisposable
 {
     private readonly HandClock _clock = new();
     private readonly Shown _sensors = new();
+
+    public void Dispose() => _sensors.Dispose();
 
     [Fact]
     public void The_devices_own_count_of_energy_is_taken()

@@ -5,8 +5,6 @@ namespace QApollo.Training.Planning;
 /// <param name="Runtime">An allowance for the program itself: .NET, code, buffers for files.</param>
 public readonly record struct HostMemory(long Inputs, long Runtime)
 {
-    private const long RuntimeAllowance = 128L << 20;
-
     public long TotalBytes => checked(Inputs + Runtime);
 
     public static HostMemory Of(TrainingLayout layout)
@@ -15,6 +13,6 @@ public readonly record struct HostMemory(long Inputs, long Runtime)
 
         // Tokens, labels, distinct tokens, starts and positions of every token; sort keys of one micro-batch.
         long inputs = (5L * sizeof(int) * shape.TokensPerStep) + ((long)sizeof(ulong) * shape.TokensPerMicroBatch);
-        return new HostMemory(inputs, RuntimeAllowance);
+        return new HostMemory(inputs, layout.Plan.Profile.HostRuntimeBytes);
     }
 }

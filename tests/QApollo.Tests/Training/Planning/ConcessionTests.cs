@@ -1,7 +1,8 @@
 using QApollo.Cpu;
+using QApollo.Devices;
 using QApollo.Models;
-using QApollo.Tests.Memory;
 using QApollo.TestSupport;
+using QApollo.Tests.Memory;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using Xunit;
@@ -62,9 +63,17 @@ public class ConcessionTests
         var profile = new CardProfile();
         Assert.Equal(Enum.GetValues<MemoryChoice>().Order(), ConcessionLadder.All.Select(concession => concession.Choice).Order());
 
+        // Where layer inputs are on the device, the gradients that wait take the place of those that are needed no more.
+        TrainingOptions afterBoundaries = large with
+        {
+            Ranks = 2,
+            Model = large.Model with { VocabSize = 67 },
+            Memory = large.Memory with { Boundaries = MemorySpace.PinnedHost },
+        };
+
         // What is the largest decides what helps: so each is judged with all that come before it, and where layers are.
         var frees = new HashSet<MemoryChoice>();
-        foreach (TrainingOptions start in (TrainingOptions[])[large, large with { Model = large.Model with { VocabSize = 67 } }, large with { Ranks = 2, Model = large.Model with { VocabSize = 67 } }])
+        foreach (TrainingOptions start in (TrainingOptions[])[large, large with { Model = large.Model with { VocabSize = 67 } }, afterBoundaries])
         {
             TrainingOptions current = start;
             for (int round = 0; round < 3; round++)
