@@ -45,7 +45,7 @@ template <class T> DEVICE void project_rows(const T* g, const float* p, float* r
 #pragma unroll 1
     for (int first = first_column(source, 0); first < n; first += 64) {
         int column = first + lane * 2;
-        float2 values = load_pair(source, column, n);
+        float2 values = pair_within(source, column, n);
         square = __fmaf_rn(values.x, values.x, square);
         square = __fmaf_rn(values.y, values.y, square);
         if (!p) continue;

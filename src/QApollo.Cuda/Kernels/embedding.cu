@@ -88,12 +88,13 @@ DEVICE void backward(const bf16* dy, const int* tokens, const int* starts, const
 #pragma unroll 1
     for (int column = threadIdx.x * 8; column < hidden; column += blockDim.x * 8) {
         float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0}, values[8];
+        int p = begin;
 #pragma unroll 1
-        for (int p = begin; p < end; p++) {
+        do {
             load8(dy + i64(positions[p]) * hidden + column, values);
 #pragma unroll
             for (int i = 0; i < 8; i++) sums[i] += values[i];
-        }
+        } while (++p < end); // a token that is there has a position
         load8(target + column, values);
 #pragma unroll
         for (int i = 0; i < 8; i++) values[i] += sums[i];
@@ -109,13 +110,14 @@ DEVICE void backward_any(const bf16* dy, const int* tokens, const int* starts, c
     for (int first = first_column(target, threadIdx.x >> 5); first < hidden; first += blockDim.x * 2) {
         int column = first + int(threadIdx.x & 31) * 2;
         float2 sums = make_float2(0, 0);
+        int p = begin;
 #pragma unroll 1
-        for (int p = begin; p < end; p++) {
+        do {
             float2 values = load_pair(dy + i64(positions[p]) * hidden, column, hidden);
             sums.x += values.x;
             sums.y += values.y;
-        }
-        float2 values = load_pair(target, column, hidden);
+        } while (++p < end);
+        float2 values = pair_within(target, column, hidden);
         store_pair(target, column, hidden, make_float2(values.x + sums.x, values.y + sums.y));
     }
 }

@@ -44,7 +44,7 @@ KERNEL(rmsnorm_forward_any, 256, 8)(const bf16* x, const float* w, bf16* y, floa
     float sum = 0;
 #pragma unroll 1
     for (int first = first_column(row, warp); first < hidden; first += blockDim.x * 2) {
-        float2 values = load_pair(row, first + lane * 2, hidden);
+        float2 values = pair_within(row, first + lane * 2, hidden);
         sum = __fmaf_rn(values.x, values.x, sum);
         sum = __fmaf_rn(values.y, values.y, sum);
     }
@@ -121,7 +121,7 @@ KERNEL(rmsnorm_backward_any, 256, 3)
         float r = inverse_rms[row], dot = 0;
         for (int first = first_column(x + start, warp); first < hidden; first += blockDim.x * 2) {
             int column = first + lane * 2;
-            float2 gradients = load_pair(dy + start, column, hidden), values = load_pair(x + start, column, hidden), weights = load_pair(w, column, hidden);
+            float2 gradients = load_pair(dy + start, column, hidden), values = pair_within(x + start, column, hidden), weights = load_pair(w, column, hidden);
             dot = __fmaf_rn(gradients.x * weights.x, values.x, dot);
             dot = __fmaf_rn(gradients.y * weights.y, values.y, dot);
             if (column < hidden) {
@@ -137,7 +137,7 @@ KERNEL(rmsnorm_backward_any, 256, 3)
             gradients.x = r * (gradients.x * weights.x - values.x * shift);
             gradients.y = r * (gradients.y * weights.y - values.y * shift);
             if (accumulate) {
-                values = load_pair(dx + start, column, hidden);
+                values = pair_within(dx + start, column, hidden);
                 gradients.x += values.x;
                 gradients.y += values.y;
             }

@@ -25,12 +25,13 @@ template <class T> DEVICE int first_column(const T* aligned_row, int warp) { ret
 
 template <class T> DEVICE float element(const T* row, int column, int columns) { return column >= 0 && column < columns ? to_float(row[column]) : 0.0f; }
 
+/// Columns `column`, at an even place, and the next, zeros outside of the row.
 template <class T> DEVICE float2 pair_within(const T* row, int column, int columns) {
     if (column >= 0 && column + 2 <= columns) return aligned_pair(row + column);
     return make_float2(element(row, column, columns), element(row, column + 1, columns));
 }
 
-/// Columns `column` and the next, zeros outside of the row; each lane two columns behind the lane before it. For whole warps.
+/// The same from any place; each lane two columns behind the lane before it. For whole warps.
 template <class T> DEVICE float2 load_pair(const T* row, int column, int columns) {
     if (!is_odd(row + column)) return pair_within(row, column, columns);
     int lane = threadIdx.x & 31;
