@@ -30,7 +30,7 @@ public sealed class StreamingSimtTests
     [InlineData(MemorySpace.PinnedHost)]
     public void Copies_run_beside_the_computation(MemorySpace boundaries)
     {
-        TrainingOptions streamed = new StreamingCourse(6, new LayerPlacement(MemorySpace.PinnedHost, 2), boundaries).Streamed with { SampleTokens = 0 };
+        TrainingOptions streamed = new StreamingCourse(8, new LayerPlacement(MemorySpace.PinnedHost, 2), boundaries).Streamed with { SampleTokens = 0 };
         TrainingOptions plain = streamed with { Memory = streamed.Memory with { Layers = LayerPlacement.OnDevice, Boundaries = MemorySpace.Device } };
         long bytes = LinkBytes(streamed);
         double without = StepSeconds(plain, bytesPerSecond: 1e12);

@@ -4,10 +4,10 @@ using QApollo.Devices;
 using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Runs;
-using QApollo.TestSupport.Collectives;
 using QApollo.Tests.Training;
-using QApollo.Training.Planning;
+using QApollo.TestSupport.Collectives;
 using QApollo.Training;
+using QApollo.Training.Planning;
 using Xunit;
 
 namespace QApollo.Tests.Collectives;

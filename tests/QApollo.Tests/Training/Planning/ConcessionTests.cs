@@ -1,8 +1,8 @@
 using QApollo.Cpu;
 using QApollo.Devices;
 using QApollo.Models;
-using QApollo.TestSupport;
 using QApollo.Tests.Memory;
+using QApollo.TestSupport;
 using QApollo.Training;
 using QApollo.Training.Planning;
 using Xunit;
