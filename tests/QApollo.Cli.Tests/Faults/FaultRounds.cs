@@ -14,8 +14,10 @@ internal sealed class FaultRounds(FaultLayer layer, WritingCommands commands, in
     /// <summary>Of a run that goes on it has other options than of one in a piece.</summary>
     private static readonly string Options = Path.Combine("run", "run.json");
 
+    private static readonly string Sources = Path.Combine("cache", "sources.json");
+
     /// <summary>No command fails for want of them: a list that saves reading sources again, and the page of a run, whose lack a line tells.</summary>
-    private static readonly string[] Dispensable = [Path.Combine("cache", "sources.json"), Path.Combine("run", "report.html")];
+    private static readonly string[] Dispensable = [Sources, Path.Combine("run", "report.html")];
 
     private readonly Random _random = new(seed);
     private readonly Dictionary<FaultKind, (int Rounds, long Faults, int Failed)> _counts = [];
@@ -144,7 +146,8 @@ internal sealed class FaultRounds(FaultLayer layer, WritingCommands commands, in
         foreach ((string path, string hash) in files.Where(file => !FolderContent.IsTemporary(file.Key) && !FolderContent.Grows(file.Key)))
         {
             bool isInCheckpoint = path.Contains($"{Path.DirectorySeparatorChar}step-", StringComparison.Ordinal);
-            string? expected = path == Options ? null : reference.Files.GetValueOrDefault(path);
+            // What is noted of sources depends on how long ago they were written: a hash is kept when a file has been at rest.
+            string? expected = path == Options || path == Sources ? null : reference.Files.GetValueOrDefault(path);
             bool isRight = expected is null
                 ? isInCheckpoint || FolderContent.IsWhole(Path.Combine(commands.Work, path))
                 : hash == expected || (!isComplete && hash == before.GetValueOrDefault(path));
