@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+import build
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PTX = ROOT / "src/QApollo.Cuda/Ptx"
 COSTS = ROOT / "docs/kernel-costs.md"
@@ -37,15 +39,7 @@ def tensor_core_files():
 def assemble(tools, path, architecture, cubin):
     """kernel -> (registers, spilled bytes), as the assembler reports them."""
     log = subprocess.run([f"{tools}/ptxas", "-v", f"-arch={architecture}", path, "-o", cubin], check=True, capture_output=True, text=True).stderr
-    found, kernel, spilled = {}, None, 0
-    for line in log.splitlines():
-        if match := re.search(r"Function properties for (\w+)", line):
-            kernel = match[1]
-        elif match := re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", line):
-            spilled = int(match[1]) + int(match[2])
-        elif match := re.search(r"Used (\d+) registers", line):
-            found[kernel] = (int(match[1]), spilled)
-    return found
+    return {kernel: report[:2] for kernel, report in build.registers(log).items()}
 
 
 def operation(instruction):

@@ -49,7 +49,7 @@ internal sealed unsafe class EightBitCodec
     /// <summary>Returns the scale: the largest magnitude. The values are replaced by their shares of it.</summary>
     public float Encode(float* values, byte* codes, int count)
     {
-        float scale = LargestMagnitude(values, count);
+        float scale = VectorMath.LargestMagnitude(values, count);
         Divide(values, scale == 0 ? 1 : scale, count);
         fixed (float* bounds = _bounds)
         fixed (byte* firstCodes = _firstCodes)
@@ -66,29 +66,6 @@ internal sealed unsafe class EightBitCodec
         }
 
         return scale;
-    }
-
-    private static float LargestMagnitude(float* values, int count)
-    {
-        Vector<float> largest = Vector<float>.Zero;
-        int i = 0;
-        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-        {
-            largest = Vector.Max(largest, Vector.Abs(Vector.Load(values + i)));
-        }
-
-        float result = 0;
-        for (int lane = 0; lane < Vector<float>.Count; lane++)
-        {
-            result = MathF.Max(result, largest[lane]);
-        }
-
-        for (; i < count; i++)
-        {
-            result = MathF.Max(result, MathF.Abs(values[i]));
-        }
-
-        return result;
     }
 
     private static void Divide(float* values, float divisor, int count)

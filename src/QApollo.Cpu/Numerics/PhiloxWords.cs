@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -10,6 +11,10 @@ internal static unsafe class PhiloxWords
 {
     /// <summary>Words that <see cref="Fill"/> may write beyond the ones asked for.</summary>
     public const int Slack = 36;
+
+    /// <summary><see cref="Philox.ToUniform"/> of each word.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> ToUniform(Vector<uint> words) => Vector.ConvertToSingle(Vector.AsVectorInt32(words >> 8)) * Vector.Create(1f / 16777216f);
 
     /// <summary>Words first .. first + count - 1 of a stream; returns where the first one lies in <paramref name="buffer"/>.</summary>
     /// <param name="buffer">count + <see cref="Slack"/> words.</param>

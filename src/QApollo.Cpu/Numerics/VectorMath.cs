@@ -99,6 +99,31 @@ internal static unsafe class VectorMath
         return total;
     }
 
+    /// <summary>Largest magnitude, on the bits, whose order is that of magnitudes, with NaN above all; 0 of no values.</summary>
+    public static float LargestMagnitude(float* values, int count)
+    {
+        const int Sign = int.MinValue;
+        Vector<int> most = Vector<int>.Zero;
+        int i = 0;
+        for (; i <= count - Vector<int>.Count; i += Vector<int>.Count)
+        {
+            most = Vector.Max(most, Vector.AndNot(Vector.Load((int*)values + i), Vector.Create(Sign)));
+        }
+
+        int largest = 0;
+        for (int lane = 0; lane < Vector<int>.Count; lane++)
+        {
+            largest = Math.Max(largest, most[lane]);
+        }
+
+        for (; i < count; i++)
+        {
+            largest = Math.Max(largest, BitConverter.SingleToInt32Bits(values[i]) & ~Sign);
+        }
+
+        return BitConverter.Int32BitsToSingle(largest);
+    }
+
     /// <summary>destination += factor * source.</summary>
     public static void AddScaled(float* destination, float factor, float* source, int count)
     {

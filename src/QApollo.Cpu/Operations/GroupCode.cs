@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using QApollo.Cpu.Numerics;
 using QApollo.Quantization;
 
 namespace QApollo.Cpu.Operations;
@@ -159,8 +160,7 @@ internal static unsafe class GroupCode
             else
             {
                 Vector<float> floor = Vector.Floor(value);
-                Vector<int> word = Vector.AsVectorInt32((Vector.Load(words + i) + _offset) >> 8);
-                Vector<float> uniform = Vector.ConvertToSingle(word) * Vector.Create(1f / 16777216f);
+                Vector<float> uniform = PhiloxWords.ToUniform(Vector.Load(words + i) + _offset);
                 rounded = Vector.ConditionalSelect(Vector.LessThan(uniform, value - floor), floor + Vector<float>.One, floor);
             }
 

@@ -65,7 +65,7 @@ internal static unsafe class RowCodes
             {
                 float* x = Values + ((long)row * Columns);
                 byte* codes = Codes + ((long)row * Columns);
-                (Scales[row], float inverse) = RowGrid.Of(Magnitude(x, Columns));
+                (Scales[row], float inverse) = RowGrid.Of(VectorMath.LargestMagnitude(x, Columns));
                 if (inverse == 0)
                 {
                     new Span<byte>(codes, Columns).Fill(RowGrid.Zero);
@@ -80,31 +80,6 @@ internal static unsafe class RowCodes
                     Round(x + column, drawn, inverse, codes + column, count);
                 }
             }
-        }
-
-        /// <summary>On the bits, whose order is that of magnitudes, with NaN above all.</summary>
-        private static float Magnitude(float* x, int count)
-        {
-            const int Sign = int.MinValue;
-            Vector<int> most = Vector<int>.Zero;
-            int i = 0;
-            for (; i <= count - Vector<int>.Count; i += Vector<int>.Count)
-            {
-                most = Vector.Max(most, Vector.AndNot(Vector.Load((int*)x + i), Vector.Create(Sign)));
-            }
-
-            int largest = 0;
-            for (int lane = 0; lane < Vector<int>.Count; lane++)
-            {
-                largest = Math.Max(largest, most[lane]);
-            }
-
-            for (; i < count; i++)
-            {
-                largest = Math.Max(largest, BitConverter.SingleToInt32Bits(x[i]) & ~Sign);
-            }
-
-            return BitConverter.Int32BitsToSingle(largest);
         }
 
         private static void Round(float* x, uint* words, float inverse, byte* codes, int count)
@@ -131,7 +106,7 @@ internal static unsafe class RowCodes
             {
                 Vector<float> scaled = Vector.Load(x) * inverse;
                 Vector<float> below = Vector.Floor(scaled);
-                Vector<float> uniform = Vector.ConvertToSingle(Vector.AsVectorInt32(Vector.Load(words) >> 8)) * (1f / 16777216f);
+                Vector<float> uniform = PhiloxWords.ToUniform(Vector.Load(words));
                 Vector<float> code = below + Vector.ConditionalSelect(Vector.LessThan(uniform, scaled - below), Vector<float>.One, Vector<float>.Zero);
                 code = Vector.Min(Vector.Max(code, Vector.Create(-(float)RowGrid.Largest)), Vector.Create((float)RowGrid.Largest));
                 return Vector.AsVectorUInt32(Vector.ConvertToInt32(code) + Vector.Create(RowGrid.Zero));

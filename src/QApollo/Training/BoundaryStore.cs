@@ -48,13 +48,7 @@ public abstract class BoundaryStore
             throw new UsageException($"--boundary-dtype f32: {profile.Name} computes them in bf16; take bf16 or int8");
         }
 
-        bool isKeptAsComputed = memory.BoundaryFormat switch
-        {
-            BoundaryFormat.Int8 => false,
-            BoundaryFormat.BF16 => computed == DType.BF16,
-            _ => true,
-        };
-        return isKeptAsComputed
+        return KeptBytes(memory, profile) == computed.Size()
             ? Create(table, memory.Boundaries, new BoundaryTensors("boundary", boundaries, options.Model.HiddenSize, options.Shape, computed))
             : new CompressedBoundaries(table, options, computed, boundaries);
     }

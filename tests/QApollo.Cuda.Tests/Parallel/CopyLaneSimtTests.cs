@@ -58,7 +58,7 @@ public class CopyLaneSimtTests
         TrainingOptions options = new ParityCourse(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32).Options with { Ranks = 2 };
         bool[] went = ThreadRanks.Run(2, ranks =>
         {
-            var products = new WeightGradients();
+            var products = new OperationCount("linear weight gradient");
             using CudaDevice card = SimtLibrary.Default.Open();
             using var device = new TracingDevice(card.Profile, products, card);
             var layout = new TrainingLayout(options, device.Profile);
@@ -82,18 +82,5 @@ public class CopyLaneSimtTests
             return isBeside;
         });
         Assert.All(went, Assert.True);
-    }
-
-    private sealed class WeightGradients : IOperationObserver
-    {
-        private volatile int _count;
-
-        public int Count
-        {
-            get => _count;
-            set => _count = value;
-        }
-
-        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => _count += operation == "linear weight gradient" ? 1 : 0;
     }
 }

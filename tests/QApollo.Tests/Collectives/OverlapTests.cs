@@ -5,6 +5,7 @@ using QApollo.Memory;
 using QApollo.Models;
 using QApollo.Runs;
 using QApollo.Tests.Training;
+using QApollo.TestSupport;
 using QApollo.TestSupport.Collectives;
 using QApollo.Training;
 using QApollo.Training.Planning;
@@ -63,7 +64,7 @@ public class OverlapTests
         int[] seen = ThreadRanks.Run(2, ranks =>
         {
             TrainingOptions options = Options(overlap, gradAccum: 1, tied: false, layers: 2) with { Ranks = 2 };
-            var products = new WeightGradients();
+            var products = new OperationCount("linear weight gradient");
             using var device = new TracingDevice(new CpuProfile(threads: 1), products, new CpuDevice(threads: 1));
             var layout = new TrainingLayout(options, device.Profile);
             layout.Trace(products);
@@ -118,17 +119,4 @@ public class OverlapTests
 
     private static TrainingOptions Options(GradientOverlap overlap, int gradAccum, bool tied, int layers) =>
         Engine.Options(Engine.TinyModel(tied, layers), new StepShape(1, 12, gradAccum)) with { Memory = new MemoryOptions { Overlap = overlap } };
-
-    private sealed class WeightGradients : IOperationObserver
-    {
-        private volatile int _count;
-
-        public int Count
-        {
-            get => _count;
-            set => _count = value;
-        }
-
-        public void OnOperation(string operation, ReadOnlySpan<Access> accesses) => _count += operation == "linear weight gradient" ? 1 : 0;
-    }
 }
