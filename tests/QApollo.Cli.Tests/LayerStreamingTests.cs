@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using QApollo.Files;
 using Xunit;
 
 namespace QApollo.Cli.Tests;
@@ -47,22 +46,55 @@ public class LayerStreamingTests
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
     }
 
-    /// <summary>Another run has the file, or there is no such place: refused before the first step, and nothing is left.</summary>
-    [Fact]
-    public void A_layer_file_that_cannot_be_had_is_refused_before_the_first_step()
+    /// <summary>Something has the name, the training text at worst, or there is no such place: refused before the first step, and all is left as it was.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("--dry-run")]
+    public void A_layer_file_that_cannot_be_had_is_refused_before_the_first_step(string more)
     {
         using var tiny = new TinyRun();
-        string path = Path.Combine(tiny.Folder, "layers.tmp");
-        using var holder = new ScratchFile(path, bytes: 1000);
-        foreach (string file in (string[])[path, Path.Combine(tiny.Folder, "none", "layers.tmp")])
+        byte[] text = File.ReadAllBytes(tiny.TextPath);
+        string link = File.CreateSymbolicLink(Path.Combine(tiny.Folder, "link"), tiny.TextPath).FullName;
+        string none = Path.Combine(tiny.Folder, "none", "layers.tmp");
+        foreach ((string file, string expected) in ((string, string)[])
+        [
+            (tiny.TextPath, $"qapollo: {tiny.TextPath} is there already and left alone"), (link, $"qapollo: {link} is there already and left alone"),
+            (tiny.Folder, $"qapollo: {tiny.Folder} is there already and left alone"), (none, $"qapollo: {none}: "),
+        ])
         {
-            CliResult result = Cli.Run(string.Join(' ', (string[])[.. tiny.Train("run", steps: 2, "--layers", "disk", "--layer-file", file), "--device", "cpu"]));
+            CliResult result = Cli.Run(string.Join(' ', (string[])[.. tiny.Train("run", steps: 2, "--layers", "disk", "--layer-file", file, more), "--device", "cpu"]));
             Assert.Equal(1, result.ExitCode);
-            Assert.StartsWith($"qapollo: {file}: ", result.Error, StringComparison.Ordinal);
-            Assert.Contains("name another place with --layer-file", result.Error, StringComparison.Ordinal);
+            Assert.StartsWith(expected, result.Error, StringComparison.Ordinal);
+            Assert.Contains("with --layer-file", result.Error, StringComparison.Ordinal);
             Assert.Single(result.Error.Trim().Split('\n'));
             Assert.False(Directory.Exists(tiny.RunFolder("run")));
+            Assert.Equal(text, File.ReadAllBytes(tiny.TextPath));
+            Assert.Equal(tiny.TextPath, new FileInfo(link).LinkTarget);
         }
+    }
+
+    [Theory]
+    [InlineData("--layer-slots 3", "qapollo: --layer-slots: is for layers that wait elsewhere; add --layers host or --layers disk")]
+    [InlineData("--layers host --layer-file layers", "qapollo: --layer-file: is for layers that wait on disk; add --layers disk")]
+    public void Options_of_layers_elsewhere_are_refused_where_they_have_no_effect(string options, string expected)
+    {
+        CliResult result = Cli.Run($"train --device cpu {options}");
+        Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
+        Assert.StartsWith(expected, result.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>A process that was killed as it made the file leaves it in the run's folder, where it is nobody else's.</summary>
+    [Fact]
+    public void What_a_killed_run_left_in_its_folder_does_not_keep_it_from_going_on()
+    {
+        using var tiny = new TinyRun();
+        CliResult first = Cli.Run(string.Join(' ', (string[])[.. tiny.Train("run", steps: 2, "--layers", "disk"), "--device", "cpu", "--quiet"]));
+        Assert.True(first.ExitCode == 0, first.Error);
+        string left = Path.Combine(tiny.RunFolder("run"), "layers.tmp");
+        File.WriteAllText(left, "half");
+        CliResult second = Cli.Run($"train --resume --output-dir {tiny.RunFolder("run")} --max-steps 3 --quiet");
+        Assert.True(second.ExitCode == 0, second.Error);
+        Assert.False(File.Exists(left));
     }
 
     /// <summary>

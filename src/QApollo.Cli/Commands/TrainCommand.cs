@@ -97,8 +97,7 @@ internal static class TrainCommand
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         RankFacts.RequireSame(ranks, values, options, request.Device.Describe(device), tokenizer, batches);
-        string layerFile = (values.GetText(T.LayerFile) ?? Path.Combine(directory, "layers.tmp")) + (isFirst ? string.Empty : $".{ranks.Rank}");
-        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, layerFile, cards ?? ranks));
+        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, LayerFile(values, directory, ranks.Rank), cards ?? ranks));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
         using CardSensors? sensors = device is CudaDevice card ? CardSensors.TryOpen(card.Card.PciBusId) : null;
         DevicePause? pause = values.Get(T.Yield) ? Yield(device, sensors, notes) : null;
@@ -249,6 +248,24 @@ internal static class TrainCommand
             held.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Where layers wait on disk. In the run's own folder, what a process left that was killed as it made the file goes first.</summary>
+    private static string LayerFile(OptionValues values, string directory, int rank)
+    {
+        string suffix = rank == 0 ? string.Empty : $".{rank}";
+        if (values.GetText(T.LayerFile) is { } named)
+        {
+            return named + suffix;
+        }
+
+        string own = Path.Combine(directory, "layers.tmp" + suffix);
+        if (File.Exists(own))
+        {
+            File.Delete(own);
+        }
+
+        return own;
     }
 
     private static bool Run(TrainingRun run, int completedSteps, IRunView view, InterruptSignal interrupt)

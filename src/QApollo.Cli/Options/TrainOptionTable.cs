@@ -161,7 +161,7 @@ internal static class TrainOptionTable
         ("device", MemorySpace.Device), ("host", MemorySpace.PinnedHost), ("disk", MemorySpace.Disk));
 
     public static OptionSpec<string> LayerFile { get; } = Spec.Path(
-        "--layer-file", NumbersGroup, "The file of layers that wait on disk; what is there is overwritten, and it is gone after the run.", "a path", null, "layers.tmp in the run's folder");
+        "--layer-file", NumbersGroup, "The file of layers that wait on disk: a name that is free; nothing of it stays after the run.", "a path", null, "layers.tmp in the run's folder");
 
     public static OptionSpec<int> LayerSlots { get; } = Spec.Int(
         "--layer-slots", NumbersGroup, "Layers on the device at a time, where they wait elsewhere.", LayerPlacement.FewestSlots, LayerPlacement.FewestSlots, LayerPlacement.MostSlots);

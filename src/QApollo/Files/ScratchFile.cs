@@ -7,7 +7,8 @@ namespace QApollo.Files;
 /// <summary>
 /// Memory on a disk: one file of a fixed size, which one thread reads into and writes from native memory in the order of the
 /// requests, beside everything else. Explicit reads and writes instead of a mapping: a disk that fails is an exception then and
-/// no signal, and a limit on addresses does not count the file. It is gone when it is closed; nothing in it is kept.
+/// no signal, and a limit on addresses does not count the file. Nothing in it is kept, whatever ends the process: Windows removes
+/// it with its last handle; elsewhere it loses its name as soon as it is there, and its space with its last handle.
 /// </summary>
 public sealed class ScratchFile : IDisposable
 {
@@ -21,22 +22,31 @@ public sealed class ScratchFile : IDisposable
     private Exception? _failure;
     private bool _isClosing;
 
-    /// <summary>Makes the file and reserves its space; one that a killed process left is taken over.</summary>
-    /// <exception cref="RunFailedException">Another process has it, the disk has too little space, or the folder cannot be written.</exception>
+    /// <summary>Makes the file under a name that is free, and reserves its space. What is there already is left alone.</summary>
+    /// <exception cref="RunFailedException">Something has the name, the disk has too little space, or the folder cannot be written.</exception>
     public ScratchFile(string path, long bytes)
     {
         Path = path;
         Bytes = bytes;
         try
         {
-            _handle = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose, bytes);
+            _handle = File.OpenHandle(
+                path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None, bytes);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.Delete(path);
+            }
+
             RandomAccess.SetLength(_handle, bytes);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             _handle?.Dispose();
             throw new RunFailedException(
-                FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file"), exception);
+                HasEntry(path)
+                    ? $"{path} is there already and left alone; layers on disk need a name that is free: name another with --layer-file"
+                    : FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file"),
+                exception);
         }
 
         _thread = new Thread(Work) { IsBackground = true, Name = "layers on disk" };
@@ -99,6 +109,9 @@ public sealed class ScratchFile : IDisposable
         _thread.Join();
         _handle.Dispose();
     }
+
+    /// <summary>Also of links that lead nowhere.</summary>
+    private static bool HasEntry(string path) => System.IO.Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
 
     private long Ask(in Request request)
     {

@@ -20,7 +20,7 @@ public sealed class ScratchFileTests : IDisposable
         new Random(1).NextBytes(content);
         using (var file = new ScratchFile(path, 3L * Bytes))
         {
-            Assert.Equal(3L * Bytes, new FileInfo(path).Length);
+            Assert.Equal(OperatingSystem.IsWindows(), File.Exists(path));
             Marshal.Copy(content, 0, _memory, Bytes);
             file.Write(Bytes, _memory, Bytes);
             file.Write(0, _memory, Bytes / 2);
@@ -38,28 +38,54 @@ public sealed class ScratchFileTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
     }
 
+    /// <summary>Whatever has the name: a file, one that another process holds, a folder, a link to a file or to nothing.</summary>
     [Fact]
-    public void A_file_that_another_holds_is_refused_and_left_alone()
+    public void What_is_there_is_refused_and_left_alone()
     {
-        string path = Path.Combine(_folder.Path, "layers.tmp");
-        using var holder = new ScratchFile(path, Bytes);
-        holder.WriteNow(0, [1, 2, 3]);
-        string message = Assert.Throws<RunFailedException>(() => new ScratchFile(path, Bytes)).Message;
-        Assert.StartsWith(path, message, StringComparison.Ordinal);
-        Assert.Contains("--layer-file", message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', message);
-        var read = new byte[3];
-        holder.ReadNow(0, read);
-        Assert.Equal([1, 2, 3], read);
+        string target = Path.Combine(_folder.Path, "text");
+        string held = Path.Combine(_folder.Path, "held");
+        File.WriteAllText(target, "words");
+        File.WriteAllText(held, "words");
+        string folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "folder")).FullName;
+        string link = File.CreateSymbolicLink(Path.Combine(_folder.Path, "link"), target).FullName;
+        string broken = File.CreateSymbolicLink(Path.Combine(_folder.Path, "broken"), Path.Combine(_folder.Path, "nothing")).FullName;
+        using FileStream holder = File.Open(held, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        string[] before = Directory.GetFileSystemEntries(_folder.Path);
+        foreach (string path in (string[])[target, held, folder, link, broken])
+        {
+            foreach (long bytes in (long[])[Bytes, 1L << 50])
+            {
+                string message = Assert.Throws<RunFailedException>(() => new ScratchFile(path, bytes)).Message;
+                Assert.Equal($"{path} is there already and left alone; layers on disk need a name that is free: name another with --layer-file", message);
+            }
+        }
+
+        Assert.Equal(before.Order(), Directory.GetFileSystemEntries(_folder.Path).Order());
+        Assert.Equal("words", File.ReadAllText(target));
+        Assert.Equal(target, new FileInfo(link).LinkTarget);
+        Assert.Equal(5, holder.Length);
     }
 
+    /// <summary>Elsewhere the name is free again as soon as the file is there: nothing stays behind a killed process.</summary>
     [Fact]
-    public void One_that_a_killed_process_left_is_taken_over()
+    public void A_name_that_is_in_use_by_another_is_not_shared()
     {
         string path = Path.Combine(_folder.Path, "layers.tmp");
-        File.WriteAllBytes(path, new byte[10]);
-        using var file = new ScratchFile(path, Bytes);
-        Assert.Equal(Bytes, new FileInfo(path).Length);
+        using var first = new ScratchFile(path, Bytes);
+        first.WriteNow(0, [1, 2, 3]);
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Throws<RunFailedException>(() => new ScratchFile(path, Bytes));
+        }
+        else
+        {
+            using var second = new ScratchFile(path, Bytes);
+            second.WriteNow(0, [4, 5, 6]);
+        }
+
+        var read = new byte[3];
+        first.ReadNow(0, read);
+        Assert.Equal([1, 2, 3], read);
     }
 
     [Fact]
