@@ -203,7 +203,8 @@ internal static class TrainCommand
         string why = run.IsOutOfTime
             ? string.Create(CultureInfo.InvariantCulture, $"after step {trainer.CompletedSteps:N0} of {runOptions.MaxSteps:N0}, {Hours(time)} are over")
             : "stopped";
-        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string next = trainer.CompletedSteps > 0 ? $"go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}" : "no step was done: start again, there is nothing to go on with";
+        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; {next}");
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
         return finished || run.IsOutOfTime ? ExitCode.Success : stopped;
     }
@@ -250,7 +251,7 @@ internal static class TrainCommand
         }
     }
 
-    /// <summary>Where layers wait on disk. In the run's own folder, what a process left that was killed as it made the file goes first.</summary>
+    /// <summary>Where layers wait on disk. What a process left in its run's folder that was killed as it made the file goes first.</summary>
     private static string LayerFile(OptionValues values, string directory, int rank)
     {
         string suffix = rank == 0 ? string.Empty : $".{rank}";
@@ -260,7 +261,7 @@ internal static class TrainCommand
         }
 
         string own = Path.Combine(directory, "layers.tmp" + suffix);
-        if (File.Exists(own))
+        if (File.Exists(RunFile.In(directory)) && File.Exists(own))
         {
             File.Delete(own);
         }
