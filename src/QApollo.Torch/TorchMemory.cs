@@ -9,6 +9,7 @@ namespace QApollo.Torch;
 internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposable
 {
     private const int Alignment = 4096;
+    private const string Owner = "the Torch device";
 
     private readonly Dictionary<nint, nint> _host = [];
     private readonly Dictionary<nint, TorchTensor> _tensors = [];
@@ -69,12 +70,7 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
 
     private nint AllocateHost(long bytes)
     {
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (bytes > available)
-        {
-            throw OutOfMemory($"the machine has {ByteSize.Format(available)} for this process", bytes, null);
-        }
-
+        HostMemoryCheck.Require(Owner, bytes);
         nint block;
         try
         {
@@ -82,7 +78,7 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
         }
         catch (OutOfMemoryException exception)
         {
-            throw OutOfMemory($"the machine has {ByteSize.Format(available)} for this process", bytes, exception);
+            throw HostMemoryCheck.Refused(Owner, bytes, exception);
         }
 
         nint address = (nint)(((nuint)block + Alignment - 1) & ~(nuint)(Alignment - 1));
@@ -101,7 +97,8 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
         }
         catch (ExternalException exception)
         {
-            throw OutOfMemory("libtorch has not that much left", bytes, exception);
+            throw new InsufficientMemoryException(
+                $"{Owner} was asked for {ByteSize.Format(bytes)}, which libtorch does not get: --budget auto makes a run fit that is here, qapollo plan tells what it takes", exception);
         }
 
         tensor.DetachFromDisposeScope();
@@ -120,10 +117,6 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
         using TorchTensor pageable = torch.zeros(bytes, ScalarType.Byte, torch.CPU);
         return pageable.pin_memory();
     }
-
-    private static InsufficientMemoryException OutOfMemory(string available, long bytes, Exception? inner) => new(
-        $"the Torch device was asked for {ByteSize.Format(bytes)}; {available}: --budget auto makes a run fit that is here, qapollo plan tells what it takes",
-        inner);
 
     [DllImport("LibTorchSharp", EntryPoint = "THSTensor_data")]
     private static extern nint Data(nint tensor);

@@ -120,6 +120,11 @@ internal sealed class DeviceChoice
             return FreeHostBytes();
         }
 
+        if (_torch is not null)
+        {
+            return CudaCard.FreeBytes(ordinal);
+        }
+
         // The driver counts after it made a context here, which the plan counts too.
         using var device = CudaDevice.Open(ordinal, options: new CudaOptions());
         return device.MemoryInfo().Free + device.Profile.ContextBytes;
