@@ -105,9 +105,12 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
         return block.Address;
     }
 
+    /// <summary>By way of pageable memory that is never written, so that the system has no pages to find for it.</summary>
     private static TorchTensor PinnedZeros(long bytes)
     {
-        using TorchTensor pageable = torch.zeros(bytes, ScalarType.Byte, torch.CPU);
-        return pageable.pin_memory();
+        using TorchTensor pageable = torch.empty(bytes, ScalarType.Byte, torch.CPU);
+        TorchTensor pinned = pageable.pin_memory();
+        pinned.zero_();
+        return pinned;
     }
 }
