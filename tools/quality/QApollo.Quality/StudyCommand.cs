@@ -56,13 +56,16 @@ internal static class StudyCommand
         List<StudyResult> done = StudyResult.ReadAll(path);
         int first = parsed.GetValue(FirstSeed);
 
-        StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
-        foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
+        if (!parsed.GetValue(Tune))
         {
-            Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
-        }
+            StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
+            foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
+            {
+                Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
+            }
 
-        settings = [.. settings.Select(setting => setting.WithTunedRate(tuning)).OfType<Setting>()];
+            settings = [.. settings.Select(setting => setting.WithTunedRate(tuning)).OfType<Setting>()];
+        }
 
         // Seed by seed: whatever time allows is a table of equal numbers of runs.
         for (int seed = first; seed < first + parsed.GetValue(Seeds); seed++)
