@@ -8,16 +8,29 @@ namespace QApollo.Torch;
 /// </summary>
 internal static class Numbers
 {
-    public static TorchTensor Add(this TorchTensor tensor, double value) => With(tensor, value, static (t, number) => t.add_(number));
+    /// <summary>tensor += other. TorchSharp's own makes a number of the factor 1 that it leaves out.</summary>
+    public static TorchTensor Add(this TorchTensor tensor, TorchTensor other)
+    {
+        using Scalar one = 1L;
+        return tensor.add_(other, one);
+    }
+
+    public static TorchTensor Add(this TorchTensor tensor, double value) => With(tensor, value, AddNumber);
 
     /// <summary>Of integers, modulo the type's range.</summary>
-    public static TorchTensor Add(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.add_(number));
+    public static TorchTensor Add(this TorchTensor tensor, long value) => With(tensor, value, AddNumber);
 
     /// <summary>tensor += factor * other.</summary>
     public static TorchTensor AddScaled(this TorchTensor tensor, TorchTensor other, double factor)
     {
         using Scalar number = factor;
         return tensor.add_(other, number);
+    }
+
+    private static TorchTensor AddNumber(TorchTensor tensor, Scalar number)
+    {
+        using Scalar one = 1L;
+        return tensor.add_(number, one);
     }
 
     public static TorchTensor Sub(this TorchTensor tensor, long value) => With(tensor, value, static (t, number) => t.sub_(number));

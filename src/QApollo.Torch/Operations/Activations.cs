@@ -8,7 +8,7 @@ internal static class Activations
     public static void AddBias(TorchContext context, Tensor values, Tensor bias)
     {
         using TorchContext.Frame frame = context.Open();
-        context.View(values).add_(context.View(bias));
+        context.View(values).Add(context.View(bias));
     }
 
     public static void BiasGradient(TorchContext context, Tensor outputGradient, Tensor biasGradient, bool accumulate)
@@ -23,7 +23,7 @@ internal static class Activations
         for (int row = 0, rows = TorchContext.RowsPerSlice(outputGradient.Columns); row < outputGradient.Rows; row += rows)
         {
             using TorchContext.Frame slice = context.Open();
-            sum.add_(context.Single(outputGradient.RowRange(row, Math.Min(rows, outputGradient.Rows - row))).sum(0, true));
+            sum.Add(context.Single(outputGradient.RowRange(row, Math.Min(rows, outputGradient.Rows - row))).sum(0, true));
         }
     }
 

@@ -55,14 +55,14 @@ internal static class Adam
     {
         using TorchContext.Frame frame = context.Open();
         TorchTensor wide = context.Copy(g, ScalarType.Float64);
-        squares.add_(wide.mul_(wide).sum());
+        squares.Add(wide.mul_(wide).sum());
 
         // |g| < infinity is false for NaN. Where it is false the moments are multiplied with 1, and get a gradient of 0.
         TorchTensor isBad = context.Mask(context.Copy(g, ScalarType.Float32).abs_().Lt(float.PositiveInfinity).neg_().Add(1));
         g.FillWhere(isBad, 0);
         TorchTensor keep = context.Filled(ScalarType.Float32, scalars.Beta1, g.shape).FillWhere(isBad, 1);
         m.mul_(keep).AddScaled(g, scalars.OneMinusBeta1);
-        v.mul_(keep.Fill(scalars.Beta2).FillWhere(isBad, 1)).add_(keep.copy_(g).Mul(scalars.OneMinusBeta2).mul_(g));
+        v.mul_(keep.Fill(scalars.Beta2).FillWhere(isBad, 1)).Add(keep.copy_(g).Mul(scalars.OneMinusBeta2).mul_(g));
         g.copy_(m);
         return Divide(g, keep.copy_(v), scalars).FillWhere(isBad, 0);
     }

@@ -29,7 +29,7 @@ internal static class Apollo
             else
             {
                 r.addmm_(p.narrow(0, row, count).t(), g, 1, 1);
-                squares.add_(g.mul_(g).sum(0, true));
+                squares.Add(g.mul_(g).sum(0, true));
             }
         }
     }
@@ -41,7 +41,7 @@ internal static class Apollo
         using TorchContext.Frame frame = context.Open();
         int channels = channelSquares.Columns;
         TorchTensor squares = context.Copy(context.View(channelSquares).view(channels), ScalarType.Float64);
-        TorchTensor gradientSum = context.Filled(ScalarType.Float64, 0, 1, 1).add_(squares.sum());
+        TorchTensor gradientSum = context.Filled(ScalarType.Float64, 0, 1, 1).Add(squares.sum());
         TorchTensor isBad = context.Mask(context.Copy(gradientSum, ScalarType.Float32).Lt(float.PositiveInfinity).neg_().Add(1));
         Reductions.AddTo(context, gradientSquares, context.Copy(gradientSum, ScalarType.Float64));
 
@@ -51,8 +51,8 @@ internal static class Apollo
         TorchTensor factor, norm = context.Take(ScalarType.Float64, 1, 1);
         if (scalars.TensorWise)
         {
-            factor = context.Filled(ScalarType.Float64, 0, 1, 1).add_(direction.sum()).sqrt_();
-            factor.div_(context.Filled(ScalarType.Float64, 0, 1, 1).add_(plain.sum()).sqrt_().Add((double)ApolloScalars.NormEpsilon));
+            factor = context.Filled(ScalarType.Float64, 0, 1, 1).Add(direction.sum()).sqrt_();
+            factor.div_(context.Filled(ScalarType.Float64, 0, 1, 1).Add(plain.sum()).sqrt_().Add((double)ApolloScalars.NormEpsilon));
             factor.copy_(context.Copy(factor, ScalarType.Float32));
             norm.copy_(gradientSum).sqrt_().mul_(factor);
         }
@@ -86,14 +86,14 @@ internal static class Apollo
             TorchTensor r = context.Single(projected.RowRange(row, count)).FillWhere(isBad, 0);
             TorchTensor m = context.View(moment1.RowRange(row, count)), v = context.View(moment2.RowRange(row, count));
             m.mul_(beta1).AddScaled(r, adam.OneMinusBeta1);
-            v.mul_(beta2).add_(context.Copy(r, ScalarType.Float32).Mul(adam.OneMinusBeta2).mul_(r));
+            v.mul_(beta2).Add(context.Copy(r, ScalarType.Float32).Mul(adam.OneMinusBeta2).mul_(r));
             TorchTensor d = context.Copy(Adam.Divide(context.Copy(m, ScalarType.Float32), context.Copy(v, ScalarType.Float32), adam), ScalarType.Float64);
             TorchTensor wide = context.Copy(r, ScalarType.Float64);
             int along = axis == ChannelAxis.Rows ? 1 : 0;
             TorchTensor directionPart = axis == ChannelAxis.Rows ? direction.narrow(0, row, count) : direction;
             TorchTensor plainPart = axis == ChannelAxis.Rows ? plain.narrow(0, row, count) : plain;
-            directionPart.add_(d.mul_(d).sum(along));
-            plainPart.add_(wide.mul_(wide).sum(along));
+            directionPart.Add(d.mul_(d).sum(along));
+            plainPart.Add(wide.mul_(wide).sum(along));
         }
     }
 }

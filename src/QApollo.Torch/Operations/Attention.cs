@@ -33,7 +33,7 @@ internal static class Attention
                 TorchTensor result = context.Take(ScalarType.Float32, count, shape.HeadDim);
                 result.addmm_(scores, values.narrow(0, 0, seen), 0, 1).div_(sum);
                 at.Queries(o, first, count).copy_(result);
-                at.Statistics(l, first, count).copy_(sum.log_().add_(max));
+                at.Statistics(l, first, count).copy_(sum.log_().Add(max));
             }
         }
     }
@@ -81,7 +81,7 @@ internal static class Attention
     }
 
     private static void Accumulate(TorchTensor destination, TorchTensor sum, bool overwrite) =>
-        destination.copy_(overwrite ? sum : sum.add_(destination));
+        destination.copy_(overwrite ? sum : sum.Add(destination));
 
     private static TorchTensor Operand(TorchContext context, TorchTensor view) =>
         view.dtype == ScalarType.Float32 ? view : context.Copy(view, ScalarType.Float32);

@@ -17,7 +17,7 @@ internal static class CrossEntropy
             TorchTensor picked = x.gather(1, label.AtLeast(0));
             TorchTensor max = context.Take(ScalarType.Float32, count, 1);
             x.amax([1], true, max).Dispose();
-            TorchTensor total = x.sub_(max).exp_().sum(1, true).log_().add_(max);
+            TorchTensor total = x.sub_(max).exp_().sum(1, true).log_().Add(max);
             context.View(logSumExp.ElementRange(row, count)).view(count, 1).copy_(total);
             context.View(losses.ElementRange(row, count)).view(count, 1).copy_(total.sub_(picked).FillWhere(isIgnored, 0));
         }

@@ -39,7 +39,7 @@ internal static class DenseUpdate
         }
 
         TorchTensor changed = context.Copy(stored, stored.dtype).ne_(result).sum(ScalarType.Int64);
-        context.View(counts).view(-1).narrow(0, (int)UpdateCount.Changed, 1).add_(changed);
+        context.View(counts).view(-1).narrow(0, (int)UpdateCount.Changed, 1).Add(changed);
         stored.copy_(result);
     }
 
@@ -61,7 +61,7 @@ internal static class DenseUpdate
             carry.copy_(words).bitwise_right_shift_(context.Filled(ScalarType.Int32, 16, 1)).bitwise_and_(context.Filled(ScalarType.Int32, 0xFFFF, 1));
         }
 
-        bits.add_(carry);
+        bits.Add(carry);
         return upper.FillWhere(isNaN, BFloatNaN);
     }
 }

@@ -65,7 +65,7 @@ internal static class Embedding
 
             TorchTensor row = context.Copy(context.View(index.Tokens.ElementRange(entry, count)).view(count), ScalarType.Int64).Sub(firstRow);
             TorchTensor stored = table.index_select(0, row);
-            table.index_copy_(0, row, stored.copy_(sum.add_(stored)));
+            table.index_copy_(0, row, stored.copy_(sum.Add(stored)));
         }
     }
 }

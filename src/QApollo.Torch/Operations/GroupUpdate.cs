@@ -41,7 +41,7 @@ internal static class GroupUpdate
         TorchTensor moved = context.Copy(x, ScalarType.Float32).ne_(v);
         TorchTensor moveSquares = context.Copy(x, ScalarType.Float32).sub_(v);
         moveSquares.mul_(context.Copy(moveSquares, ScalarType.Float32));
-        x.add_(zero);
+        x.Add(zero);
 
         TorchTensor keep = Keeps(context, x, zero, weight.ZeroPointRule, scalars.Regrid);
         TorchTensor update = GroupValues.Largest(context, moved);
@@ -50,7 +50,7 @@ internal static class GroupUpdate
         if (scalars.Regrid == RegridMode.Always || context.IsCuda || regrid.sum().item<float>() > 0)
         {
             Regrid(context, weight, cut, x, v, change, scale, decay, regrid, scalars.DecayFirst);
-            update.copy_(keep).mul_(GroupValues.Largest(context, moved)).add_(regrid);
+            update.copy_(keep).mul_(GroupValues.Largest(context, moved)).Add(regrid);
         }
 
         GroupValues.Codes codes = GroupValues.Round(context, x, words, weight);
@@ -69,7 +69,7 @@ internal static class GroupUpdate
         using (TorchContext.Frame frame = context.Open())
         {
             TorchTensor inverse = context.Copy(scale, ScalarType.Float32).reciprocal_();
-            x.copy_(context.Copy(change, ScalarType.Float64).mul_(inverse).neg_().add_(x));
+            x.copy_(context.Copy(change, ScalarType.Float64).mul_(inverse).neg_().Add(x));
         }
 
         return decayFirst ? x : x.mul_(decay);
@@ -115,7 +115,7 @@ internal static class GroupUpdate
         TorchTensor finite = context.Copy(grid.Range, ScalarType.Float32).Lt(float.PositiveInfinity);
         finite.mul_(context.Copy(grid.Scale, ScalarType.Float32).Lt(float.PositiveInfinity));
         regrid.mul_(finite);
-        values.div_(grid.Scale).add_(grid.Zero);
+        values.div_(grid.Scale).Add(grid.Zero);
         Select(context, regrid, values, x);
         Select(context, regrid, grid.Scale, scale);
         cut.PerGroup(context.View(weight.Scales)).copy_(scale);
@@ -139,7 +139,7 @@ internal static class GroupUpdate
         if (weight.ResidualBits != 0)
         {
             TorchTensor residual = GroupValues.Residuals(context, weight, cut);
-            different.add_(context.Copy(newResidual, ScalarType.Float32).ne_(residual).FillWhere(stays, 0)).Gt(0);
+            different.Add(context.Copy(newResidual, ScalarType.Float32).ne_(residual).FillWhere(stays, 0)).Gt(0);
             Select(context, update, newResidual, residual);
             newResidual = residual;
         }
@@ -149,8 +149,8 @@ internal static class GroupUpdate
         moved.FillWhere(stays, 0);
         moveSquares.FillWhere(stays, 0);
         TorchTensor sums = context.Filled(ScalarType.Int64, 0, UpdateCounts.Length);
-        void Sum(UpdateCount count, TorchTensor values) => sums.narrow(0, (int)count, 1).add_(values.sum().to(ScalarType.Int64));
-        void SumSquares(UpdateCount count, TorchTensor values) => sums.narrow(0, (int)count, 1).add_(
+        void Sum(UpdateCount count, TorchTensor values) => sums.narrow(0, (int)count, 1).Add(values.sum().to(ScalarType.Int64));
+        void SumSquares(UpdateCount count, TorchTensor values) => sums.narrow(0, (int)count, 1).Add(
             values.sum().AtMost(UpdateCounts.LargestSum).Mul(UpdateCounts.SquareUnit).to(ScalarType.Int64));
         TorchTensor isRegridded = context.Mask(regrid);
         Sum(UpdateCount.Codes, otherCode);
@@ -160,7 +160,7 @@ internal static class GroupUpdate
         Sum(UpdateCount.Changed, different.FillWhere(isRegridded, 1));
         SumSquares(UpdateCount.NoiseSquares, noise);
         SumSquares(UpdateCount.MoveSquares, moveSquares);
-        context.View(counts).view(-1).add_(sums);
+        context.View(counts).view(-1).Add(sums);
     }
 
     /// <summary>Where the mark of a group is 1, the values replace those of the destination. Both are changed.</summary>
@@ -168,6 +168,6 @@ internal static class GroupUpdate
     {
         using TorchContext.Frame frame = context.Open();
         destination.FillWhere(context.Mask(marks), 0);
-        destination.add_(values.FillWhere(context.Mask(context.Copy(marks, ScalarType.Float32).neg_().Add(1)), 0));
+        destination.Add(values.FillWhere(context.Mask(context.Copy(marks, ScalarType.Float32).neg_().Add(1)), 0));
     }
 }

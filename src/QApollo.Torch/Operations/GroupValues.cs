@@ -25,7 +25,7 @@ internal static class GroupValues
                 using TorchContext.Frame frame = context.Open();
                 TorchTensor x = context.Copy(cut.Elements(values), ScalarType.Float32);
                 Grid grid = NewGrid(context, x, weight.ZeroPointRule);
-                x.div_(grid.Scale).add_(grid.Zero);
+                x.div_(grid.Scale).Add(grid.Zero);
                 Codes codes = Round(context, x, words: null, weight);
                 Store(context, weight, cut, codes);
                 cut.PerGroup(context.View(weight.Scales)).copy_(grid.Scale);
@@ -173,7 +173,7 @@ internal static class GroupValues
             using TorchContext.Frame frame = context.Open();
             TorchTensor share = context.Copy(rounded, ScalarType.Float32);
             share.sub_(rounded.floor_());
-            rounded.add_(PhiloxWords.ToUniform(context, words).lt_(share));
+            rounded.Add(PhiloxWords.ToUniform(context, words).lt_(share));
         }
 
         rounded.Clamp(GroupGrid.LowestCode(weight.ZeroPointRule) * fine, 255 * fine);
@@ -193,7 +193,7 @@ internal static class GroupValues
         else if (weight.ResidualBits == 4)
         {
             using TorchContext.Frame frame = context.Open();
-            TorchTensor unsigned = context.Copy(codes.Residual, ScalarType.Float32).Lt(0).Mul(16).add_(codes.Residual);
+            TorchTensor unsigned = context.Copy(codes.Residual, ScalarType.Float32).Lt(0).Mul(16).Add(codes.Residual);
             TorchTensor pairs = unsigned.view(stored.Rows, cut.Groups, cut.Size / 2, 2);
             TorchTensor joined = context.Copy(pairs.select(3, 0), ScalarType.Float32).AddScaled(pairs.select(3, 1), 16);
             cut.Pairs(context.View(stored)).copy_(joined);

@@ -15,7 +15,7 @@ internal static class GrowthLimit
             using TorchContext.Frame slice = context.Open();
             int count = Math.Min(TorchContext.SliceElements, squares.Columns - first);
             TorchTensor part = context.Copy(context.View(squares.ElementRange(first, count)), ScalarType.Float64);
-            sum.add_(part.mul_(context.View(weights.ElementRange(first, count))).sum());
+            sum.Add(part.mul_(context.View(weights.ElementRange(first, count))).sum());
         }
 
         TorchTensor norm = context.Copy(sum.sqrt_(), ScalarType.Float32);
@@ -48,9 +48,9 @@ internal static class GrowthLimit
         }
 
         TorchTensor next = norm.div_(limit).FillWhere(isBad, 0);
-        stored.mul_(context.Copy(isBad, ScalarType.Float32)).add_(next);
+        stored.mul_(context.Copy(isBad, ScalarType.Float32)).Add(next);
         TorchTensor isLimited = context.Copy(limit, ScalarType.Float32).Gt(1).FillWhere(isBad, 0);
-        context.View(limited).add_(context.Copy(isLimited, ScalarType.Int64));
+        context.View(limited).Add(context.Copy(isLimited, ScalarType.Int64));
         return limit;
     }
 }

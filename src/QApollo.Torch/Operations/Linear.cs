@@ -108,7 +108,7 @@ internal static class Linear
                 long some = Math.Min(rows, left.shape[0] - row);
                 TorchTensor part = context.Take(ScalarType.Float32, some, columns);
                 part.addmm_(left.narrow(0, row, some).narrow(1, first, count), right.narrow(0, first, count), 0, 1);
-                sum.narrow(0, row, some).add_(part);
+                sum.narrow(0, row, some).Add(part);
             }
         }
     }

@@ -24,7 +24,7 @@ internal static class Normalization
             }
             else
             {
-                columns.add_((weight is null ? squares : squares.mul_(weight.narrow(1, row, count).t())).sum(0, true));
+                columns.Add((weight is null ? squares : squares.mul_(weight.narrow(1, row, count).t())).sum(0, true));
             }
         }
 

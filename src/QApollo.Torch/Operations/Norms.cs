@@ -43,11 +43,11 @@ internal static class Norms
             // x r is the normalized input; then dx = r (g - x r mean(g x r)).
             x.mul_(rowRms);
             TorchTensor product = context.Copy(dy, ScalarType.Float32).mul_(x);
-            dw.add_(product.sum(0, true));
+            dw.Add(product.sum(0, true));
             TorchTensor mean = product.mul_(w).sum(1, true).Mul(1f / input.Columns);
             dy.mul_(w).sub_(x.mul_(mean)).mul_(rowRms);
             TorchTensor dx = context.View(inputGradient.RowRange(row, count));
-            dx.copy_(accumulateInput ? dy.add_(dx) : dy);
+            dx.copy_(accumulateInput ? dy.Add(dx) : dy);
         }
     }
 }

@@ -25,8 +25,8 @@ internal static class PhiloxWords
     {
         TorchTensor uniform = Bytes(context, words, 3, 1f / 256);
         using TorchContext.Frame frame = context.Open();
-        uniform.add_(Bytes(context, words, 2, 1f / 65536));
-        return uniform.add_(Bytes(context, words, 1, 1f / 16777216));
+        uniform.Add(Bytes(context, words, 2, 1f / 65536));
+        return uniform.Add(Bytes(context, words, 1, 1f / 16777216));
     }
 
     /// <summary>A byte of every word, 0 the lowest, times a factor, as F32.</summary>

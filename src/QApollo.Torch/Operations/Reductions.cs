@@ -24,7 +24,7 @@ internal static class Reductions
             using TorchContext.Frame slice = context.Open();
             int count = (int)Math.Min(TorchContext.SliceElements, values.Elements - first);
             TorchTensor part = context.Copy(context.View(values.ElementRange(first, count)), ScalarType.Float64);
-            sum.add_((isSquares ? part.mul_(part) : part).sum());
+            sum.Add((isSquares ? part.mul_(part) : part).sum());
         }
 
         return sum;
@@ -35,6 +35,6 @@ internal static class Reductions
     public static void AddTo(TorchContext context, Tensor total, TorchTensor sum)
     {
         TorchTensor stored = context.View(total);
-        stored.copy_(sum.add_(stored));
+        stored.copy_(sum.Add(stored));
     }
 }

@@ -30,7 +30,7 @@ internal static class RowCodes
             TorchTensor below = context.Copy(x, ScalarType.Float32).floor_();
             TorchTensor words = PhiloxWords.Draw(context, stream, (ulong)(firstRow + row) * (ulong)wordsPerRow, count * wordsPerRow);
             TorchTensor uniform = PhiloxWords.ToUniform(context, words.view(count, wordsPerRow).narrow(1, 0, columns));
-            below.add_(uniform.lt_(x.sub_(below))).Clamp(-(double)RowGrid.Largest, RowGrid.Largest).Add((double)RowGrid.Zero);
+            below.Add(uniform.lt_(x.sub_(below))).Clamp(-(double)RowGrid.Largest, RowGrid.Largest).Add((double)RowGrid.Zero);
             context.View(codes.RowRange(row, count)).copy_(below);
         }
     }
