@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using QApollo.Cli.Commands;
 using Xunit;
 
 namespace QApollo.Cli.Tests.Commands;
@@ -31,10 +32,74 @@ public class ReportCommandTests
         Assert.Contains("no run", none.Error, StringComparison.Ordinal);
         Train(tiny, "run");
         ProcessResult unwritten = QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", "/no/such/folder/x.html");
-        Assert.Equal((1, 1), (unwritten.ExitCode, unwritten.Error.Trim().Split('\n').Length));
+        Assert.Equal((2, 1), (unwritten.ExitCode, unwritten.Error.Trim().Split('\n').Length));
+        ProcessResult folder = QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", tiny.Folder);
+        Assert.Equal((2, 1), (folder.ExitCode, folder.Error.Trim().Split('\n').Length));
     }
 
-    /// <summary>In headless Chromium, at the width of a desktop and of a phone: every chart is drawn, and nothing is wider than the window.</summary>
+    /// <summary>A page of ours is written anew; what somebody else wrote is kept, also where a run ends.</summary>
+    [Fact]
+    public void What_is_no_page_of_ours_is_written_over_by_force_only()
+    {
+        using var tiny = new TinyRun();
+        Train(tiny, "run");
+        string page = Path.Combine(tiny.RunFolder("run"), "report.html"), other = Path.Combine(tiny.Folder, "other.html");
+        File.WriteAllText(other, "mine");
+        ProcessResult refused = QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", other);
+        Assert.Equal((2, 1), (refused.ExitCode, refused.Error.Trim().Split('\n').Length));
+        Assert.Contains("is no page of this program", refused.Error, StringComparison.Ordinal);
+        Assert.Equal("mine", File.ReadAllText(other));
+        Assert.Equal(0, QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", other, "--force").ExitCode);
+        Assert.Equal(0, QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", other).ExitCode);
+        Assert.Equal(File.ReadAllText(page), File.ReadAllText(other));
+
+        File.WriteAllText(page, "mine");
+        Assert.Contains("no report: --output: ", ReportCommand.TryWrite(tiny.RunFolder("run")), StringComparison.Ordinal);
+        Assert.Equal("mine", File.ReadAllText(page));
+    }
+
+    /// <summary>Two reports that follow the same run write the same page.</summary>
+    [Fact]
+    public async Task A_page_that_another_report_is_writing_is_waited_for()
+    {
+        using var tiny = new TinyRun();
+        Train(tiny, "run");
+        var other = new FileStream(Path.Combine(tiny.RunFolder("run"), "report.html.tmp"), FileMode.Create, FileAccess.Write, FileShare.None);
+        var ended = Task.Run(async () =>
+        {
+            await Task.Delay(150);
+            other.Dispose();
+        });
+        Assert.Null(ReportCommand.TryWrite(tiny.RunFolder("run")));
+        await ended;
+    }
+
+    [Fact]
+    public void A_run_named_twice_is_shown_once_and_runs_of_one_name_by_their_paths()
+    {
+        using var tiny = new TinyRun();
+        Train(tiny, "run");
+        Directory.CreateDirectory(Path.Combine(tiny.Folder, "b"));
+        string one = tiny.RunFolder("run"), two = Path.Combine(tiny.Folder, "b", "run"), output = Path.Combine(tiny.Folder, "page.html");
+        CopyFiles(one, Directory.CreateDirectory(two).FullName);
+        Assert.Equal(0, QApolloProcess.Run("report", one, one + Path.DirectorySeparatorChar, "--output", output).ExitCode);
+        Assert.Contains("<title>Run run</title>", File.ReadAllText(output), StringComparison.Ordinal);
+        Assert.Equal(0, QApolloProcess.Run("report", one, two, "--output", output).ExitCode);
+        Assert.All([one, two], run => Assert.Contains($"</span>{run}</span>", File.ReadAllText(output), StringComparison.Ordinal));
+
+        static void CopyFiles(string from, string to)
+        {
+            foreach (string file in Directory.GetFiles(from))
+            {
+                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+            }
+        }
+    }
+
+    /// <summary>
+    /// In headless Chromium, at the width of a desktop and of a phone: every chart is drawn, nothing is wider than the window, and a chart tells the
+    /// values below the pointer. In a frame: no window of Chromium is as narrow as a phone.
+    /// </summary>
     [WithChromiumTheory]
     [InlineData(1200)]
     [InlineData(390)]
@@ -42,20 +107,26 @@ public class ReportCommandTests
     {
         using var tiny = new TinyRun();
         Train(tiny, "run");
-        string page = Path.Combine(tiny.RunFolder("run"), "report.html");
-        File.AppendAllText(page, "<script>document.title=JSON.stringify([document.querySelectorAll('.curve').length,document.querySelectorAll('.curve svg path').length,document.documentElement.scrollWidth<=innerWidth])</script>");
+        string page = Path.Combine(tiny.RunFolder("run"), "report.html"), frame = Path.Combine(tiny.Folder, "frame.html");
+        File.AppendAllText(page, """
+            <script>const charts=[...document.querySelectorAll('.curve')],middle=charts[0].querySelector('svg').getBoundingClientRect();
+            charts[0].querySelector('svg').dispatchEvent(new PointerEvent('pointermove',{clientX:middle.x+middle.width,clientY:middle.y+50}));
+            const seen=[charts.length>5&&charts.every(c=>c.querySelector('svg path')&&c.querySelectorAll('svg text').length>3),document.documentElement.scrollWidth<=innerWidth,charts[0].querySelector('.tip').textContent];
+            document.querySelector('[data-x="1"]').click();
+            parent.postMessage([innerWidth,...seen,document.querySelector('#axis .on').textContent].join('; '),'*')</script>
+            """);
+        File.WriteAllText(frame, $"<title>nothing</title><script>onmessage=e=>document.title=e.data</script><iframe src=\"{new Uri(page).AbsoluteUri}\" style=\"width:{width}px;height:2000px;border:0\"></iframe>");
         var start = new ProcessStartInfo("chromium")
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            ArgumentList = { "--headless", "--no-sandbox", "--disable-gpu", $"--window-size={width},900", $"--user-data-dir={tiny.Folder}/browser", "--dump-dom", new Uri(page).AbsoluteUri },
+            ArgumentList = { "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,2100", $"--user-data-dir={tiny.Folder}/browser", "--dump-dom", new Uri(frame).AbsoluteUri },
         };
         using Process browser = Process.Start(start)!;
         Task<string> errors = browser.StandardError.ReadToEndAsync();
         string dom = browser.StandardOutput.ReadToEnd();
         Assert.True(browser.WaitForExit(TimeSpan.FromMinutes(2)), errors.Result);
-        Assert.Matches(@"<title>\[(\d+),[1-9]\d*,true\]</title>", dom);
-        Assert.DoesNotContain("<title>[0,", dom, StringComparison.Ordinal);
+        Assert.Matches($@"<title>{width}; true; true; step 30, \d+(\.\d+)?\s*; tokens</title>", dom);
     }
 
     private static ProcessResult Train(TinyRun tiny, string run, params string[] more)

@@ -23,10 +23,10 @@ public sealed class SeriesReducer
     public IReadOnlyList<SeriesPoint> Points =>
         [.. _buckets.Select(bucket => new SeriesPoint(bucket.Step, bucket.Tokens, bucket.Seconds, bucket.Sum / bucket.Count, bucket.Minimum, bucket.Maximum))];
 
-    /// <summary>What is not finite is left out.</summary>
+    /// <summary>What is not finite in binary32, as pages have it, is left out.</summary>
     public void Add(int step, long tokens, double seconds, double value)
     {
-        if (!double.IsFinite(value))
+        if (!float.IsFinite((float)value))
         {
             return;
         }
