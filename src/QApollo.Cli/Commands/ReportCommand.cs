@@ -16,6 +16,9 @@ internal static class ReportCommand
     /// <summary>Between two pages of a run that goes on.</summary>
     private const int FollowSeconds = 5;
 
+    /// <summary>Of a curve: of all runs together, and of one run.</summary>
+    private const int MostPoints = 8192, LeastPoints = 64;
+
     /// <summary>At writing: another report may be writing the same page, which is a matter of a moment.</summary>
     private const int Attempts = 6;
 
@@ -89,9 +92,18 @@ internal static class ReportCommand
     /// <summary>Each run once; those whose folders have the same name are told apart by their paths.</summary>
     private static RunLog[] Read(string[] runs)
     {
-        (string Path, RunLog Log)[] read = [.. runs.DistinctBy(run => Path.TrimEndingDirectorySeparator(Path.GetFullPath(run))).Select(run => (run, RunLog.Read(run)))];
-        HashSet<string> shared = [.. read.CountBy(run => run.Log.Name).Where(count => count.Value > 1).Select(count => count.Key)];
-        return [.. read.Select(run => shared.Contains(run.Log.Name) ? run.Log with { Name = run.Path } : run.Log)];
+        // What no option and no folder is was meant as an option.
+        if (runs.FirstOrDefault(run => run.Length == 0 || (run.StartsWith("--", StringComparison.Ordinal) && !Directory.Exists(run))) is { } wrong)
+        {
+            throw new UsageException(wrong.Length == 0 ? "the name of a run is empty" : $"{wrong}: report has no such option");
+        }
+
+        string[] distinct = [.. runs.DistinctBy(run => Path.TrimEndingDirectorySeparator(Path.GetFullPath(run)))];
+        // A page of many runs stays of a size that browsers take.
+        int points = Math.Clamp(MostPoints / distinct.Length, LeastPoints, SeriesReducer.Capacity);
+        RunLog[] logs = [.. distinct.Select(run => RunLog.Read(run, points))];
+        HashSet<string> shared = [.. logs.CountBy(log => log.Name).Where(count => count.Value > 1).Select(count => count.Key)];
+        return [.. logs.Zip(distinct, (log, run) => shared.Contains(log.Name) ? log with { Name = run } : log)];
     }
 
     private static void Write(RunLog[] logs, string output, int refreshSeconds)

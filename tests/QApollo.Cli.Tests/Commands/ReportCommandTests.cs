@@ -30,6 +30,12 @@ public class ReportCommandTests
         ProcessResult none = QApolloProcess.Run("report", tiny.Folder);
         Assert.Equal((2, 1), (none.ExitCode, none.Error.Trim().Split('\n').Length));
         Assert.Contains("no run", none.Error, StringComparison.Ordinal);
+        foreach ((string run, string text) in (ReadOnlySpan<(string, string)>)[("", "the name of a run is empty"), ("--folow", "--folow: report has no such option")])
+        {
+            ProcessResult wrong = QApolloProcess.Run("report", tiny.Folder, run);
+            Assert.Equal((2, $"qapollo: {text}"), (wrong.ExitCode, wrong.Error.Trim()));
+        }
+
         Train(tiny, "run");
         ProcessResult unwritten = QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", "/no/such/folder/x.html");
         Assert.Equal((2, 1), (unwritten.ExitCode, unwritten.Error.Trim().Split('\n').Length));

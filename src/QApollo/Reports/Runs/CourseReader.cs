@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace QApollo.Reports.Runs;
 
 /// <summary>Makes series of the lines of metrics.jsonl, as they are: of a long run there are a million, so that none becomes a document in memory.</summary>
-internal sealed class CourseReader
+/// <param name="capacity">Of a <see cref="SeriesReducer"/>.</param>
+internal sealed class CourseReader(int capacity)
 {
     private const string Loss = "loss", Speed = "tokensPerSecond", StepTokens = "tokens", Energy = "energy";
 
@@ -21,7 +22,7 @@ internal sealed class CourseReader
     /// <summary>More tokens, seconds and joules than one step can have: such a line is damaged, and the sums stay finite.</summary>
     private const double MostTokens = int.MaxValue, MostSeconds = 1e9, MostJoules = 1e12;
 
-    private readonly SeriesReducer[] _series = [.. s_drawn.Select(_ => new SeriesReducer())];
+    private readonly SeriesReducer[] _series = [.. s_drawn.Select(_ => new SeriesReducer(capacity))];
     private readonly double[] _values = new double[s_known.Length];
 
     public IReadOnlyDictionary<string, IReadOnlyList<SeriesPoint>> Series =>

@@ -35,9 +35,10 @@ public sealed record RunLog(
     private const int MostSamples = 20, MostSessions = 20;
 
     /// <param name="folder">A run's: it has a run.json.</param>
+    /// <param name="capacity">Points of a curve that are kept at least: see <see cref="SeriesReducer"/>.</param>
     /// <exception cref="UsageException">The folder is none of a run.</exception>
     /// <exception cref="RunFailedException">A file cannot be read.</exception>
-    public static RunLog Read(string folder)
+    public static RunLog Read(string folder, int capacity = SeriesReducer.Capacity)
     {
         string options = Path.Combine(folder, OptionsName);
         if (!File.Exists(options))
@@ -62,7 +63,7 @@ public sealed record RunLog(
                 }
             }
 
-            var course = new CourseReader();
+            var course = new CourseReader(capacity);
             Note(MetricsName, JsonLines.Read(Path.Combine(folder, MetricsName), course.Add));
             var samples = new Queue<LoggedSample>();
             Note(SamplesName, JsonLines.Read(Path.Combine(folder, SamplesName), line => Keep(samples, SampleOf(line), MostSamples)));

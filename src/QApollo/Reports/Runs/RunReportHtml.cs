@@ -79,7 +79,7 @@ public static class RunReportHtml
         yield return (losses.Count > 0 ? Number(losses[^1].Mean) : "-", "loss, last");
         yield return (validations.Count > 0 ? Number(validations[^1].Mean) : "-", "validation loss, last");
         yield return (validations.Count > 0 ? Number(validations.Min(point => point.Minimum)) : "-", "validation loss, best");
-        yield return (speeds.Count > 0 ? (run.Tokens / run.Seconds).ToString("N0", CultureInfo.InvariantCulture) : "-", "tokens per second, mean");
+        yield return (speeds.Count > 0 && run.Seconds > 0 ? (run.Tokens / run.Seconds).ToString("N0", CultureInfo.InvariantCulture) : "-", "tokens per second, mean");
         yield return (Memory(run), "memory of the device");
     }
 

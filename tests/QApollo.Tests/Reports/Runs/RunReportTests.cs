@@ -118,6 +118,14 @@ public sealed class RunReportTests : IDisposable
     }
 
     [Fact]
+    public void Steps_that_took_no_time_have_no_speed()
+    {
+        Write("run.json", Options);
+        Write("metrics.jsonl", "{\"step\":1,\"loss\":1,\"tokens\":100,\"tokensPerSecond\":0}\n");
+        Assert.Contains("<b>-</b><span>tokens per second, mean", RunReportHtml.Of([RunLog.Read(_folder.Path)]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Lines_that_are_passed_over_are_told_but_not_one_that_is_being_written()
     {
         Write("run.json", Options);
