@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using QApollo.Cli.Commands;
 using Xunit;
@@ -36,11 +37,61 @@ public class ReportCommandTests
             Assert.Equal((2, $"qapollo: {text}"), (wrong.ExitCode, wrong.Error.Trim()));
         }
 
+        Assert.Contains("there is no such folder", QApolloProcess.Run("report", Path.Combine(tiny.Folder, "none")).Error, StringComparison.Ordinal);
         Train(tiny, "run");
         ProcessResult unwritten = QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", "/no/such/folder/x.html");
         Assert.Equal((2, 1), (unwritten.ExitCode, unwritten.Error.Trim().Split('\n').Length));
         ProcessResult folder = QApolloProcess.Run("report", tiny.RunFolder("run"), "--output", tiny.Folder);
         Assert.Equal((2, 1), (folder.ExitCode, folder.Error.Trim().Split('\n').Length));
+    }
+
+    /// <summary>Nor is it said to be no run: that cannot be seen. As a user without rights where this one has all.</summary>
+    [Fact]
+    public void A_folder_without_rights_is_told()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        string run = Directory.CreateDirectory(tiny.RunFolder("run")).FullName;
+        File.WriteAllText(Path.Combine(run, "run.json"), """{"maxSteps":1}""");
+        File.SetUnixFileMode(run, UnixFileMode.None);
+        try
+        {
+            if (Call("version") is { } called && called.ExitCode == 0)
+            {
+                ProcessResult result = Call("report", run, "--output", "/nowhere.html")!;
+                Assert.Equal((1, 1), (result.ExitCode, result.Error.Trim().Split('\n').Length));
+                Assert.Contains($"{run}: cannot be read: ", result.Error, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            File.SetUnixFileMode(run, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        static ProcessResult? Call(params string[] arguments)
+        {
+            string[] program = [Path.Combine(AppContext.BaseDirectory, "qapollo.dll"), .. arguments];
+            string[] call = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dotnet", .. program] : ["dotnet", .. program];
+            var start = new ProcessStartInfo(call[0], call[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+            (start.Environment["HOME"], start.Environment["DOTNET_EnableDiagnostics"]) = ("/", "0");
+            try
+            {
+                using Process process = Process.Start(start)!;
+                Task<string> error = process.StandardError.ReadToEndAsync();
+                string output = process.StandardOutput.ReadToEnd();
+                process.WaitForExit();
+                return new ProcessResult(process.ExitCode, output, error.Result);
+            }
+            catch (Win32Exception)
+            {
+                // There is no setpriv here.
+                return null;
+            }
+        }
     }
 
     /// <summary>A page of ours is written anew; what somebody else wrote is kept, also where a run ends.</summary>

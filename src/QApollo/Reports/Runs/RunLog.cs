@@ -41,13 +41,15 @@ public sealed record RunLog(
     public static RunLog Read(string folder, int capacity = SeriesReducer.Capacity)
     {
         string options = Path.Combine(folder, OptionsName);
-        if (!File.Exists(options))
-        {
-            throw new UsageException($"{folder}: no run: it has no {OptionsName}");
-        }
-
         try
         {
+            if (!File.Exists(options))
+            {
+                // Which does not tell what may not be seen from what is not there.
+                RequireSeen(options);
+                throw new UsageException($"{folder}: no run: {(Directory.Exists(folder) ? $"it has no {OptionsName}" : "there is no such folder")}");
+            }
+
             using JsonDocument document = JsonFile.Read(options);
             if (!document.RootElement.TryGetProperty(MarkOfOptions, out _))
             {
@@ -81,6 +83,19 @@ public sealed record RunLog(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException($"{folder}: cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <exception cref="UnauthorizedAccessException">The folder may not be looked into.</exception>
+    private static void RequireSeen(string path)
+    {
+        try
+        {
+            File.GetAttributes(path);
+        }
+        catch (IOException)
+        {
+            // It is not there.
         }
     }
 
