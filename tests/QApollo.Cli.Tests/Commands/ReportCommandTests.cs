@@ -25,6 +25,17 @@ public class ReportCommandTests
     }
 
     [Fact]
+    public void A_run_that_fails_leaves_its_page_too()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 30, "--lr", "3", "--warmup-steps", "20", "--on-spike", "stop"));
+        Assert.True(result.ExitCode == 1, result.Output);
+        Assert.Contains("the loss is", result.Error, StringComparison.Ordinal);
+        Assert.Contains("report.html", result.Output, StringComparison.Ordinal);
+        Assert.Contains("data-series=\"loss\"", File.ReadAllText(Path.Combine(tiny.RunFolder("run"), "report.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_is_no_run_and_what_cannot_be_written_is_told_in_a_line()
     {
         using var tiny = new TinyRun();
