@@ -157,7 +157,7 @@ internal static class TrainCommand
 
         // Also with --quiet: the results will be others.
         TextWriter lasting = isFirst ? Console.Out : TextWriter.Null;
-        WriteLines(lasting, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
+        WriteLines(lasting, request.Notes.Concat(run.Changes).Concat(SpaceNotes(layout, directory, runOptions.Keep)).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
         if (values.Get(T.DryRun))
         {
             lasting.WriteLine($"dry run: ready for step {trainer.CompletedSteps + 1:N0} of {runOptions.MaxSteps:N0}; nothing was trained, {directory} is as it was");
@@ -262,6 +262,17 @@ internal static class TrainCommand
         {
             held.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>A line where a checkpoint does not fit: hours of training would end with nothing saved. No refusal: room can be made until then.</summary>
+    private static IEnumerable<string> SpaceNotes(TrainingLayout layout, string directory, int keep)
+    {
+        long bytes = Checkpoint.Bytes(layout);
+        if (DiskSpace.Free(directory) is { } free && free < bytes)
+        {
+            string kept = keep > 0 ? FormattableString.Invariant($", and --keep {keep} needs room for {keep + 1}") : string.Empty;
+            yield return $"the disk of {directory} has {ByteSize.Format(free)} free, too little for a checkpoint of {ByteSize.Format(bytes)}{kept}: make room before the first save, or name another place with --output-dir";
         }
     }
 
