@@ -217,7 +217,7 @@ public static class RunReportHtml
           const svg=el("svg",{viewBox:`0 0 ${W} ${H}`,role:"img","aria-label":name});
           const marks=log?ticks(a,b,4).map(v=>10**v):ticks(y0,y1,5);
           for(const v of marks){el("line",{x1:L,x2:W-R,y1:Y(v),y2:Y(v),stroke:"var(--line)"},svg);el("text",{x:L-6,y:Y(v)+4,"text-anchor":"end"},svg).textContent=short(v)}
-          for(const v of ticks(x0,x1,Math.max(3,W/120)))el("text",{x:X(v),y:H-8,"text-anchor":"middle"},svg).textContent=short(v);
+          for(const v of ticks(x0,x1,Math.max(5,W/110)))el("text",{x:X(v),y:H-8,"text-anchor":"middle"},svg).textContent=short(v);
           for(const r of lines){
             const path=g=>r.p.map((q,i)=>(i?"L":"M")+X(q[axis]).toFixed(1)+" "+Y(g(q,i)).toFixed(1)).join(""),many=r.p.length>20;
             if(r.p.some(q=>q[5]>q[4]))el("path",{d:path(q=>q[5])+r.p.slice().reverse().map(q=>"L"+X(q[axis]).toFixed(1)+" "+Y(q[4]).toFixed(1)).join("")+"Z",fill:r.color,opacity:.15},svg);
