@@ -1,4 +1,5 @@
 using QApollo.Collectives;
+using QApollo.Parallel;
 
 namespace QApollo.Cli;
 
@@ -17,5 +18,21 @@ internal static class RankFailure
         Console.Error.Flush();
         ranks.Abort(code);
         return code;
+    }
+
+    /// <summary>Of a process that knows nothing of the other ranks yet.</summary>
+    /// <inheritdoc cref="Report"/>
+    public static int ReportAlone(UsageException exception, bool verbose)
+    {
+        switch (Spokesman.Of(Environment.GetEnvironmentVariable))
+        {
+            case Voice.Full:
+                return ErrorReport.Write(exception, verbose);
+            case Voice.Short:
+                Console.Error.WriteLine($"rank {Environment.GetEnvironmentVariable("RANK")} ends too: {exception.Message.Split(": ")[0]}");
+                break;
+        }
+
+        return ErrorReport.CodeOf(exception);
     }
 }
