@@ -9,6 +9,14 @@ internal static class RankFailure
     /// <returns>The exit code.</returns>
     public static int Report(ICommunicator ranks, Exception exception, bool verbose)
     {
+        if (exception is StoppedTogetherException)
+        {
+            // Only the one that was asked to knows by what.
+            int signal = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
+            _ = ranks.Rank == 0 ? ErrorReport.Write(exception, verbose) : signal;
+            return signal;
+        }
+
         if (exception is UsageException { OnAllRanks: true } or RunFailedException { OnAllRanks: true } or OperationCanceledException)
         {
             return ranks.Rank == 0 ? ErrorReport.Write(exception, verbose) : ErrorReport.CodeOf(exception);

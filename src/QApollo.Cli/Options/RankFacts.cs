@@ -16,7 +16,7 @@ namespace QApollo.Cli.Options;
 internal static class RankFacts
 {
     /// <summary>Options that may be others on each rank: none of them changes what is computed.</summary>
-    private static readonly OptionSpec[] OwnToEach = [T.OutputDir, T.GemmProducts, DataOptionTable.Threads, DataOptionTable.CacheDir, DataOptionTable.CacheLimit];
+    private static readonly OptionSpec[] OwnToEach = [T.OutputDir, T.LayerFile, T.GemmProducts, DataOptionTable.Threads, DataOptionTable.CacheDir, DataOptionTable.CacheLimit];
 
     /// <summary>Options that no run.json keeps, and that all ranks need all the same.</summary>
     private static readonly OptionSpec[] DecidesWhatIsDone = [T.Resume, T.DryRun];
@@ -33,7 +33,8 @@ internal static class RankFacts
         ranks.RequireSame(
         [
             ("the program", Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown"),
-            .. values.Specs.Where(spec => (!spec.IsTransient || DecidesWhatIsDone.Contains(spec)) && !OwnToEach.Contains(spec)).Select(spec => (spec.Name, values.Shown(spec))),
+            .. DecidesWhatIsDone.Select(spec => (spec.Name, values.Shown(spec))),
+            .. values.Specs.Where(spec => !spec.IsTransient && !OwnToEach.Contains(spec)).Select(spec => (spec.Name, values.Shown(spec))),
             ("a model of", string.Create(CultureInfo.InvariantCulture, $"{options.Model.ParameterCount:N0} parameters, configuration {Fingerprint(options.Model)}")),
             ("the tokenizer", tokenizer.Fingerprint),
             ("as data", string.Create(CultureInfo.InvariantCulture, $"{batches.DataTokens:N0} tokens {batches.DataFingerprint}")),
