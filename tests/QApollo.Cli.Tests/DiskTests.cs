@@ -90,6 +90,26 @@ public class DiskTests
     }
 
     [MountFact]
+    public void A_disk_too_small_for_a_checkpoint_is_told_before_the_first_step()
+    {
+        using var tiny = new TinyRun();
+        string disk = Path.Combine(tiny.Folder, "disk");
+        Directory.CreateDirectory(disk);
+        Assert.True(Shell("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", disk));
+        try
+        {
+            ProcessResult result = QApolloProcess.Run(tiny.Train(Path.Combine("disk", "run"), 2, "--quiet", "--dry-run"));
+            Assert.True(result.ExitCode == 0, result.Error);
+            Assert.Matches("note: the disk of .*run has [0-9.]+ KiB free, too little for a checkpoint of [0-9.]+ KiB, and --keep 2 needs room for 3: make room", result.Output);
+            Assert.DoesNotContain("too little", QApolloProcess.Run(tiny.Train("run", 2, "--dry-run")).Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Shell("umount", disk);
+        }
+    }
+
+    [MountFact]
     public void An_export_that_does_not_fit_leaves_nothing()
     {
         using var tiny = new TinyRun();

@@ -27,6 +27,23 @@ public sealed class QualityStudyTests : IDisposable
     }
 
     [Fact]
+    public void Runs_of_other_shapes_and_other_tokens_are_other_runs()
+    {
+        string tokenizer = _folder.File("tokenizer.json");
+        ProcessResult trained = QApolloProcess.Run("tokenizer", "train", "--data", WriteText(), "--vocab-size", "300", "--output", tokenizer);
+        Assert.True(trained.ExitCode == 0, trained.Error);
+        string[][] ways = [[], ["--batch-size", "2", "--seq-len", "64"], ["--batch-size", "2", "--seq-len", "64", "--tokenizer", tokenizer]];
+        for (int count = 1; count <= ways.Length; count++)
+        {
+            Assert.StartsWith("INT8 + 8, 0.01, seed 1: ", Study(seeds: 1, "INT8 + 8", ways[count - 1]), StringComparison.Ordinal);
+            Assert.Equal("", Study(seeds: 1, "INT8 + 8", ways[count - 1]));
+            Assert.Equal(count, File.ReadAllLines(Results).Length);
+        }
+
+        Assert.Contains("\"batchSize\":2,\"sequenceLength\":64", File.ReadAllLines(Results)[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_setting_that_does_not_exist_is_told_with_those_that_do()
     {
         ProcessResult result = QApolloProcess.RunProgram("qapollo-quality.dll", "study", "--only", "INT9", "--results", Results);
@@ -51,8 +68,8 @@ public sealed class QualityStudyTests : IDisposable
         Assert.DoesNotContain("old", text, StringComparison.Ordinal);
         Assert.Contains("| F32, APOLLO-Mini | 0.01 | 2 | 2.1000 | - | - |", text, StringComparison.Ordinal);
         Assert.Contains("| INT8 | 0.01 | 3 | 2.1900 | +0.0300 ± 0.0100 | +3.05 ± 1.03 % |", text, StringComparison.Ordinal);
-        Assert.Contains("## Tuning: demo, 10 steps, seeds from 101", text, StringComparison.Ordinal);
-        Assert.Contains("INT8 (3)", File.ReadAllText(_folder.File("quality-demo-10.svg")), StringComparison.Ordinal);
+        Assert.Contains("## Tuning: demo, 10 steps of 8 x 256 tokens, seeds from 101", text, StringComparison.Ordinal);
+        Assert.Contains("INT8 (3)", File.ReadAllText(_folder.File("quality-demo-10-8x256.svg")), StringComparison.Ordinal);
     }
 
     /// <summary>Rates 0.0005 to 0.008 of AdamW, the third the best: the reported setting trains with it, and not before all were tried.</summary>
@@ -100,10 +117,17 @@ public sealed class QualityStudyTests : IDisposable
     private static string Line(string setting, double rate, int seed, double loss) => FormattableString.Invariant(
         $$"""{"model":"demo","steps":10,"data":"abc","setting":"{{setting}}","learningRate":{{rate}},"seed":{{seed}},"loss":{{loss}},"lastLoss":{{loss}}}""");
 
-    private string Study(int seeds, string only)
+    private string WriteText()
+    {
+        string path = _folder.File("text.txt");
+        File.WriteAllLines(path, Enumerable.Range(0, 500).Select(i => $"Line {i} of a text that a tokenizer is trained on, and no study."));
+        return path;
+    }
+
+    private string Study(int seeds, string only, params string[] more)
     {
         ProcessResult result = QApolloProcess.RunProgram(
-            "qapollo-quality.dll", "study", "--steps", "5", "--valid-tokens", "1024", "--seeds", $"{seeds}", "--only", only, "--results", Results);
+            "qapollo-quality.dll", ["study", "--steps", "5", "--valid-tokens", "1024", "--seeds", $"{seeds}", "--only", only, "--results", Results, .. more]);
         Assert.True(result.ExitCode == 0, result.Error);
         return result.Output.ReplaceLineEndings("\n");
     }

@@ -78,6 +78,30 @@ public class SignalTests
         Assert.Empty(CheckpointFolder.List(tiny.RunFolder("run")));
     }
 
+    /// <summary>A model whose weights are made for seconds before the first step.</summary>
+    [SignalTheory]
+    [InlineData("TERM", 143)]
+    public void A_run_that_is_stopped_before_its_first_step_points_to_no_checkpoint(string signal, int exitCode)
+    {
+        using var tiny = new TinyRun();
+        string cache = Path.Combine(tiny.Folder, "cache");
+        string[] arguments =
+        [
+            "train", "--model", "350m", "--n-layer", "48", "--vocab-size", "320", "--tokenizer", "bytes", "--data", tiny.TextPath, "--output-dir", tiny.RunFolder("run"), "--cache-dir", cache,
+            "--batch-size", "1", "--seq-len", "16", "--threads", "1", "--valid-share", "0", "--sample-tokens", "0",
+        ];
+        using RunningProcess process = QApolloProcess.Start(tiny.Folder, arguments);
+        process.WaitFor(() => Directory.Exists(tiny.RunFolder("run")));
+        process.WaitForWork(TimeSpan.FromSeconds(0.5));
+        process.Send(signal);
+
+        ProcessResult result = process.WaitForEnd();
+        Assert.True(result.ExitCode == exitCode, $"{result.ExitCode}: {result.Output} {result.Error}");
+        Assert.Contains("no step was done: start again", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("--resume", result.Output, StringComparison.Ordinal);
+        Assert.Empty(CheckpointFolder.List(tiny.RunFolder("run")));
+    }
+
     [Fact]
     public void When_its_hours_are_over_a_run_saves_says_so_and_can_go_on()
     {

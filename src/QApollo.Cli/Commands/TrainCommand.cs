@@ -161,7 +161,7 @@ internal static class TrainCommand
 
         // Also with --quiet: the results will be others.
         TextWriter lasting = isFirst ? Console.Out : TextWriter.Null;
-        WriteLines(lasting, request.Notes.Concat(run.Changes).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
+        WriteLines(lasting, request.Notes.Concat(run.Changes).Concat(SpaceNotes(layout, directory, runOptions.Keep)).Select(note => $"note: {note}").Concat(request.Changes.Select(change => $"changed: {change}")));
         if (values.Get(T.DryRun))
         {
             lasting.WriteLine($"dry run: ready for step {trainer.CompletedSteps + 1:N0} of {runOptions.MaxSteps:N0}; nothing was trained, {directory} is as it was");
@@ -207,7 +207,8 @@ internal static class TrainCommand
         string why = run.IsOutOfTime
             ? string.Create(CultureInfo.InvariantCulture, $"after step {trainer.CompletedSteps:N0} of {runOptions.MaxSteps:N0}, {Hours(time)} are over")
             : "stopped";
-        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}");
+        string next = trainer.CompletedSteps > 0 ? $"go on with: qapollo train --resume --output-dir {ShellWord.Quote(directory)}" : "no step was done: start again, there is nothing to go on with";
+        lasting.WriteLine(finished ? $"done: {directory}{loss}{skipped}" : $"{why}{skipped}; {next}");
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
         return finished || run.IsOutOfTime ? ExitCode.Success : stopped;
     }
@@ -254,7 +255,18 @@ internal static class TrainCommand
         }
     }
 
-    /// <summary>Where layers wait on disk. In the run's own folder, what a process left that was killed as it made the file goes first.</summary>
+    /// <summary>A line where a checkpoint does not fit: hours of training would end with nothing saved. No refusal: room can be made until then.</summary>
+    private static IEnumerable<string> SpaceNotes(TrainingLayout layout, string directory, int keep)
+    {
+        long bytes = Checkpoint.Bytes(layout);
+        if (DiskSpace.Free(directory) is { } free && free < bytes)
+        {
+            string kept = keep > 0 ? FormattableString.Invariant($", and --keep {keep} needs room for {keep + 1}") : string.Empty;
+            yield return $"the disk of {directory} has {ByteSize.Format(free)} free, too little for a checkpoint of {ByteSize.Format(bytes)}{kept}: make room before the first save, or name another place with --output-dir";
+        }
+    }
+
+    /// <summary>Where layers wait on disk. What a process left in its run's folder that was killed as it made the file goes first.</summary>
     private static string LayerFile(OptionValues values, string directory, int rank)
     {
         string suffix = rank == 0 ? string.Empty : $".{rank}";
@@ -264,7 +276,7 @@ internal static class TrainCommand
         }
 
         string own = Path.Combine(directory, "layers.tmp" + suffix);
-        if (File.Exists(own))
+        if (File.Exists(RunFile.In(directory)) && File.Exists(own))
         {
             File.Delete(own);
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using QApollo.Files;
 
 namespace QApollo.Diagnostics;
 
@@ -15,20 +16,10 @@ public static class MachineFindings
         yield return new Finding("cores", "cores for this process", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture), Environment.ProcessorCount);
         yield return Finding.OfBytes("memoryTotalBytes", "memory for this process", GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         yield return Finding.OfBytes("memoryFreeBytes", "memory, free", freeBytes);
-        string folder = ExistingFolder(outputFolder);
         yield return new Finding("outputFolder", "folder of runs", outputFolder);
-        yield return Finding.OfBytes("diskFreeBytes", "disk space there, free", new DriveInfo(folder).AvailableFreeSpace);
-    }
-
-    /// <summary>The folder, or the nearest one above it that exists.</summary>
-    private static string ExistingFolder(string folder)
-    {
-        string? existing = Path.GetFullPath(folder);
-        while (existing is not null && !Directory.Exists(existing))
+        if (DiskSpace.Free(outputFolder) is { } free)
         {
-            existing = Path.GetDirectoryName(existing);
+            yield return Finding.OfBytes("diskFreeBytes", "disk space there, free", free);
         }
-
-        return existing ?? Path.GetPathRoot(Path.GetFullPath(folder))!;
     }
 }

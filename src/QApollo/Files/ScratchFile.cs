@@ -15,6 +15,7 @@ public sealed class ScratchFile : IDisposable
     private const int PieceBytes = 64 << 20;
 
     private readonly SafeFileHandle _handle;
+    private readonly bool _hasName;
     private readonly Thread _thread;
     private readonly Queue<Request> _requests = new();
     private long _asked;
@@ -32,18 +33,14 @@ public sealed class ScratchFile : IDisposable
         {
             _handle = File.OpenHandle(
                 path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None, bytes);
-            if (!OperatingSystem.IsWindows())
-            {
-                File.Delete(path);
-            }
-
+            _hasName = !OperatingSystem.IsWindows() && !TryDelete();
             RandomAccess.SetLength(_handle, bytes);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            _handle?.Dispose();
+            Close();
             throw new RunFailedException(
-                HasEntry(path)
+                _handle is null && HasEntry(path)
                     ? $"{path} is there already and left alone; layers on disk need a name that is free: name another with --layer-file"
                     : FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file"),
                 exception);
@@ -107,7 +104,29 @@ public sealed class ScratchFile : IDisposable
         }
 
         _thread.Join();
-        _handle.Dispose();
+        Close();
+    }
+
+    private void Close()
+    {
+        _handle?.Dispose();
+        if (_hasName)
+        {
+            TryDelete();
+        }
+    }
+
+    private bool TryDelete()
+    {
+        try
+        {
+            File.Delete(Path);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Also of links that lead nowhere.</summary>

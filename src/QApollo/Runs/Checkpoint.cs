@@ -89,6 +89,9 @@ public static class Checkpoint
         };
     }
 
+    /// <summary>What a checkpoint takes on disk, less a few kilobytes for names and a tokenizer.</summary>
+    public static long Bytes(TrainingLayout layout) => StateTensors(layout).Sum(tensor => tensor.Bytes);
+
     /// <summary>Everything that a step changes, and that replicas must have in common.</summary>
     internal static IEnumerable<PlannedTensor> StateTensors(TrainingLayout layout) =>
         layout.Weights.All.SelectMany(weight => new[] { weight.Values, weight.Scales, weight.ZeroPoints, weight.Residuals }).OfType<PlannedTensor>()

@@ -11,8 +11,8 @@ namespace QApollo.Quality;
 /// <param name="Apply">Changes F32 weights under APOLLO-Mini into it.</param>
 internal sealed record Setting(string Name, double LearningRate, Func<TrainingOptions, TrainingOptions> Apply)
 {
-    /// <summary>The entry of <see cref="Tuning"/> whose best rate it takes in place of <see cref="LearningRate"/>; null for none.</summary>
-    public string? TunedAs { get; init; }
+    /// <summary>The entry of <see cref="Tuning"/> whose best rate it takes in place of <see cref="LearningRate"/>.</summary>
+    public string TunedAs { get; init; } = Reference;
 
     /// <summary>What all others are compared with.</summary>
     public const string Reference = "F32, APOLLO-Mini";
@@ -55,20 +55,15 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
         Tuned("INT8 + 4, AdamW, 8-bit moments", "F32, AdamW", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.AdamW8Bit)),
     ];
 
-    /// <summary>With the rate of the least mean loss, as far as every rate was tried with as many seeds; null before.</summary>
+    /// <summary>With the rate of the least mean loss, as far as every rate was tried with as many seeds; before, with its own, and null where it has none.</summary>
     /// <param name="results">Of one study, tuning seeds only.</param>
     public Setting? WithTunedRate(IReadOnlyList<StudyResult> results)
     {
-        if (TunedAs is null)
-        {
-            return this;
-        }
-
         double[] rates = Tuning.Single(tuned => tuned.Optimizer == TunedAs).Rates;
         var byRate = rates.ToDictionary(rate => rate, rate => results.Where(result => result.Setting == TunedAs && result.LearningRate == rate).ToArray());
         int seeds = byRate.Values.Max(runs => runs.Length);
         return seeds == 0 || byRate.Values.Any(runs => runs.Length < seeds)
-            ? null
+            ? (double.IsNaN(LearningRate) ? null : this)
             : this with { LearningRate = byRate.MinBy(entry => entry.Value.Average(run => run.Loss)).Key };
     }
 

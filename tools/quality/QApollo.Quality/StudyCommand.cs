@@ -15,13 +15,16 @@ internal static class StudyCommand
     private static readonly Option<int> TuningSeed = new("--tuning-seed") { Description = "Seeds from here on were used for tuning.", DefaultValueFactory = _ => 101 };
     private static readonly Option<string> Results = new("--results") { Description = "A line for each finished run.", DefaultValueFactory = _ => "tools/quality/results/study.jsonl" };
     private static readonly Option<long> ValidTokens = new("--valid-tokens") { Description = "Held-out tokens of each validation.", DefaultValueFactory = _ => 65_536 };
+    private static readonly Option<int> BatchSize = new("--batch-size") { Description = "Sequences of a step.", DefaultValueFactory = _ => StudyRun.DefaultBatchSize };
+    private static readonly Option<int> SequenceLength = new("--seq-len") { Description = "Tokens of a sequence.", DefaultValueFactory = _ => StudyRun.DefaultSequenceLength };
+    private static readonly Option<string> Tokenizer = new("--tokenizer") { Description = "What --tokenizer of `qapollo train` takes.", DefaultValueFactory = _ => "bytes" };
     private static readonly Option<int> Threads = new("--threads") { Description = "Of the CPU device.", DefaultValueFactory = _ => 1 };
 
     public static Command Create()
     {
         var command = new Command("study", "Train every setting over many seeds; goes on where it was stopped.")
         {
-            SharedOptions.Data, SharedOptions.Model, SharedOptions.Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, ValidTokens, Threads,
+            SharedOptions.Data, SharedOptions.Model, SharedOptions.Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, Tokenizer, BatchSize, SequenceLength, ValidTokens, Threads,
         };
         command.SetAction(parsed =>
         {
@@ -34,7 +37,9 @@ internal static class StudyCommand
     private static void Execute(ParseResult parsed)
     {
         LlamaConfig model = SharedOptions.ModelOf(parsed);
-        var study = new StudyOptions(parsed.GetValue(SharedOptions.Model)!, model, parsed.GetValue(SharedOptions.Steps), parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
+        var study = new StudyOptions(
+            parsed.GetValue(SharedOptions.Model)!, model, parsed.GetValue(SharedOptions.Steps), parsed.GetValue(BatchSize), parsed.GetValue(SequenceLength),
+            parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
         string path = parsed.GetValue(Results)!;
         string? filter = parsed.GetValue(Only);
         Setting[] settings =
@@ -47,17 +52,20 @@ internal static class StudyCommand
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? []);
+        using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? [], parsed.GetValue(Tokenizer)!);
         List<StudyResult> done = StudyResult.ReadAll(path);
         int first = parsed.GetValue(FirstSeed);
 
-        StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
-        foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
+        if (!parsed.GetValue(Tune))
         {
-            Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
-        }
+            StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
+            foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
+            {
+                Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
+            }
 
-        settings = [.. settings.Select(setting => setting.WithTunedRate(tuning)).OfType<Setting>()];
+            settings = [.. settings.Select(setting => setting.WithTunedRate(tuning)).OfType<Setting>()];
+        }
 
         // Seed by seed: whatever time allows is a table of equal numbers of runs.
         for (int seed = first; seed < first + parsed.GetValue(Seeds); seed++)

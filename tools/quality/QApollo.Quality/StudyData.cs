@@ -5,7 +5,7 @@ using QApollo.Data.Tokenizers;
 
 namespace QApollo.Quality;
 
-/// <summary>Text as bytes, with a held-out share that is the same for all seeds.</summary>
+/// <summary>Text as tokens, with a held-out share that is the same for all seeds.</summary>
 internal sealed class StudyData : IDisposable
 {
     private const int MaxBytes = 64 << 20;
@@ -22,9 +22,10 @@ internal sealed class StudyData : IDisposable
     public string Fingerprint { get; }
 
     /// <param name="paths">Files; the .NET SDK's documentation where there are none.</param>
-    public static StudyData Open(IReadOnlyList<string> paths)
+    /// <param name="tokenizerPath">What --tokenizer of `qapollo train` takes; "bytes" for none.</param>
+    public static StudyData Open(IReadOnlyList<string> paths, string tokenizerPath = "bytes")
     {
-        var tokenizer = new ByteTokenizer();
+        ITokenizer tokenizer = TokenizerLoader.Load(tokenizerPath);
         PreparedData data = paths.Count > 0
             ? CorpusPreparation.Prepare(new PreparationOptions { Data = [.. paths], SplitSeed = 1 }, tokenizer, null, default)
             : PreparedData.InMemory(tokenizer, SdkDocumentation.Find().ReadDocuments(MaxBytes), ValidShare, 1);

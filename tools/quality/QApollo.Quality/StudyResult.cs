@@ -4,8 +4,9 @@ namespace QApollo.Quality;
 
 /// <summary>What a study trains.</summary>
 /// <param name="ModelName">A preset.</param>
+/// <param name="BatchSize">Sequences of a step.</param>
 /// <param name="ValidTokens">Held-out tokens of each validation.</param>
-internal sealed record StudyOptions(string ModelName, Models.LlamaConfig Model, int Steps, long ValidTokens, int Threads);
+internal sealed record StudyOptions(string ModelName, Models.LlamaConfig Model, int Steps, int BatchSize, int SequenceLength, long ValidTokens, int Threads);
 
 /// <summary>One run, as a line of the results file.</summary>
 /// <param name="Data">Fingerprint of the text.</param>
@@ -15,11 +16,17 @@ internal sealed record StudyResult(string Model, int Steps, string Data, string 
 {
     private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>Sequences of a step.</summary>
+    public int BatchSize { get; init; } = StudyRun.DefaultBatchSize;
+
+    public int SequenceLength { get; init; } = StudyRun.DefaultSequenceLength;
+
     /// <summary>Whether another run is the same again.</summary>
     public bool IsRunOf(StudyOptions study, string data, Setting setting, int seed) =>
         IsOf(study, data) && Setting == setting.Name && LearningRate == setting.LearningRate && Seed == seed;
 
-    public bool IsOf(StudyOptions study, string data) => Model == study.ModelName && Steps == study.Steps && Data == data;
+    public bool IsOf(StudyOptions study, string data) =>
+        (Model, Steps, BatchSize, SequenceLength, Data) == (study.ModelName, study.Steps, study.BatchSize, study.SequenceLength, data);
 
     /// <summary>All runs of a file; none where there is no file. A last line that a kill cut short does not count.</summary>
     public static List<StudyResult> ReadAll(string path)

@@ -12,12 +12,14 @@ internal static class StudyRun
     /// <summary>Of the run's end, which is averaged over: single validations scatter.</summary>
     public static IReadOnlyList<double> MeasuredAt { get; } = [0.8, 0.85, 0.9, 0.95, 1];
 
-    private const int BatchSize = 8, SequenceLength = 256;
+    public const int DefaultBatchSize = 8;
+
+    public const int DefaultSequenceLength = 256;
 
     /// <exception cref="RunFailedException">The loss is not finite.</exception>
     public static StudyResult Train(StudyOptions study, Setting setting, StudyData data, int seed)
     {
-        var shape = new StepShape(BatchSize, SequenceLength, GradAccum: 1);
+        var shape = new StepShape(study.BatchSize, study.SequenceLength, GradAccum: 1);
         TrainingOptions options = setting.Apply(new TrainingOptions
         {
             Model = study.Model,
@@ -49,6 +51,10 @@ internal static class StudyRun
             }
         }
 
-        return new StudyResult(study.ModelName, study.Steps, data.Fingerprint, setting.Name, setting.LearningRate, seed, losses.Average(), losses[^1]);
+        return new StudyResult(study.ModelName, study.Steps, data.Fingerprint, setting.Name, setting.LearningRate, seed, losses.Average(), losses[^1])
+        {
+            BatchSize = study.BatchSize,
+            SequenceLength = study.SequenceLength,
+        };
     }
 }

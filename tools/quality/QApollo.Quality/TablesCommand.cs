@@ -34,18 +34,19 @@ internal static class TablesCommand
         }
 
         string tables = "";
-        foreach (var study in runs.GroupBy(run => (run.Model, run.Steps, run.Data)))
+        foreach (var study in runs.GroupBy(run => (run.Model, run.Steps, run.BatchSize, run.SequenceLength, run.Data)))
         {
             StudyResult[] reported = [.. study.Where(run => run.Seed < tuningSeed)], tuned = [.. study.Where(run => run.Seed >= tuningSeed)];
+            string name = $"{study.Key.Model}, {study.Key.Steps} steps of {study.Key.BatchSize} x {study.Key.SequenceLength} tokens";
             if (reported.Length > 0)
             {
                 IReadOnlyList<SettingSummary> settings = SettingSummary.Of(reported);
-                tables += $"\n## {study.Key.Model}, {study.Key.Steps} steps, text {study.Key.Data}\n\n{Draw(settings, document, $"quality-{study.Key.Model}-{study.Key.Steps}.svg")}{StudyTables.Markdown(settings)}";
+                tables += $"\n## {name}, text {study.Key.Data}\n\n{Draw(settings, document, $"quality-{study.Key.Model}-{study.Key.Steps}-{study.Key.BatchSize}x{study.Key.SequenceLength}.svg")}{StudyTables.Markdown(settings)}";
             }
 
             if (tuned.Length > 0)
             {
-                tables += $"\n## Tuning: {study.Key.Model}, {study.Key.Steps} steps, seeds from {tuningSeed}\n\n{StudyTables.Markdown(SettingSummary.Of(tuned))}";
+                tables += $"\n## Tuning: {name}, seeds from {tuningSeed}\n\n{StudyTables.Markdown(SettingSummary.Of(tuned))}";
             }
         }
 
