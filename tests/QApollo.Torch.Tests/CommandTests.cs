@@ -39,7 +39,7 @@ public sealed class CommandTests : IDisposable
 
     /// <summary>Every rank has a libtorch of its own; before a checkpoint their weights and states are compared.</summary>
     [Fact]
-    public void Two_ranks_train_one_model()
+    public async Task Two_ranks_train_one_model()
     {
         File.WriteAllText(Path.Combine(_folder.Path, "text.txt"), string.Concat(Enumerable.Repeat("The cat sat on the mat. ", 200)));
         string port;
@@ -49,13 +49,12 @@ public sealed class CommandTests : IDisposable
             port = $"{((IPEndPoint)free.LocalEndpoint).Port}";
         }
 
-        Task<(int ExitCode, string Output, string Error)>[] ranks = [.. Enumerable.Range(0, 2).Select(rank => Task.Run(() => Run(
+        (int ExitCode, string Output, string Error)[] ranks = await Task.WhenAll(Enumerable.Range(0, 2).Select(rank => Task.Run(() => Run(
             [("RANK", $"{rank}"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port)],
             "train", "--model", "demo", "--data", "text.txt", "--cache-dir", "cache", "--seq-len", "32", "--batch-size", "1", "--device", "torch", "--threads", "1",
-            "--output-dir", "run", "--max-steps", "2", "--eval-every", "0", "--sample-tokens", "0")))];
-        Task.WaitAll(ranks);
-        Assert.All(ranks, rank => Assert.True(rank.Result.ExitCode == 0, $"exit code {rank.Result.ExitCode}: {rank.Result.Output}{rank.Result.Error}"));
-        Assert.Contains("ranks: 2 on 1 machine by TCP", ranks[0].Result.Output, StringComparison.Ordinal);
+            "--output-dir", "run", "--max-steps", "2", "--eval-every", "0", "--sample-tokens", "0"))));
+        Assert.All(ranks, rank => Assert.True(rank.ExitCode == 0, $"exit code {rank.ExitCode}: {rank.Output}{rank.Error}"));
+        Assert.Contains("ranks: 2 on 1 machine by TCP", ranks[0].Output, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(_folder.Path, "run", "step-000002", "complete.json")));
     }
 
