@@ -44,6 +44,10 @@ internal static class TrainCommand
         {
             return ErrorReport.CodeOf(exception);
         }
+        catch (UsageException exception)
+        {
+            return RankFailure.ReportAlone(exception, IsVerbose(parsed));
+        }
 
         using (group)
         {

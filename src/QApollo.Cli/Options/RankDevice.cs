@@ -33,7 +33,24 @@ internal static class RankDevice
     {
         GradientExchange exchange = values.Get(T.Exchange);
         bool isNarrowed = values.Get(T.WireDType) == DType.BF16 && values.Get(T.GradDType) == DType.F32;
-        if (ranks.Size == 1 || device is not CudaDevice cuda || exchange == GradientExchange.Host || (exchange == GradientExchange.Auto && isNarrowed))
+        if (ranks.Size == 1 || exchange == GradientExchange.Host)
+        {
+            return null;
+        }
+
+        if (device is not CudaDevice cuda)
+        {
+            const string Joins = "NCCL joins the cards of --device cuda";
+            if (exchange == GradientExchange.Nccl)
+            {
+                throw new UsageException($"--exchange nccl: {Joins}; with --device {device.Profile.Name} gradients travel through host memory (--exchange host, or auto)") { OnAllRanks = true };
+            }
+
+            notes.Write(device.Profile.ComputesInHostMemory ? string.Empty : $"note: gradients travel through host memory: {Joins}{Environment.NewLine}");
+            return null;
+        }
+
+        if (exchange == GradientExchange.Auto && isNarrowed)
         {
             return null;
         }
