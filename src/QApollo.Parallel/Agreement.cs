@@ -8,6 +8,7 @@ public static class Agreement
     /// <summary>Does work on every rank that may fail on some of them.</summary>
     /// <exception cref="UsageException">Bad input on a rank; thrown on all of them.</exception>
     /// <exception cref="RunFailedException">Another failure on a rank; thrown on all of them.</exception>
+    /// <exception cref="StoppedTogetherException">A rank was asked to stop; thrown on all of them.</exception>
     public static T Together<T>(this ICommunicator ranks, Func<T> work)
     {
         if (ranks.Size == 1)
@@ -71,7 +72,7 @@ public static class Agreement
         string message = outcomes.All(outcome => outcome == outcomes[first]) ? text : $"rank {first}: {text}";
         return outcomes[first][0] switch
         {
-            's' => new OperationCanceledException(message),
+            's' => new StoppedTogetherException(message),
             'u' => new UsageException(message, own!) { OnAllRanks = true },
             _ => new RunFailedException(message, own!) { OnAllRanks = true },
         };

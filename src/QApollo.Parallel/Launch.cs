@@ -14,7 +14,7 @@ public enum Launcher
     /// <summary>mpiexec of MPICH, MS-MPI, Intel MPI or another relative of theirs, or srun.</summary>
     Mpich,
 
-    /// <summary>RANK and WORLD_SIZE, as torchrun sets them: a connection between every two ranks.</summary>
+    /// <summary>RANK and WORLD_SIZE, as torchrun sets them, or srun without an MPI plugin: a connection between every two ranks.</summary>
     Tcp,
 }
 
@@ -53,7 +53,14 @@ public sealed record Launch(Launcher Launcher, int Rank, int Size, string Master
             return slurm;
         }
 
-        return environment("WORLD_SIZE") is { Length: > 0 } ? Tcp(environment) : Alone;
+        if (environment("WORLD_SIZE") is { Length: > 0 } || environment("RANK") is { Length: > 0 })
+        {
+            return Tcp(environment, "RANK", "WORLD_SIZE", environment("MASTER_ADDR"), environment("MASTER_PORT"));
+        }
+
+        return SlurmStep.Has(environment)
+            ? Tcp(environment, SlurmStep.Rank, SlurmStep.Size, SlurmStep.Address(environment), SlurmStep.Port(environment))
+            : Alone;
     }
 
     private static Launch? Mpi(Func<string, string?> environment, Launcher launcher, string rankName, string sizeName)
@@ -63,39 +70,43 @@ public sealed record Launch(Launcher Launcher, int Rank, int Size, string Master
             return null;
         }
 
-        int size = Number(environment, sizeName, 1, int.MaxValue);
-        int rank = Number(environment, rankName, 0, size - 1);
+        int size = Number(sizeName, environment(sizeName), 1, int.MaxValue);
+        int rank = Number(rankName, environment(rankName), 0, size - 1);
         return size == 1 ? Alone : new Launch(launcher, rank, size);
     }
 
-    private static Launch Tcp(Func<string, string?> environment)
+    /// <param name="address">Of rank 0; null where nobody tells.</param>
+    /// <param name="port">Where it listens.</param>
+    private static Launch Tcp(Func<string, string?> environment, string rankName, string sizeName, string? address, string? port)
     {
-        int size = Number(environment, "WORLD_SIZE", 1, 4096);
-        int rank = Number(environment, "RANK", 0, size - 1);
+        int size = Number(sizeName, environment(sizeName), 1, 4096);
+        int rank = Number(rankName, environment(rankName), 0, size - 1);
         if (size == 1)
         {
             return Alone;
         }
 
-        if (environment("MASTER_ADDR") is not { Length: > 0 } address)
+        if (address is not { Length: > 0 })
         {
-            throw new UsageException($"WORLD_SIZE is {size}, but MASTER_ADDR is not set: the host of rank 0, where the ranks meet");
+            throw new UsageException($"MASTER_ADDR is not set: the host of rank 0, where the {size} ranks meet");
         }
 
         // torchrun's own store answers at its port.
-        bool isTaken = environment("TORCHELASTIC_USE_AGENT_STORE") is "True";
-        return new Launch(Launcher.Tcp, rank, size, address, Number(environment, "MASTER_PORT", 1, 65534) + (isTaken ? 1 : 0))
+        int next = environment("TORCHELASTIC_USE_AGENT_STORE") is "True" ? 1 : 0;
+        string? seconds = environment(PatienceVariable);
+        return new Launch(Launcher.Tcp, rank, size, address, Number("MASTER_PORT", port, 1, 65535 - next) + next)
         {
-            Patience = TimeSpan.FromSeconds(environment(PatienceVariable) is { Length: > 0 } ? Number(environment, PatienceVariable, 1, 86400) : UsualSeconds),
+            Patience = TimeSpan.FromSeconds(seconds is { Length: > 0 } ? Number(PatienceVariable, seconds, 1, 86400) : UsualSeconds),
         };
     }
 
-    private static int Number(Func<string, string?> environment, string name, int least, int most)
+    private static int Number(string name, string? text, int least, int most)
     {
-        string? text = environment(name);
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
             ? number
             : throw new UsageException(
-                text is { Length: > 0 } ? $"{name} is {text}: it takes a number from {least} to {most}" : $"WORLD_SIZE is set, but {name} is not: all ranks need it");
+                text is { Length: > 0 }
+                    ? $"{name} is {text}: it takes a number from {least} to {most}"
+                    : $"{name} is not set: each of several ranks needs RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and a process by itself none of them");
     }
 }

@@ -33,18 +33,20 @@ public sealed class RankGroup : IDisposable
     public int CoreSharers { get; }
 
     /// <summary>Waits for all ranks. One process by itself loads and asks nothing.</summary>
-    /// <param name="notes">Told, where that takes long, whom rank 0 waits for.</param>
+    /// <param name="notes">Told, where that takes long, whom this rank waits for.</param>
     /// <exception cref="UsageException">What the launcher says makes no sense, or its MPI is not to be found.</exception>
     /// <exception cref="RunFailedException">The others do not come.</exception>
-    public static RankGroup Join(TextWriter notes) => Join(Launch.Read(Environment.GetEnvironmentVariable), notes);
-
-    /// <inheritdoc cref="Join(TextWriter)"/>
-    public static RankGroup Join(Launch launch, TextWriter notes) => new(launch.Launcher switch
+    public static RankGroup Join(TextWriter notes)
     {
-        Launcher.None => Alone.Instance,
-        Launcher.Tcp => TcpCommunicator.Join(launch, notes),
-        _ => MpiCommunicator.Join(launch),
-    });
+        var launch = Launch.Read(Environment.GetEnvironmentVariable);
+        bool isHeard = Spokesman.Of(Environment.GetEnvironmentVariable) != Voice.Silent;
+        return new(launch.Launcher switch
+        {
+            Launcher.None => Alone.Instance,
+            Launcher.Tcp => TcpCommunicator.Join(launch, isHeard ? notes : TextWriter.Null, notes),
+            _ => MpiCommunicator.Join(launch),
+        });
+    }
 
     public void Dispose() => Ranks.Dispose();
 

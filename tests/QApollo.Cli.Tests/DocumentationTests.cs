@@ -61,6 +61,37 @@ public sealed partial class DocumentationTests
         }
     }
 
+    public static TheoryData<string, string> PlansOfReadme
+    {
+        get
+        {
+            var plans = new TheoryData<string, string>();
+            foreach (Match row in RowOfPlan().Matches(File.ReadAllText(Path.Combine(Root, "README.md"))))
+            {
+                plans.Add(row.Groups[1].Value, row.Groups[2].Value);
+            }
+
+            return plans;
+        }
+    }
+
+    /// <summary>Device and host memory of a row are those that plan prints, and what is hidden behind the computation.</summary>
+    [Theory]
+    [MemberData(nameof(PlansOfReadme))]
+    public void Figures_of_the_readme_are_those_of_plan(string figures, string options)
+    {
+        string[] shape = options.Contains("--batch-size", StringComparison.Ordinal) ? [] : ["--batch-size", "1", "--seq-len", "1024"];
+        ProcessResult plan = QApolloProcess.Run(["plan", .. shape, .. options.Split(' ')]);
+        Assert.True(plan.ExitCode == 0, plan.Error);
+        string[] told = [.. Size().Matches(figures).Select(match => match.Value)];
+        Assert.NotEmpty(told);
+        Assert.Equal(told, Total().Matches(plan.Output).Select(match => match.Groups[1].Value).Take(told.Length));
+        if (Hidden().Match(figures) is { Success: true } hidden)
+        {
+            Assert.Matches($@"RTX 4070 +PCIe [^\n]* GiB +{Regex.Escape(hidden.Groups[1].Value)} +{Regex.Escape(hidden.Groups[2].Value)} ", plan.Output);
+        }
+    }
+
     /// <summary>Paths of the repository, and those that a document gives from the engine's folder.</summary>
     private static bool Exists(string path) =>
         path.Contains('*', StringComparison.Ordinal) || path.StartsWith("artifacts/", StringComparison.Ordinal)
@@ -81,6 +112,19 @@ public sealed partial class DocumentationTests
     /// <summary>The last cell of a table of plans.</summary>
     [GeneratedRegex(@"\| `(--model [^`]+)` \|\r?$", RegexOptions.Multiline)]
     private static partial Regex OptionsOfPlan();
+
+    /// <summary>Its cells before the command.</summary>
+    [GeneratedRegex(@"^\| L[^|]* \| (.*) \| `(--model [^`]+)` \|\r?$", RegexOptions.Multiline)]
+    private static partial Regex RowOfPlan();
+
+    [GeneratedRegex(@"[\d.]+ GiB")]
+    private static partial Regex Size();
+
+    [GeneratedRegex(@"([\d.]+) s beside ([\d.]+) s")]
+    private static partial Regex Hidden();
+
+    [GeneratedRegex(@"^ +total +[\d,]+ +([\d.]+ [KMG]iB)", RegexOptions.Multiline)]
+    private static partial Regex Total();
 
     [GeneratedRegex("""
         "[^"]*"|[^ ]+

@@ -65,7 +65,8 @@ sys.exit(run.returncode)'
 
 expect "it tells its version" "." version
 expect "it plans" "Device memory at the peak" plan --model 7b --batch-size 1 --budget 9GiB
-small=(--device cpu --batch-size 2 --seq-len 64)
+# Little of everything: an emulated machine trains 20 tokens a second.
+small=(--device cpu --batch-size 2 --seq-len 64 --valid-tokens 256 --sample-tokens 8)
 expect "it trains by itself: $text" "$text" train "${small[@]}" --max-steps 4 --output-dir run
 timeout 300 python3 -c "$interrupt" "${run[@]}" "$program" train "${small[@]}" --max-steps 1000000 --output-dir stopped >output 2>&1
 [ $? -eq 130 ] && grep -qF "stopped; go on with" output && ls stopped/step-*/complete.json >>output

@@ -11,10 +11,18 @@ internal static class ReportCommand
 {
     public const string FileName = "report.html";
 
-    private const string Group = "Report";
+    private const string Group = "Report", NotOurs = "exists and is no page of this program";
 
     /// <summary>Between two pages of a run that goes on.</summary>
     private const int FollowSeconds = 5;
+
+    /// <summary>Of a curve: of all runs together, and of one run.</summary>
+    private const int MostPoints = 8192, LeastPoints = 64;
+
+    /// <summary>At writing: another report may be writing the same page, which is a matter of a moment.</summary>
+    private const int Attempts = 6;
+
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMilliseconds(100);
 
     private static readonly OptionSpec<string> Output = Spec.Text("--output", Group, "The page.", "a path", null, "report.html in the run's folder; for several runs here");
 
@@ -25,7 +33,7 @@ internal static class ReportCommand
         var runs = new Argument<string[]>("run") { Description = "Folders of runs.", Arity = ArgumentArity.OneOrMore };
         var command = new Command("report", "Write a page with the curves, samples and options of runs.");
         command.Arguments.Add(runs);
-        var commandLine = new CommandLine(command, [Output, Follow]);
+        var commandLine = new CommandLine(command, [Output, Follow, OutputFile.Force]);
         command.SetAction(parsed => Execute(commandLine.ReadOrThrow(parsed), parsed.GetValue(runs) ?? []));
         return command;
     }
@@ -36,7 +44,10 @@ internal static class ReportCommand
     {
         try
         {
-            Write([run], Path.Combine(run, FileName), refreshSeconds: 0);
+            string page = Path.Combine(run, FileName);
+            RunLog[] logs = Read([run]);
+            OutputFile.Require(Output, page, RunReportHtml.IsPage(page), NotOurs);
+            Write(logs, page, refreshSeconds: 0);
             return null;
         }
         catch (Exception exception) when (exception is RunFailedException or UsageException or IOException or UnauthorizedAccessException)
@@ -50,12 +61,18 @@ internal static class ReportCommand
         string output = values.GetText(Output) ?? (runs.Length == 1 ? Path.Combine(runs[0], FileName) : FileName);
         using var interrupt = new InterruptSignal("stopping");
         bool follows = values.Get(Follow);
-        while (true)
+        for (bool isFirst = true; ; isFirst = false)
         {
             bool goesOn = follows && runs.Any(FolderLock.IsHeld) && !interrupt.Token.IsCancellationRequested;
             try
             {
-                Write(runs, output, goesOn ? FollowSeconds : 0);
+                RunLog[] logs = Read(runs);
+                OutputFile.Require(Output, output, values.Get(OutputFile.Force) || RunReportHtml.IsPage(output), NotOurs);
+                Write(logs, output, goesOn ? FollowSeconds : 0);
+                foreach (string note in isFirst ? logs.SelectMany(log => log.Notes) : [])
+                {
+                    Console.Error.WriteLine($"note: {note}");
+                }
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
@@ -72,9 +89,37 @@ internal static class ReportCommand
         }
     }
 
-    private static void Write(string[] runs, string output, int refreshSeconds)
+    /// <summary>Each run once; those whose folders have the same name are told apart by their paths.</summary>
+    private static RunLog[] Read(string[] runs)
     {
-        RunLog[] logs = [.. runs.Select(RunLog.Read)];
-        PendingFile.WriteAll(output, Encoding.UTF8.GetBytes(RunReportHtml.Of(logs, refreshSeconds)));
+        // What no option and no folder is was meant as an option.
+        if (runs.FirstOrDefault(run => run.Length == 0 || (run.StartsWith("--", StringComparison.Ordinal) && !Directory.Exists(run))) is { } wrong)
+        {
+            throw new UsageException(wrong.Length == 0 ? "the name of a run is empty" : $"{wrong}: report has no such option");
+        }
+
+        string[] distinct = [.. runs.DistinctBy(run => Path.TrimEndingDirectorySeparator(Path.GetFullPath(run)))];
+        // A page of many runs stays of a size that browsers take.
+        int points = Math.Clamp(MostPoints / distinct.Length, LeastPoints, SeriesReducer.Capacity);
+        RunLog[] logs = [.. distinct.Select(run => RunLog.Read(run, points))];
+        HashSet<string> shared = [.. logs.CountBy(log => log.Name).Where(count => count.Value > 1).Select(count => count.Key)];
+        return [.. logs.Zip(distinct, (log, run) => shared.Contains(log.Name) ? log with { Name = run } : log)];
+    }
+
+    private static void Write(RunLog[] logs, string output, int refreshSeconds)
+    {
+        byte[] page = Encoding.UTF8.GetBytes(RunReportHtml.Of(logs, refreshSeconds));
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                PendingFile.WriteAll(output, page);
+                return;
+            }
+            catch (RunFailedException) when (attempt < Attempts)
+            {
+                Thread.Sleep(BetweenAttempts);
+            }
+        }
     }
 }

@@ -44,6 +44,10 @@ internal static class TrainCommand
         {
             return ErrorReport.CodeOf(exception);
         }
+        catch (UsageException exception)
+        {
+            return RankFailure.ReportAlone(exception, IsVerbose(parsed));
+        }
 
         using (group)
         {
@@ -179,7 +183,18 @@ internal static class TrainCommand
         }
 
         request.Device.Say = isShown ? view.Say : request.Device.Say;
-        bool finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        bool finished;
+        try
+        {
+            finished = Run(run, trainer.CompletedSteps, view, interrupt);
+        }
+        catch (Exception exception) when (exception is RunFailedException or IOException or UnauthorizedAccessException)
+        {
+            // The course up to there tells why, perhaps.
+            WriteLines(notes, isFirst ? [PageOf(directory)] : []);
+            throw;
+        }
+
         if (pause is not null)
         {
             notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"yielded: pauses of {pause.Total.TotalSeconds:N0} seconds in all"));
@@ -191,7 +206,7 @@ internal static class TrainCommand
             SessionFile.AddEnergy(directory, watch.Joules);
         }
 
-        WriteLines(notes, isFirst ? [ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}"] : []);
+        WriteLines(notes, isFirst ? [PageOf(directory)] : []);
         string loss = double.IsNaN(run.ValidationLoss) ? string.Empty : string.Create(CultureInfo.InvariantCulture, $", validation loss {run.ValidationLoss:F4}");
         loss += string.Concat(run.SourceLosses.Select(source => string.Create(CultureInfo.InvariantCulture, $", {source.Name} {source.Loss:F4}")));
         if (runOptions.KeepBest && run.Best.Step > 0 && run.Best.Since > 0)
@@ -208,6 +223,9 @@ internal static class TrainCommand
         int stopped = ranks.Max(InterruptSignal.ExitCode ?? ExitCode.Failure);
         return finished || run.IsOutOfTime ? ExitCode.Success : stopped;
     }
+
+    /// <summary>Writes the page of a run; says where it is, or why there is none.</summary>
+    private static string PageOf(string directory) => ReportCommand.TryWrite(directory) ?? $"report: {Path.Combine(directory, ReportCommand.FileName)}";
 
     /// <summary>Lowers the priority of the process; says what happens on a card.</summary>
     /// <returns>Null where the processor computes: the system's scheduler is enough there.</returns>

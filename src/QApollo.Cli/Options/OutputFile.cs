@@ -9,19 +9,25 @@ internal static class OutputFile
     /// <exception cref="UsageException">The file exists and may not be written over, or its folder does not exist.</exception>
     public static void Require(OptionValues values, OptionSpec<string> option)
     {
-        if (values.GetText(option) is not { } path)
+        if (values.GetText(option) is { } path)
         {
-            return;
+            Require(option, path, values.Get(Force));
         }
+    }
 
+    /// <param name="mayReplace">What has the name already.</param>
+    /// <param name="what">That it is and must not be, for the message.</param>
+    /// <inheritdoc cref="Require(OptionValues, OptionSpec{string})" path="/exception"/>
+    public static void Require(OptionSpec<string> option, string path, bool mayReplace, string what = "exists")
+    {
         if (Directory.Exists(path))
         {
             throw new UsageException($"{option.Name}: {path} is a folder; name a file");
         }
 
-        if (Path.Exists(path) && !values.Get(Force))
+        if (Path.Exists(path) && !mayReplace)
         {
-            throw new UsageException($"{option.Name}: {path} exists; name another file, or write over it with {Force.Name}");
+            throw new UsageException($"{option.Name}: {path} {what}; name another file, or write over it with {Force.Name}");
         }
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;

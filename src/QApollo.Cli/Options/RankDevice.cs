@@ -32,6 +32,11 @@ internal static class RankDevice
     public static ICommunicator? JoinCards(OptionValues values, ICommunicator ranks, IDevice device, TextWriter notes)
     {
         GradientExchange exchange = values.Get(T.Exchange);
+        if (ranks.Size > 1 && device is not CudaDevice && exchange == GradientExchange.Nccl)
+        {
+            throw new UsageException("--exchange nccl: sums between NVIDIA cards (--device cuda); other devices take --exchange host") { OnAllRanks = true };
+        }
+
         bool isNarrowed = values.Get(T.WireDType) == DType.BF16 && values.Get(T.GradDType) == DType.F32;
         if (ranks.Size == 1 || device is not CudaDevice cuda || exchange == GradientExchange.Host || (exchange == GradientExchange.Auto && isNarrowed))
         {

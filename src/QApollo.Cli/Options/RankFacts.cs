@@ -16,7 +16,10 @@ namespace QApollo.Cli.Options;
 internal static class RankFacts
 {
     /// <summary>Options that may be others on each rank: none of them changes what is computed.</summary>
-    private static readonly OptionSpec[] OwnToEach = [T.OutputDir, T.GemmProducts, DataOptionTable.Threads, DataOptionTable.CacheDir, DataOptionTable.CacheLimit];
+    private static readonly OptionSpec[] OwnToEach = [T.OutputDir, T.LayerFile, T.GemmProducts, DataOptionTable.Threads, DataOptionTable.CacheDir, DataOptionTable.CacheLimit];
+
+    /// <summary>Options that no run.json keeps, and that all ranks need all the same.</summary>
+    private static readonly OptionSpec[] DecidesWhatIsDone = [T.Resume, T.DryRun];
 
     /// <exception cref="UsageException">A rank differs, or there are fewer sequences than ranks; thrown on all of them.</exception>
     public static void RequireSame(
@@ -30,6 +33,7 @@ internal static class RankFacts
         ranks.RequireSame(
         [
             ("the program", Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown"),
+            .. DecidesWhatIsDone.Select(spec => (spec.Name, values.Shown(spec))),
             .. values.Specs.Where(spec => !spec.IsTransient && !OwnToEach.Contains(spec)).Select(spec => (spec.Name, values.Shown(spec))),
             ("a model of", string.Create(CultureInfo.InvariantCulture, $"{options.Model.ParameterCount:N0} parameters, configuration {Fingerprint(options.Model)}")),
             ("the tokenizer", tokenizer.Fingerprint),

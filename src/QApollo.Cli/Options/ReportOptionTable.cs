@@ -9,6 +9,8 @@ internal static class ReportOptionTable
     private const string FormatGroup = "Report";
     private const string RanksGroup = "Several cards";
     private const string PerSecond = "/s";
+    private const string BytesPerSecond = "B/s";
+    private const string BitsPerSecond = "bit/s";
 
     public static FlagSpec Json { get; } = Spec.Flag("--json", FormatGroup, "Print JSON.", transient: true);
 
@@ -37,7 +39,7 @@ internal static class ReportOptionTable
     /// <summary>In bytes per second, as text with its unit.</summary>
     public static OptionSpec<string> Link { get; } = new(
         "--link", RanksGroup, "What each rank can send while it receives as much; tells the time on the wire, and what is left of the speed from 1 to 64 ranks.",
-        "a size per second such as 25GB/s", null, text => (LinkBytes(text) is not null, text));
+        "a size per second such as 25GB/s, or its bits such as 200Gbit/s", null, text => (LinkBytes(text) is not null, text));
 
     public static IReadOnlyList<OptionSpec> Plan { get; } = [.. MemoryOn(PlanDevice), Ranks, Link, T.WireDType, T.Exchange, T.Overlap, Json, Html, OutputFile.Force];
 
@@ -46,9 +48,13 @@ internal static class ReportOptionTable
     public static IReadOnlyList<OptionSpec> Bench { get; } =
         [.. MemoryOn(T.Device), T.LibTorch, T.CublasLt, T.NoCudaGraphs, T.Rounding, T.Regrid, SimdChoice.Option, T.Seed, Steps, Filter, ProcessorTime, Json];
 
-    /// <summary>Bytes per second; null where the text is no speed above 0.</summary>
-    public static double? LinkBytes(string text) =>
-        text.EndsWith(PerSecond, StringComparison.OrdinalIgnoreCase) && ByteSize.TryParse(text[..^PerSecond.Length], out long bytes) && bytes > 0 ? bytes : null;
+    /// <summary>Bytes per second; null where the text is no speed above 0. "25Gb/s" is none: networks mean bits by it, an eighth of what others would.</summary>
+    public static double? LinkBytes(string text)
+    {
+        bool isInBits = text.EndsWith(BitsPerSecond, StringComparison.Ordinal);
+        string size = isInBits ? text[..^BitsPerSecond.Length] + "B" : text.EndsWith(BytesPerSecond, StringComparison.Ordinal) ? text[..^PerSecond.Length] : string.Empty;
+        return ByteSize.TryParse(size, out long amount) && amount > 0 ? amount / (isInBits ? 8.0 : 1.0) : null;
+    }
 
     private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [

@@ -37,7 +37,7 @@ internal static class HelpText
         var text = new StringBuilder();
         Wrap(text, command.Description ?? string.Empty, 0, width);
         string usage = command.Subcommands.Any(sub => !sub.Hidden) ? "<command> [options]" : "[options]";
-        text.Append('\n').Append($"Usage: {path} {string.Concat(command.Arguments.Select(argument => $"<{argument.Name}> "))}{usage}\n");
+        text.Append('\n').Append($"Usage: {path} {string.Concat(command.Arguments.Select(argument => $"<{argument.Name}>{(argument.Arity.MaximumNumberOfValues > 1 ? "..." : string.Empty)} "))}{usage}\n");
         AddRows(text, "Commands", command.Subcommands.Where(sub => !sub.Hidden).Select(sub => (sub.Name, sub.Description ?? string.Empty)), width);
         foreach (IGrouping<string, OptionSpec> group in command.Options.OfType<IDeclaredOption>().Select(option => option.Spec).GroupBy(spec => spec.Group))
         {

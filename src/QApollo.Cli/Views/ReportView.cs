@@ -47,6 +47,9 @@ internal static class ReportView
             TextTable.Write(
                 RankScalingText.EfficiencyTitle, RankScalingText.EfficiencyHeader(scaling), RankScalingText.EfficiencyRows(report, scaling),
                 [.. Enumerable.Range(1, scaling.Shown.Count + 1)]);
+            Console.WriteLine();
+            Console.WriteLine(RankScalingText.Note(scaling));
+            Console.WriteLine(RankScalingText.Paper);
         }
     }
 

@@ -11,8 +11,7 @@ internal readonly record struct Hello(int Size, int Rank, int Port)
     /// <summary>"QAPOLLO" and the version of this exchange.</summary>
     private const long Magic = 0x51_41_50_4F_4C_4C_4F_02;
 
-    private const int Bytes = sizeof(long) + (3 * sizeof(int));
-    private const int PatienceMilliseconds = 5000;
+    public const int Bytes = sizeof(long) + (3 * sizeof(int));
 
     /// <exception cref="SocketException">The other side is gone.</exception>
     public void Send(Socket socket)
@@ -25,30 +24,10 @@ internal readonly record struct Hello(int Size, int Rank, int Port)
         socket.Send(hello);
     }
 
+    /// <param name="hello"><see cref="Bytes"/> bytes.</param>
     /// <returns>Null for a scanner, or another program.</returns>
-    public static Hello? Read(Socket socket)
+    public static Hello? Parse(ReadOnlySpan<byte> hello)
     {
-        Span<byte> hello = stackalloc byte[Bytes];
-        socket.ReceiveTimeout = PatienceMilliseconds;
-        try
-        {
-            for (int read = 0; read < Bytes;)
-            {
-                int count = socket.Receive(hello[read..]);
-                if (count == 0)
-                {
-                    return null;
-                }
-
-                read += count;
-            }
-        }
-        catch (SocketException)
-        {
-            return null;
-        }
-
-        socket.ReceiveTimeout = 0;
         return BinaryPrimitives.ReadInt64LittleEndian(hello) == Magic
             ? new Hello(Int(hello[8..]), Int(hello[12..]), Int(hello[16..]))
             : null;

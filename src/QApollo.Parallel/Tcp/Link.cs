@@ -12,8 +12,10 @@ internal sealed class Link : IDisposable
 {
     private const int HeaderBytes = sizeof(int);
 
-    // TCP_USER_TIMEOUT of linux/tcp.h.
+    // TCP_INFO, whose first byte is the state of the connection, and TCP_USER_TIMEOUT of linux/tcp.h.
     private const int TcpProtocol = 6;
+    private const int Info = 11;
+    private const byte Established = 1;
     private const int UserTimeout = 18;
     private const int SilenceMilliseconds = 15_000;
 
@@ -40,6 +42,19 @@ internal sealed class Link : IDisposable
     }
 
     public Socket Socket => _socket;
+
+    /// <returns>Whether a message, or the connection's end, is there within the time.</returns>
+    public bool IsReadable(TimeSpan limit)
+    {
+        try
+        {
+            return _socket.Poll(limit, SelectMode.SelectRead);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
+    }
 
     /// <exception cref="RankGoneException">The other side is gone.</exception>
     public void Send(ReadOnlySpan<byte> bytes)
@@ -88,6 +103,20 @@ internal sealed class Link : IDisposable
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
             return _rank;
+        }
+    }
+
+    /// <summary>Whether the other side has closed the connection, also where messages lie before its end that nobody has read yet (Linux).</summary>
+    public bool IsClosed()
+    {
+        try
+        {
+            Span<byte> state = stackalloc byte[1];
+            return OperatingSystem.IsLinux() && _socket.GetRawSocketOption(TcpProtocol, Info, state) > 0 && state[0] != Established;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return true;
         }
     }
 

@@ -19,6 +19,11 @@ internal sealed class Rendezvous
     /// <summary>This process is none of the ranks that are waited for.</summary>
     private const int TurnedAway = int.MaxValue - 1;
 
+    private const int Backlog = 128;
+
+    /// <summary>Bytes of an address and a port, as text.</summary>
+    private const int LongestPlace = 128;
+
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestAttempt = TimeSpan.FromSeconds(2);
@@ -30,7 +35,7 @@ internal sealed class Rendezvous
 
     private Rendezvous(Launch launch, TextWriter notes) => (_launch, _notes, _links) = (launch, notes, new Link?[launch.Size]);
 
-    /// <param name="notes">Told, after some seconds, whom rank 0 waits for.</param>
+    /// <param name="notes">Told, after some seconds, whom this rank waits for.</param>
     /// <returns>A link to every rank; null for this one.</returns>
     /// <exception cref="RunFailedException">The others do not come in time, end before all have come, or are of another run.</exception>
     public static Link?[] Meet(Launch launch, TextWriter notes)
@@ -75,7 +80,7 @@ internal sealed class Rendezvous
     {
         var places = new string[_launch.Size];
         Array.Fill(places, string.Empty);
-        Accept(listener, first: 1, (rank, port, socket) => places[rank] = $"{((IPEndPoint)socket.RemoteEndPoint!).Address} {port}");
+        Accept(listener, first: 1, (rank, port, socket) => places[rank] = $"{AddressOf(socket)} {port}");
         byte[] table = Encoding.UTF8.GetBytes(string.Join('\n', places));
         Tell(BitConverter.GetBytes(table.Length));
         Tell(table);
@@ -97,20 +102,53 @@ internal sealed class Rendezvous
     {
         int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
         Link first = _links[0] = Connect(0, _launch.MasterAddress, _launch.MasterPort, port);
+        AwaitTable(first);
         var length = new byte[sizeof(int)];
         first.Receive(length);
-        var table = new byte[BitConverter.ToInt32(length)];
+        int tableBytes = BitConverter.ToInt32(length);
+        if (tableBytes < 0 || tableBytes > _launch.Size * LongestPlace)
+        {
+            throw new RunFailedException($"what answers at {_launch.MasterAddress}:{_launch.MasterPort} is no rank 0 of this program");
+        }
+
+        var table = new byte[tableBytes];
         first.Receive(table);
         string[] places = Encoding.UTF8.GetString(table).Split('\n');
         for (int rank = 1; rank < _launch.Rank; rank++)
         {
             string[] place = places[rank].Split(' ');
-            _links[rank] = Connect(rank, place[0], int.Parse(place[1], CultureInfo.InvariantCulture), port);
+            string address = place[0].Length > 0 ? place[0] : ((IPEndPoint)first.Socket.RemoteEndPoint!).Address.ToString();
+            _links[rank] = Connect(rank, address, int.Parse(place[1], CultureInfo.InvariantCulture), port);
         }
 
         Accept(listener, first: _launch.Rank + 1, (_, _, _) => { });
         first.Send([1]);
         first.Receive([0]);
+    }
+
+    /// <summary>
+    /// Where others find a rank that has connected. Empty for one on the host of rank 0 that came by an address which means another host
+    /// elsewhere ("localhost", or a host's own name, which Debian resolves to 127.0.1.1): the others find it where they found rank 0.
+    /// </summary>
+    private static string AddressOf(Socket socket)
+    {
+        IPAddress address = ((IPEndPoint)socket.RemoteEndPoint!).Address;
+        address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return IPAddress.IsLoopback(address) ? string.Empty : address.ToString();
+    }
+
+    /// <summary>Rank 0 gives up before its patience is over; what has a connection and says nothing for longer is another program.</summary>
+    private void AwaitTable(Link first)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!first.Socket.Poll(Glance, SelectMode.SelectRead))
+        {
+            if (watch.Elapsed > _launch.Patience + Silence)
+            {
+                throw new RunFailedException(
+                    $"rank {_launch.Rank} was answered at {_launch.MasterAddress}:{_launch.MasterPort}, and told nothing for {watch.Elapsed.TotalSeconds:F0} s: is that another program's port? MASTER_PORT takes another one");
+            }
+        }
     }
 
     private Socket Listen()
@@ -125,7 +163,7 @@ internal sealed class Rendezvous
             }
 
             listener.Bind(new IPEndPoint(listener.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, port));
-            listener.Listen(_launch.Size);
+            listener.Listen(Math.Max(_launch.Size, Backlog));
             return listener;
         }
         catch (SocketException exception)
@@ -138,6 +176,7 @@ internal sealed class Rendezvous
     private void Accept(Socket listener, int first, Action<int, int, Socket> arrived)
     {
         bool isSilent = _launch.Rank == 0;
+        using var lobby = new Lobby(listener);
         while (Missing(first) is { Length: > 0 } missing)
         {
             RequireAlive();
@@ -153,29 +192,23 @@ internal sealed class Rendezvous
                 _notes.WriteLine($"waiting at port {_launch.MasterPort} for rank {missing} of {_launch.Size}, at most {Seconds}");
             }
 
-            if (listener.Poll(Glance, SelectMode.SelectRead))
+            if (lobby.Next(Glance) is { } arrival)
             {
-                Admit(listener.Accept(), first, arrived);
+                Admit(arrival.Socket, arrival.Hello, first, arrived);
             }
         }
     }
 
-    private void Admit(Socket socket, int first, Action<int, int, Socket> arrived)
+    private void Admit(Socket socket, Hello hello, int first, Action<int, int, Socket> arrived)
     {
-        if (Hello.Read(socket) is not { } hello)
-        {
-            socket.Dispose();
-            return;
-        }
-
-        bool isExpected = hello.Size == _launch.Size && hello.Rank >= first && hello.Rank < _launch.Size && _links[hello.Rank] is null;
-        if (!isExpected)
+        string? fault = hello.Size != _launch.Size ? $"WORLD_SIZE is {_launch.Size} for rank {_launch.Rank}, and {hello.Size} for rank {hello.Rank}"
+            : hello.Rank < 0 || hello.Rank >= _launch.Size ? $"a process came as rank {hello.Rank} of {_launch.Size}"
+            : hello.Rank < first || _links[hello.Rank] is not null ? $"two processes came as rank {hello.Rank}: RANK must be another one for each"
+            : null;
+        if (fault is not null)
         {
             Link.Close([new Link(socket, hello.Rank)], TurnedAway);
-            throw new RunFailedException(
-                hello.Size != _launch.Size
-                    ? $"WORLD_SIZE is {_launch.Size} for rank {_launch.Rank}, and {hello.Size} for rank {hello.Rank}"
-                    : $"two processes came as rank {hello.Rank}: RANK must be another one for each");
+            throw new RunFailedException(fault);
         }
 
         _links[hello.Rank] = new Link(socket, hello.Rank);
@@ -184,6 +217,7 @@ internal sealed class Rendezvous
 
     private Link Connect(int rank, string address, int port, int ownPort)
     {
+        bool isSilent = true;
         while (true)
         {
             // A connection that a firewall swallows is refused by nobody.
@@ -199,9 +233,15 @@ internal sealed class Rendezvous
             catch (Exception exception) when (exception is SocketException or OperationCanceledException)
             {
                 socket.Dispose();
+                string reason = exception is SocketException ? exception.Message : "no answer";
+                if (isSilent && _waited.Elapsed > Silence)
+                {
+                    isSilent = false;
+                    _notes.WriteLine($"rank {_launch.Rank} looks for rank {rank} at {address}:{port}, at most {Seconds}: {reason}");
+                }
+
                 if (_waited.Elapsed > _launch.Patience)
                 {
-                    string reason = exception is SocketException ? exception.Message : "no answer";
                     throw new RunFailedException(
                         $"rank {_launch.Rank} has not reached rank {rank} at {address}:{port} within {Seconds}: {reason}; does it run, and does no firewall keep the port closed?",
                         exception);

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using QApollo.Collectives;
 
 namespace QApollo.Parallel.Tcp;
@@ -13,7 +15,12 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
+    /// <summary>So long nobody wonders why a rank says nothing.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromSeconds(3);
+
     private readonly Link?[] _links;
+    private readonly TimeSpan _patience;
+    private readonly TextWriter _notes;
     private readonly Sender _sender;
     private byte* _source;
     private int _stride;
@@ -22,9 +29,9 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     private bool _closed;
     private volatile int _busy;
 
-    private TcpCommunicator(int rank, Link?[] links)
+    private TcpCommunicator(Launch launch, Link?[] links, TextWriter notes)
     {
-        (Rank, _links) = (rank, links);
+        (Rank, _links, _patience, _notes) = (launch.Rank, links, launch.Patience, notes);
         _sender = new Sender(SendToAll);
     }
 
@@ -34,8 +41,13 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
 
     public string Description => "TCP";
 
+    /// <inheritdoc cref="Join(Launch, TextWriter, TextWriter)"/>
+    public static TcpCommunicator Join(Launch launch, TextWriter? notes = null) => Join(launch, notes ?? TextWriter.Null, notes ?? TextWriter.Null);
+
     /// <inheritdoc cref="Rendezvous.Meet"/>
-    public static TcpCommunicator Join(Launch launch, TextWriter? notes = null) => new(launch.Rank, Rendezvous.Meet(launch, notes ?? TextWriter.Null));
+    /// <param name="meetingNotes">Told, after some seconds, whom this rank waits for at the meeting.</param>
+    /// <param name="notes">Told, after the launch's patience, whom it waits for later.</param>
+    public static TcpCommunicator Join(Launch launch, TextWriter meetingNotes, TextWriter notes) => new(launch, Rendezvous.Meet(launch, meetingNotes), notes);
 
     public void AllToAll(ReadOnlySpan<byte> source, Span<byte> destination)
     {
@@ -57,6 +69,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
         {
             if (Rank != root)
             {
+                Await(root);
                 _links[root]!.Receive(bytes);
                 return;
             }
@@ -146,6 +159,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
                 for (int round = 1; round < Size; round++)
                 {
                     int from = (Rank - round + Size) % Size;
+                    Await(from);
                     _links[from]!.Receive(destination.Slice(from * piece, piece));
                 }
 
@@ -168,6 +182,36 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
                     // It reads the caller's memory: without its connections it ends.
                     CloseAndAwait();
                 }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Waits for a message. A process that hangs, or is held, keeps its connections, and cannot be told from one that is at work: it is only
+    /// named, by one rank. But another that dies meanwhile ends this one.
+    /// </summary>
+    /// <exception cref="RankGoneException">Another rank is gone.</exception>
+    private void Await(int from)
+    {
+        long began = Stopwatch.GetTimestamp();
+        bool isSilent = Rank == (from == 0 ? 1 : 0);
+        while (!_links[from]!.IsReadable(Glance))
+        {
+            for (int rank = 0; rank < Size; rank++)
+            {
+                if (_links[rank] is { } link && (link.FindGone() ?? (link.IsClosed() ? rank : null)) is { } gone)
+                {
+                    throw new RankGoneException(gone);
+                }
+            }
+
+            TimeSpan waited = Stopwatch.GetElapsedTime(began);
+            if (isSilent && waited > _patience)
+            {
+                isSilent = false;
+                _notes.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"note: rank {Rank} has waited {waited.TotalSeconds:F0} s for rank {from}, which lives: it works on something, is held, or hangs; where it is ended, all end"));
             }
         }
     }

@@ -9,29 +9,52 @@ internal static class JsonLines
     private const int MostBytes = 1 << 20;
 
     /// <summary>Lines that a kill cut short, or that are no objects, are passed over; a file that is not there has none.</summary>
+    /// <returns>How many were passed over, but for one without an end, which is being written or was cut short.</returns>
+    /// <exception cref="InvalidFileException">It is a folder.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static void Read(string path, Action<JsonElement> line) => ReadBytes(path, bytes =>
+    public static long Read(string path, Action<JsonElement> line) => Read(path, bytes =>
     {
-        try
+        var reader = new Utf8JsonReader(bytes);
+        using JsonDocument document = JsonDocument.ParseValue(ref reader);
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
         {
-            var reader = new Utf8JsonReader(bytes);
-            using JsonDocument document = JsonDocument.ParseValue(ref reader);
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                line(document.RootElement);
-            }
+            throw new JsonException("no object");
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            // No JSON, or text in it that is not valid Unicode.
-        }
+
+        line(document.RootElement);
     });
 
-    private static void ReadBytes(string path, ReadOnlySpanAction line)
+    /// <param name="line">Takes the bytes of a line; <see cref="JsonException"/> and <see cref="InvalidOperationException"/> pass it over.</param>
+    /// <inheritdoc cref="Read(string, Action{JsonElement})"/>
+    public static long Read(string path, LineReader line)
+    {
+        long passedOver = 0;
+        ReadLines(path, (bytes, isEnded) =>
+        {
+            try
+            {
+                line(bytes);
+            }
+            catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+            {
+                // No JSON, or text in it that is not valid Unicode.
+                passedOver += isEnded ? 1 : 0;
+            }
+        }, () => passedOver++);
+        return passedOver;
+    }
+
+    /// <param name="tooLong">Called for each line that is longer than <see cref="MostBytes"/>.</param>
+    private static void ReadLines(string path, EndedLineReader line, Action tooLong)
     {
         if (RegularFile.LengthOf(path) == 0)
         {
+            if (Directory.Exists(path))
+            {
+                throw new InvalidFileException(path, "is a folder");
+            }
+
             return;
         }
 
@@ -47,7 +70,11 @@ internal static class JsonLines
             {
                 if (!isTooLong)
                 {
-                    line(buffer.AsSpan(start, length));
+                    line(buffer.AsSpan(start, length), true);
+                }
+                else
+                {
+                    tooLong();
                 }
 
                 isTooLong = false;
@@ -61,9 +88,12 @@ internal static class JsonLines
 
         if (filled > 0 && !isTooLong)
         {
-            line(buffer.AsSpan(0, filled));
+            line(buffer.AsSpan(0, filled), false);
         }
     }
 
-    private delegate void ReadOnlySpanAction(ReadOnlySpan<byte> line);
+    /// <param name="line">Without the line feed.</param>
+    public delegate void LineReader(ReadOnlySpan<byte> line);
+
+    private delegate void EndedLineReader(ReadOnlySpan<byte> line, bool isEnded);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using QApollo.Files;
 
 namespace QApollo.Reports;
 
@@ -18,7 +19,7 @@ internal sealed class HtmlPage
         .tile b{display:block;font-size:20px}.tile span{color:var(--soft);font-size:13px}
         .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:8px 0}
         th,td{padding:4px 14px 4px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}th{font-weight:600;color:var(--soft);font-size:13px}
-        .n{text-align:right;white-space:nowrap}.chip{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:8px}
+        .n{text-align:right;white-space:nowrap}.name{white-space:nowrap}.chip{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:8px}
         svg{display:block;width:100%;height:auto;max-width:1000px}svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
         .chart{min-width:760px}
         #axis{display:flex;flex-wrap:wrap;gap:6px;align-items:center;margin:16px 0}#axis button{font:inherit;color:var(--ink);background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:3px 12px}
@@ -27,7 +28,31 @@ internal sealed class HtmlPage
         code{font:13px ui-monospace,monospace;background:var(--panel);padding:1px 5px;border-radius:4px}
         """;
 
+    private const string Generator = "<meta name=\"generator\" content=\"qapollo\">";
+
     private readonly StringBuilder _body = new();
+
+    /// <summary>Whether a file is such a page, which may be written anew; false for one that cannot be read.</summary>
+    public static bool IsOne(string path)
+    {
+        try
+        {
+            if (RegularFile.LengthOf(path) == 0)
+            {
+                return false;
+            }
+
+            // A reader may have it open, and it may be replaced meanwhile.
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            byte[] head = new byte[512];
+            int read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+            return Encoding.UTF8.GetString(head, 0, read).Contains(Generator, StringComparison.Ordinal);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     public static string Escape(string text) => WebUtility.HtmlEncode(text);
 
@@ -76,7 +101,7 @@ internal sealed class HtmlPage
 
     public string ToString(string title) => $"""
         <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+        <html lang="en"><head><meta charset="utf-8">{Generator}<meta name="viewport" content="width=device-width, initial-scale=1">
         <title>{Escape(title)}</title><style>
         {Style}
         </style></head><body>

@@ -77,6 +77,7 @@ public static class MemoryReportHtml
         page.Table(
             RankScalingText.EfficiencyHeader(scaling), RankScalingText.EfficiencyRows(report, scaling).Select(row => row.Select(HtmlPage.Escape).ToArray()),
             [.. Enumerable.Range(1, scaling.Shown.Count + 1)]);
+        page.Paragraph(RankScalingText.Paper);
     }
 
     private static IEnumerable<(string, string)> Tiles(MemoryReport report)

@@ -196,7 +196,7 @@ public sealed class TrainingRun
             CheckpointFolder.RemoveLeftovers(_options.Directory);
         }
 
-        ReplicaCheck.Require(_trainer);
+        ReplicaCheck.RequireSameBeginning(_trainer);
         _lastSave = Stopwatch.GetTimestamp();
         if (_options.EvaluateFirst && _trainer.CompletedSteps == 0 && !IsAsked(stop))
         {

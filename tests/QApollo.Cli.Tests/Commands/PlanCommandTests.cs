@@ -180,6 +180,7 @@ public class PlanCommandTests
     [InlineData("--device tpu", "--device: 'tpu' is not known")]
     [InlineData("--ranks 0", "--ranks: '0'")]
     [InlineData("--ranks 2 --link 25GB", "--link: '25GB'")]
+    [InlineData("--ranks 2 --link 25Gb/s", "--link: '25Gb/s' is not valid; it takes a size per second such as 25GB/s, or its bits such as 200Gbit/s")]
     [InlineData("--ranks 2 --link 0B/s", "--link: '0B/s'")]
     [InlineData("--batch-size 100000 --seq-len 100000", "at most 16777216 tokens")]
     public void Bad_input_is_one_clear_line_and_exit_code_2(string options, string message)
@@ -203,6 +204,16 @@ public class PlanCommandTests
         Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public void A_link_may_be_told_in_bits_and_stands_beside_the_papers_row()
+    {
+        using var bits = JsonDocument.Parse(Cli.Run("plan --json --ranks 8 --link 200Gbit/s").Output);
+        Assert.Equal(25e9, bits.RootElement.GetProperty("ranks").GetProperty("linkBytesPerSecond").GetDouble());
+        CliResult result = Cli.Run("plan --ranks 8 --link 200Gbit/s");
+        Assert.Contains("Over a link of 25 GB/s.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("8 x A100 80 GB, 512 sequences of 256 tokens per update: 3 times AdamW's throughput", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -24,14 +24,15 @@ internal sealed class RankProcesses : IDisposable
 
     /// <summary>RANK and WORLD_SIZE in the environment; no launcher.</summary>
     /// <param name="arguments">By rank.</param>
-    /// <param name="hosts">Null for this one; else the last rank is on the second, all others on the first.</param>
+    /// <param name="hosts">Null for this one; else the last rank is on the second, all others on the first, which they call their own.</param>
     /// <param name="started">Ranks that come at all; null for all.</param>
     /// <param name="environment">More variables, or others.</param>
+    /// <param name="more">Variables by rank.</param>
     /// <param name="programOf">By rank; null for the usual one.</param>
     /// <param name="folderOf">By rank; null for the common one.</param>
     public static RankProcesses Tcp(
         string folder, int size, Func<int, string[]> arguments, TwoHosts? hosts = null, IEnumerable<int>? started = null,
-        IReadOnlyList<(string Name, string Value)>? environment = null, Func<int, string>? programOf = null, Func<int, string>? folderOf = null)
+        IReadOnlyList<(string Name, string Value)>? environment = null, Func<int, (string Name, string Value)[]>? more = null, Func<int, string>? programOf = null, Func<int, string>? folderOf = null)
     {
         int port = FreePort.Find();
         return new RankProcesses([.. (started ?? Enumerable.Range(0, size)).Select(rank =>
@@ -39,8 +40,8 @@ internal sealed class RankProcesses : IDisposable
             string[] words = ["dotnet", programOf?.Invoke(rank) ?? Program, .. arguments(rank)];
             ProcessStartInfo start = Info(folderOf?.Invoke(rank) ?? folder, hosts?.On(HostOf(rank, size), words) ?? words);
             (start.Environment["RANK"], start.Environment["WORLD_SIZE"]) = ($"{rank}", $"{size}");
-            (start.Environment["MASTER_ADDR"], start.Environment["MASTER_PORT"]) = (hosts is null ? "127.0.0.1" : TwoHosts.Address(0), $"{port}");
-            foreach ((string name, string value) in environment ?? [])
+            (start.Environment["MASTER_ADDR"], start.Environment["MASTER_PORT"]) = (hosts is null || HostOf(rank, size) == 0 ? "127.0.0.1" : TwoHosts.Address(0), $"{port}");
+            foreach ((string name, string value) in (environment ?? []).Concat(more?.Invoke(rank) ?? []))
             {
                 start.Environment[name] = value;
             }

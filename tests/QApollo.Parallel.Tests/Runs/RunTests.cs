@@ -94,6 +94,7 @@ public class RunTests(ITestOutputHelper log)
     [InlineData("--model other.json", "qapollo: rank 1 has --model ")]
     [InlineData("--max-steps no", "qapollo: rank 1: --max-steps")]
     [InlineData("--data nowhere.txt", "qapollo: rank 1: ")]
+    [InlineData("--dry-run", "qapollo: rank 1 has --dry-run on, rank 0 has --dry-run off: ")]
     public void What_one_rank_has_otherwise_is_told_once(string more, string expected)
     {
         using var tiny = new TinyRun();
@@ -114,6 +115,7 @@ public class RunTests(ITestOutputHelper log)
         File.WriteAllText(tiny.TextPath, "Only a few words stand here.\n");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3, "--valid-share", "0")), "sequences of 16 tokens are fewer than the 3 ranks");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--lr", "high")), "--lr");
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--exchange", "nccl")), "--exchange nccl: sums between NVIDIA cards");
     }
 
     /// <summary>On hosts of their own, files of one name may be others: here, by a path that each process sees another file at.</summary>
@@ -156,6 +158,58 @@ public class RunTests(ITestOutputHelper log)
         Assert.All(ends, end => Assert.Equal(1, end.ExitCode));
         string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')), line => line.StartsWith("qapollo: ", StringComparison.Ordinal));
         Assert.StartsWith("qapollo: rank 0 has waited 3 s (QAPOLLO_RANK_TIMEOUT) for rank 2: start all 3", message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Nobody can meet by such variables.</summary>
+    [Theory]
+    [InlineData("WORLD_SIZE", "0", false)]
+    [InlineData("MASTER_PORT", "no", true)]
+    public void A_launch_that_makes_no_sense_is_told_once(string name, string value, bool hasLauncher)
+    {
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(
+            tiny.Folder, 3, _ => tiny.Train("run", 3), environment: [(name, value)], more: rank => hasLauncher ? [("LOCAL_RANK", $"{rank}")] : []);
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.All(ends, end => Assert.Equal(2, end.ExitCode));
+        Assert.StartsWith($"qapollo: {name} is {value}: it takes a number from 1 to ", ends[0].Text, StringComparison.Ordinal);
+        Assert.Equal(hasLauncher ? string.Empty : $"rank 1 ends too: {name} is {value}", ends[1].Text.Trim());
+    }
+
+    /// <summary>srun without an MPI plugin: its tasks are no runs of their own.</summary>
+    [Fact]
+    public void The_environment_of_srun_is_understood()
+    {
+        using var tiny = new TinyRun();
+        (string, string)[] step = [("RANK", ""), ("WORLD_SIZE", ""), ("MASTER_ADDR", ""), ("SLURM_STEP_NUM_NODES", "1"), ("SLURM_STEP_NODELIST", "somewhere"), ("SLURM_STEP_NUM_TASKS", "2"), ("SLURM_JOB_ID", "1")];
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3), environment: step, more: rank => [("SLURM_PROCID", $"{rank}")]);
+        Assert.Contains("ranks: 2 on 1 machine by TCP", RequireSuccess(ranks), StringComparison.Ordinal);
+    }
+
+    /// <summary>A process that is held cannot be told from one at work; but the death of another ends the third.</summary>
+    [Fact]
+    public void A_rank_that_is_held_is_named_and_does_not_hide_the_death_of_another()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using var tiny = new TinyRun();
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 1_000_000), environment: [("QAPOLLO_RANK_TIMEOUT", "2")]);
+        ranks.WaitForSteps(tiny.RunFolder("run"));
+        using (var shell = Process.Start("sh", ["-c", $"kill -STOP {ranks.Processes[1].Id}"]))
+        {
+            shell.WaitForExit();
+        }
+
+        Thread.Sleep(TimeSpan.FromSeconds(5));
+        ranks.Processes[0].Kill();
+        Assert.True(ranks.Processes[2].WaitForExit(TimeSpan.FromSeconds(20)), "rank 2 waits for one that is held");
+        ranks.Processes[1].Kill();
+        (int ExitCode, string Text)[] ends = ranks.ToEnd();
+        Assert.Contains("s for rank 1, which lives", ends[0].Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("which lives", ends[2].Text, StringComparison.Ordinal);
+        Assert.Contains("qapollo: rank 2: rank 0 is gone", ends[2].Text, StringComparison.Ordinal);
     }
 
     /// <summary>What torchrun sets; its own store listens at the port of the master.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using QApollo.Parallel.Tcp;
@@ -79,6 +80,55 @@ public class RendezvousTests
         Assert.All(said, outcome => Assert.NotNull(outcome.Failure));
     }
 
+    /// <summary>They say nothing, or little by little, for longer than rank 0 waits for its own.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1000)]
+    public async Task Strangers_hold_up_nobody(int milliseconds)
+    {
+        var patience = TimeSpan.FromSeconds(20);
+        Task<Outcome> zero = Join(0, 2, patience);
+        var strangers = new List<Socket>();
+        for (int i = 0; i < 8; i++)
+        {
+            strangers.Add(await Connect());
+        }
+
+        using var dribble = new Timer(_ => strangers.ForEach(stranger => stranger.Send([0])), null, milliseconds == 0 ? Timeout.Infinite : 0, milliseconds);
+        var watch = Stopwatch.StartNew();
+        Outcome[] said = await Task.WhenAll(zero, Join(1, 2, patience));
+        Assert.All(said, outcome => Assert.Null(outcome.Failure));
+
+        // One after the other, they would take five seconds each.
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 15);
+        await dribble.DisposeAsync();
+        strangers.ForEach(stranger => stranger.Dispose());
+    }
+
+    [Fact]
+    public async Task What_is_none_of_the_ranks_is_not_called_a_double()
+    {
+        Task<Outcome> zero = Join(0, 2);
+        using Socket stranger = await Introduce(rank: -5, size: 2);
+        Outcome said = await zero.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("a process came as rank -5 of 2", said.Failure!.Message);
+    }
+
+    [Fact]
+    public async Task Another_program_at_the_port_of_rank_0_is_noticed()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, _port);
+        other.Start();
+        Task<Outcome> silent = Join(1, 2, TimeSpan.FromSeconds(1));
+        using Socket first = await other.AcceptSocketAsync();
+        Assert.StartsWith($"rank 1 was answered at 127.0.0.1:{_port}, and told nothing for 6 s", (await silent.WaitAsync(TimeSpan.FromSeconds(30))).Failure!.Message, StringComparison.Ordinal);
+
+        Task<Outcome> wrong = Join(1, 2, TimeSpan.FromSeconds(1));
+        using Socket second = await other.AcceptSocketAsync();
+        second.Send([4, 0, 0, 0, 0xf0, 0xff, 0xff, 0xff]);
+        Assert.Equal($"what answers at 127.0.0.1:{_port} is no rank 0 of this program", (await wrong.WaitAsync(TimeSpan.FromSeconds(30))).Failure!.Message);
+    }
+
     private Task<Outcome> Join(int rank, int size, TimeSpan? patience = null) => Task.Factory.StartNew(
         () =>
         {
@@ -98,13 +148,19 @@ public class RendezvousTests
     /// <summary>A connection to rank 0 that comes as a rank.</summary>
     private async Task<Socket> Introduce(int rank, int size)
     {
+        Socket socket = await Connect();
+        new Hello(size, rank, Port: 1).Send(socket);
+        return socket;
+    }
+
+    private async Task<Socket> Connect()
+    {
         while (true)
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
             try
             {
                 await socket.ConnectAsync(IPAddress.Loopback, _port);
-                new Hello(size, rank, Port: 1).Send(socket);
                 return socket;
             }
             catch (SocketException)

@@ -132,6 +132,9 @@ public sealed class ParallelTrainingTests : IDisposable
                 device.Upload([(byte)(value[0] ^ 1)], one);
             }
 
+            UsageException beginning = Assert.Throws<UsageException>(() => ReplicaCheck.RequireSameBeginning(trainer));
+            Assert.Contains("layers.1.mlp.down_proj.weight is not the same on all ranks: rank 0 differs from 2; they read other weights", beginning.Message, StringComparison.Ordinal);
+            Assert.True(beginning.OnAllRanks);
             ReplicaCheck.Require(trainer);
         });
         Assert.All(failures, failure => Assert.Contains(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using QApollo.Files;
 
@@ -23,34 +24,58 @@ public sealed record RunLog(
     /// <summary>Of the device, over the same steps.</summary>
     public double Joules { get; init; }
 
+    /// <summary>A line for each file of which something was passed over.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     public const string MetricsName = "metrics.jsonl", SamplesName = "samples.jsonl", SessionsName = "sessions.jsonl", OptionsName = "run.json";
+
+    /// <summary>Every run.json has it, whatever the version.</summary>
+    private const string MarkOfOptions = "maxSteps";
 
     private const int MostSamples = 20, MostSessions = 20;
 
     /// <param name="folder">A run's: it has a run.json.</param>
+    /// <param name="capacity">Points of a curve that are kept at least: see <see cref="SeriesReducer"/>.</param>
     /// <exception cref="UsageException">The folder is none of a run.</exception>
     /// <exception cref="RunFailedException">A file cannot be read.</exception>
-    public static RunLog Read(string folder)
+    public static RunLog Read(string folder, int capacity = SeriesReducer.Capacity)
     {
         string options = Path.Combine(folder, OptionsName);
-        if (!File.Exists(options))
-        {
-            throw new UsageException($"{folder}: no run: it has no {OptionsName}");
-        }
-
         try
         {
+            if (!File.Exists(options))
+            {
+                // Which does not tell what may not be seen from what is not there.
+                RequireSeen(options);
+                throw new UsageException($"{folder}: no run: {(Directory.Exists(folder) ? $"it has no {OptionsName}" : "there is no such folder")}");
+            }
+
             using JsonDocument document = JsonFile.Read(options);
-            var course = new CourseReader();
-            JsonLines.Read(Path.Combine(folder, MetricsName), course.Add);
+            if (!document.RootElement.TryGetProperty(MarkOfOptions, out _))
+            {
+                throw new UsageException($"{folder}: no run: its {OptionsName} is of another program: it has no '{MarkOfOptions}'");
+            }
+
+            var notes = new List<string>();
+            void Note(string file, long lines)
+            {
+                if (lines > 0)
+                {
+                    notes.Add(string.Create(CultureInfo.InvariantCulture, $"{Path.Combine(folder, file)}: {lines:N0} {(lines == 1 ? "line that is no JSON object was" : "lines that are no JSON objects were")} passed over"));
+                }
+            }
+
+            var course = new CourseReader(capacity);
+            Note(MetricsName, JsonLines.Read(Path.Combine(folder, MetricsName), course.Add));
             var samples = new Queue<LoggedSample>();
-            JsonLines.Read(Path.Combine(folder, SamplesName), line => Keep(samples, SampleOf(line), MostSamples));
+            Note(SamplesName, JsonLines.Read(Path.Combine(folder, SamplesName), line => Keep(samples, SampleOf(line), MostSamples)));
             var sessions = new Queue<IReadOnlyList<(string, string)>>();
-            JsonLines.Read(Path.Combine(folder, SessionsName), line => Keep(sessions, Flat(line), MostSessions));
+            Note(SessionsName, JsonLines.Read(Path.Combine(folder, SessionsName), line => Keep(sessions, Flat(line), MostSessions)));
             return new RunLog(
                 Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), course.Series, [.. samples], Flat(document.RootElement), [.. sessions],
                 course.Steps, course.Tokens, course.Seconds)
             {
+                Notes = notes,
                 Joules = course.Joules,
                 JoulesPerToken = course.MeteredTokens > 0 && course.Joules > 0 ? course.Joules / course.MeteredTokens : null,
             };
@@ -58,6 +83,19 @@ public sealed record RunLog(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new RunFailedException($"{folder}: cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <exception cref="UnauthorizedAccessException">The folder may not be looked into.</exception>
+    private static void RequireSeen(string path)
+    {
+        try
+        {
+            File.GetAttributes(path);
+        }
+        catch (IOException)
+        {
+            // It is not there.
         }
     }
 

@@ -48,6 +48,9 @@ public static class RunReportHtml
         return page.ToString(title);
     }
 
+    /// <summary>Whether a file is a page that this program wrote, and may be written anew; false for one that cannot be read.</summary>
+    public static bool IsPage(string path) => HtmlPage.IsOne(path);
+
     private static void AddSummary(HtmlPage page, IReadOnlyList<RunLog> runs)
     {
         if (runs.Count == 1)
@@ -58,13 +61,13 @@ public static class RunReportHtml
 
         bool isMetered = runs.Any(run => run.JoulesPerToken is not null);
         page.Table(
-            ["run", "steps", "tokens", "hours", "loss", "validation", "best validation", "tokens/s", .. isMetered ? (string[])["Wh/million tokens"] : []],
+            ["run", "steps", "tokens", "hours", "loss", "validation", "best validation", "tokens/s", "memory", .. isMetered ? (string[])["Wh/million tokens"] : []],
             runs.Select((run, index) => (string[])
             [
-                $"<span class=\"chip\" style=\"background:{Color(index)}\"></span>{HtmlPage.Escape(run.Name)}", .. Figures(run).Select(figure => HtmlPage.Escape(figure.Value)),
+                $"<span class=\"name\"><span class=\"chip\" style=\"background:{Color(index)}\"></span>{HtmlPage.Escape(run.Name)}</span>", .. Figures(run).Select(figure => HtmlPage.Escape(figure.Value)),
                 .. isMetered ? (string[])[PerMillion(run)] : [],
             ]),
-            1, 2, 3, 4, 5, 6, 7, 8);
+            1, 2, 3, 4, 5, 6, 7, 8, 9);
     }
 
     private static IEnumerable<(string Value, string Label)> Figures(RunLog run)
@@ -76,8 +79,13 @@ public static class RunReportHtml
         yield return (losses.Count > 0 ? Number(losses[^1].Mean) : "-", "loss, last");
         yield return (validations.Count > 0 ? Number(validations[^1].Mean) : "-", "validation loss, last");
         yield return (validations.Count > 0 ? Number(validations.Min(point => point.Minimum)) : "-", "validation loss, best");
-        yield return (speeds.Count > 0 ? (run.Tokens / run.Seconds).ToString("N0", CultureInfo.InvariantCulture) : "-", "tokens per second, mean");
+        yield return (speeds.Count > 0 && run.Seconds > 0 ? (run.Tokens / run.Seconds).ToString("N0", CultureInfo.InvariantCulture) : "-", "tokens per second, mean");
+        yield return (Memory(run), "memory of the device");
     }
+
+    /// <summary>What the newest session noted: "7.52 GiB in one allocation".</summary>
+    private static string Memory(RunLog run) =>
+        (run.Sessions.Count > 0 ? run.Sessions[^1].FirstOrDefault(entry => entry.Name == "memory").Value : null)?.Split(" in ")[0] ?? "-";
 
     /// <summary>Where the card's sensors told it.</summary>
     private static IEnumerable<(string Value, string Label)> Energy(RunLog run)
@@ -198,8 +206,8 @@ public static class RunReportHtml
         const ticks=(a,b,n)=>{const s=(b-a)/n||1,p=10**Math.floor(Math.log10(s)),m=s/p,d=(m>5?10:m>2?5:m>1?2:1)*p,r=[];for(let v=Math.ceil(a/d)*d;v<=b+d/1e6;v+=d)r.push(Math.abs(v)<d/1e6?0:v);return r};
         const smooth=p=>{let m=null;const k=Math.max(2,p.length/50);return p.map(q=>{m=m===null?q[3]:m+(q[3]-m)*2/(k+1);return m})};
         const el=(n,a,parent)=>{const e=document.createElementNS("http://www.w3.org/2000/svg",n);for(const k in a)e.setAttribute(k,a[k]);parent&&parent.appendChild(e);return e};
-        function draw(box){
-          box.textContent="";const W=Math.max(260,box.clientWidth),name=box.dataset.series,log=box.dataset.log==="1",sm=box.dataset.smooth==="1"&&document.getElementById("smooth").checked;
+        function draw(chart){
+          chart.textContent="";const W=Math.max(260,chart.clientWidth),name=chart.dataset.series,log=chart.dataset.log==="1",sm=chart.dataset.smooth==="1"&&box.checked;
           const lines=runs.map(r=>({name:r.name,color:r.color,p:(r.series[name]||[]).filter(q=>!log||q[4]>0)})).filter(r=>r.p.length);
           if(!lines.length)return;
           let x0=Infinity,x1=-Infinity,y0=Infinity,y1=-Infinity;
@@ -209,7 +217,7 @@ public static class RunReportHtml
           const svg=el("svg",{viewBox:`0 0 ${W} ${H}`,role:"img","aria-label":name});
           const marks=log?ticks(a,b,4).map(v=>10**v):ticks(y0,y1,5);
           for(const v of marks){el("line",{x1:L,x2:W-R,y1:Y(v),y2:Y(v),stroke:"var(--line)"},svg);el("text",{x:L-6,y:Y(v)+4,"text-anchor":"end"},svg).textContent=short(v)}
-          for(const v of ticks(x0,x1,Math.max(2,W/160)))el("text",{x:X(v),y:H-8,"text-anchor":"middle"},svg).textContent=short(v);
+          for(const v of ticks(x0,x1,Math.max(5,W/110)))el("text",{x:X(v),y:H-8,"text-anchor":"middle"},svg).textContent=short(v);
           for(const r of lines){
             const path=g=>r.p.map((q,i)=>(i?"L":"M")+X(q[axis]).toFixed(1)+" "+Y(g(q,i)).toFixed(1)).join(""),many=r.p.length>20;
             if(r.p.some(q=>q[5]>q[4]))el("path",{d:path(q=>q[5])+r.p.slice().reverse().map(q=>"L"+X(q[axis]).toFixed(1)+" "+Y(q[4]).toFixed(1)).join("")+"Z",fill:r.color,opacity:.15},svg);
@@ -230,10 +238,14 @@ public static class RunReportHtml
               s.append(`${lines.length>1?l.name+": ":""}${units[axis]} ${short(n[axis])}, ${short(n[3])}${n[5]>n[4]?` (${short(n[4])} to ${short(n[5])})`:""}  `);tip.appendChild(s);
             }});
           svg.addEventListener("pointerleave",()=>{cursor.setAttribute("visibility","hidden");tip.textContent="\u00a0"});
-          tip.textContent="\u00a0";box.append(svg,tip);
+          tip.textContent="\u00a0";chart.append(svg,tip);
         }
+        const box=document.getElementById("smooth"),mark=()=>document.querySelectorAll("#axis button").forEach(b=>b.classList.toggle("on",+b.dataset.x===axis));
+        // A page of a running run loads itself anew, and stays as its reader has set it; some browsers keep nothing for files.
+        const keep=()=>{mark();try{sessionStorage.setItem("view",JSON.stringify([axis,box.checked]))}catch{}};
+        try{const v=JSON.parse(sessionStorage.getItem("view"));if(v){axis=+v[0]||0;box.checked=!!v[1]}}catch{}mark();
         const all=()=>document.querySelectorAll(".curve").forEach(draw);
-        document.querySelectorAll("#axis button").forEach(b=>b.addEventListener("click",()=>{axis=+b.dataset.x;document.querySelectorAll("#axis button").forEach(o=>o.classList.toggle("on",o===b));all()}));
-        document.getElementById("smooth").addEventListener("change",all);addEventListener("resize",all);all();
+        document.querySelectorAll("#axis button").forEach(b=>b.addEventListener("click",()=>{axis=+b.dataset.x;keep();all()}));
+        box.addEventListener("change",()=>{keep();all()});addEventListener("resize",all);all();
         """;
 }

@@ -10,9 +10,10 @@ public readonly record struct SeriesPoint(int Step, long Tokens, double Seconds,
 /// A figure over the steps of a run of any length, in bounded memory: as many points as a chart has room for, each the mean, minimum and
 /// maximum of its steps, so that no spike is lost. When they are full, neighbours join.
 /// </summary>
-public sealed class SeriesReducer
+/// <param name="capacity">Points that are kept at least, once there were as many; at most twice as many are. From 1.</param>
+public sealed class SeriesReducer(int capacity = SeriesReducer.Capacity)
 {
-    /// <summary>Points that are kept at least, once there were as many.</summary>
+    /// <summary>What a chart of one run has room for.</summary>
     public const int Capacity = 512;
 
     private readonly List<Bucket> _buckets = [];
@@ -23,10 +24,10 @@ public sealed class SeriesReducer
     public IReadOnlyList<SeriesPoint> Points =>
         [.. _buckets.Select(bucket => new SeriesPoint(bucket.Step, bucket.Tokens, bucket.Seconds, bucket.Sum / bucket.Count, bucket.Minimum, bucket.Maximum))];
 
-    /// <summary>What is not finite is left out.</summary>
+    /// <summary>What is not finite in binary32, as pages have it, is left out.</summary>
     public void Add(int step, long tokens, double seconds, double value)
     {
-        if (!double.IsFinite(value))
+        if (!float.IsFinite((float)value))
         {
             return;
         }
@@ -38,14 +39,14 @@ public sealed class SeriesReducer
             return;
         }
 
-        if (_buckets.Count == 2 * Capacity)
+        if (_buckets.Count == 2 * capacity)
         {
-            for (int i = 0; i < Capacity; i++)
+            for (int i = 0; i < capacity; i++)
             {
                 _buckets[i] = Join(_buckets[2 * i], _buckets[(2 * i) + 1]);
             }
 
-            _buckets.RemoveRange(Capacity, Capacity);
+            _buckets.RemoveRange(capacity, capacity);
             _perBucket *= 2;
         }
 

@@ -29,6 +29,19 @@ public class SeriesReducerTests
     }
 
     [Fact]
+    public void A_smaller_one_keeps_fewer_points()
+    {
+        var series = new SeriesReducer(capacity: 3);
+        for (int step = 0; step < 100; step++)
+        {
+            series.Add(step, 0, 0, step);
+        }
+
+        Assert.InRange(series.Points.Count, 3, 6);
+        Assert.Equal((99, 99.0, 0.0), (series.Points[^1].Step, series.Points[^1].Maximum, series.Points[0].Minimum));
+    }
+
+    [Fact]
     public void Means_are_those_of_their_steps()
     {
         var series = new SeriesReducer();
