@@ -13,7 +13,7 @@ internal static class ErrorReport
     /// <summary>EMFILE.</summary>
     private const int TooManyOpenFiles = 24;
 
-    private const string TooFewFiles = " (more files may have to be open at once than are allowed: see ulimit -n)";
+    private const string TooLittle = " (more open files or memory may be needed than are allowed: see ulimit -n and -v)";
 
     private const string NoThread = "a thread cannot be started: more open files, threads or memory are needed than are allowed (see ulimit -n, -u and -v)";
 
@@ -63,15 +63,10 @@ internal static class ErrorReport
         try
         {
             const int StandardError = 2;
-            while (exception.InnerException is { } inner)
-            {
-                exception = inner;
-            }
-
             using var handle = new SafeFileHandle(StandardError, ownsHandle: false);
-            string line = exception.Message.ReplaceLineEndings(" ").TrimEnd();
+            string line = Cause(exception).Message.ReplaceLineEndings(" ").TrimEnd();
             using var error = new FileStream(handle, FileAccess.Write, bufferSize: 0);
-            error.Write(Encoding.UTF8.GetBytes($"qapollo: {line}{TooFewFiles}\n"));
+            error.Write(Encoding.UTF8.GetBytes($"qapollo: {line}{TooLittle}\n"));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -119,7 +114,7 @@ internal static class ErrorReport
                 || (cause is FileNotFoundException or FileLoadException && cause.Message.Contains("assembly", StringComparison.Ordinal));
         }
 
-        return isTooMany ? TooFewFiles : string.Empty;
+        return isTooMany ? TooLittle : string.Empty;
     }
 
     /// <summary>The program's innermost method: " in QApollo.Cli.Program.Main".</summary>

@@ -14,17 +14,15 @@ internal sealed unsafe class NativeArena : IDisposable
 
     private const nuint SmallAlignment = 4096;
 
+    private const string Owner = "the CPU device";
+
     private readonly Dictionary<nint, nint> _blocks = [];
 
     /// <exception cref="OutOfMemoryException">More than the machine (or its container) has, or the system refuses.</exception>
     public nint Allocate(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (bytes > available)
-        {
-            throw OutOfMemory(bytes, available, null);
-        }
+        HostMemoryCheck.Require(Owner, bytes);
 
         nuint alignment = (nuint)bytes >= LargePage ? LargePage : SmallAlignment;
         nint block;
@@ -34,7 +32,7 @@ internal sealed unsafe class NativeArena : IDisposable
         }
         catch (OutOfMemoryException exception)
         {
-            throw OutOfMemory(bytes, available, exception);
+            throw HostMemoryCheck.Refused(Owner, bytes, exception);
         }
 
         nint address = (nint)(((nuint)block + alignment - 1) & ~(alignment - 1));
@@ -59,8 +57,4 @@ internal sealed unsafe class NativeArena : IDisposable
 
         _blocks.Clear();
     }
-
-    private static InsufficientMemoryException OutOfMemory(long bytes, long available, Exception? inner) => new(
-        $"the CPU device was asked for {ByteSize.Format(bytes)}; the machine has {ByteSize.Format(available)} for this process: --budget auto makes a run fit that is here, qapollo plan tells what it takes",
-        inner);
 }

@@ -34,7 +34,7 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
 
     public TorchMemory Memory { get; } = new(type, index);
 
-    /// <summary>Whether libtorch must be told that an address is the host's; on the processor all are.</summary>
+    /// <summary>Whether a GPU's device has the tensor in host memory; on the processor all are, and nothing has to be waited for.</summary>
     public bool IsOnHost(Tensor tensor) => IsCuda && Memory.IsHost(tensor.Address);
 
     /// <summary>Waits for all work of a GPU.</summary>
@@ -57,12 +57,23 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
     /// <summary>The tensor as libtorch sees it: [rows, columns] at the same address.</summary>
     public TorchTensor View(Tensor tensor) => View(tensor.Address, TypeOf(tensor.DType), tensor.Rows, tensor.Columns);
 
-    /// <summary>A row-major tensor at an address, in the device's memory.</summary>
-    public TorchTensor View(nint address, ScalarType element, params ReadOnlySpan<long> shape) => View(address, element, Type, Index, shape);
+    /// <summary>A row-major tensor at an address of memory that the device gave.</summary>
+    public TorchTensor View(nint address, ScalarType element, params ReadOnlySpan<long> shape) => Memory.View(address, element, shape);
 
-    /// <summary>A row-major tensor at an address in host memory.</summary>
-    public static TorchTensor HostView(nint address, ScalarType element, params ReadOnlySpan<long> shape) =>
-        View(address, element, DeviceType.CPU, -1, shape);
+    /// <summary>A row-major tensor at any address of the host.</summary>
+    public static TorchTensor HostView(nint address, ScalarType element, params ReadOnlySpan<long> shape)
+    {
+        fixed (long* extents = shape)
+        {
+            nint handle = Native.New(address, &Native.Keep, extents, shape.Length, (sbyte)element, (sbyte)element, (int)DeviceType.CPU, -1, requiresGrad: 0);
+            if (handle == 0)
+            {
+                torch.CheckForErrors();
+            }
+
+            return TorchTensor.UnsafeCreateTensor(handle);
+        }
+    }
 
     /// <summary>A temporary of the frame; its values are whatever was there.</summary>
     public TorchTensor Take(ScalarType element, params ReadOnlySpan<long> shape) => View(TakeAddress(element, shape), element, shape);
@@ -143,20 +154,6 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
         Memory.Dispose();
     }
 
-    private static TorchTensor View(nint address, ScalarType element, DeviceType type, int index, ReadOnlySpan<long> shape)
-    {
-        fixed (long* extents = shape)
-        {
-            nint handle = Native.New(address, &Native.Keep, extents, shape.Length, (sbyte)element, (sbyte)element, (int)type, index, requiresGrad: 0);
-            if (handle == 0)
-            {
-                torch.CheckForErrors();
-            }
-
-            return TorchTensor.UnsafeCreateTensor(handle);
-        }
-    }
-
     /// <summary>See <see cref="Open"/>.</summary>
     internal readonly ref struct Frame(TorchContext context, DisposeScope tensors, long used)
     {
@@ -168,7 +165,7 @@ internal sealed unsafe class TorchContext(DeviceType type, int index) : IDisposa
     }
 
     /// <summary>What LibTorchSharp exports and TorchSharp keeps to itself.</summary>
-    internal static class Native
+    private static class Native
     {
         [DllImport("LibTorchSharp", EntryPoint = "THSTensor_new")]
         public static extern nint New(

@@ -153,8 +153,10 @@ internal static class TorchLibrary
             return $"the C++ runtime of this system is too old for LibTorchSharp: it lacks {symbol} (Debian 13, Ubuntu 24.04 and later have it; tools/torch/test.sh shows a way on Debian 12)";
         }
 
-        return message.Contains("undefined symbol", StringComparison.Ordinal)
-            ? $"LibTorchSharp does not fit this libtorch: it needs {Version}"
+        // glibc says no more of it: it is ENOMEM of a limit of address space, or EPERM of a file system without execution.
+        return message.Contains("failed to map segment", StringComparison.Ordinal)
+                ? $"libtorch does not load: {Reason(message) ?? message}: this process may take too little memory for it (see ulimit -v), or its file system is mounted noexec"
+            : message.Contains("undefined symbol", StringComparison.Ordinal) ? $"LibTorchSharp does not fit this libtorch: it needs {Version}"
             : null;
     }
 

@@ -8,13 +8,13 @@ namespace QApollo.Torch;
 /// <summary>The blocks that everything else is a view of: host memory, or byte tensors of a CUDA device; zeroed.</summary>
 internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposable
 {
-    private const int Alignment = 4096;
+    private const string Owner = "the Torch device";
 
+    /// <summary>A few: the arenas, and buffers beside them.</summary>
+    private readonly List<TorchBlock> _blocks = [];
+
+    /// <summary>By a block's address, what the system gave for it.</summary>
     private readonly Dictionary<nint, nint> _host = [];
-    private readonly Dictionary<nint, TorchTensor> _tensors = [];
-
-    /// <summary>Of each pinned block: where it begins and ends.</summary>
-    private readonly Dictionary<nint, nint> _pinned = [];
 
     /// <exception cref="OutOfMemoryException">The space has not that much left.</exception>
     public nint Allocate(MemorySpace space, long bytes)
@@ -25,106 +25,92 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
 
     public void Free(nint address)
     {
-        if (_host.Remove(address, out nint block))
+        int place = _blocks.FindIndex(block => block.Address == address);
+        if (place >= 0)
         {
-            NativeMemory.Free((void*)block);
+            _blocks[place].Dispose();
+            _blocks.RemoveAt(place);
         }
 
-        if (_tensors.Remove(address, out TorchTensor? tensor))
+        if (_host.Remove(address, out nint given))
         {
-            _pinned.Remove(address);
-            tensor.Dispose();
+            NativeMemory.Free((void*)given);
         }
     }
 
-    /// <summary>Whether an address lies in a pinned block.</summary>
-    public bool IsHost(nint address)
-    {
-        foreach ((nint first, nint end) in _pinned)
-        {
-            if (address >= first && address < end)
-            {
-                return true;
-            }
-        }
+    /// <summary>A row-major tensor at an address of a block.</summary>
+    public TorchTensor View(nint address, ScalarType element, ReadOnlySpan<long> shape) => BlockOf(address).View(address, element, shape);
 
-        return false;
-    }
+    /// <summary>Whether an address lies in host memory.</summary>
+    public bool IsHost(nint address) => BlockOf(address).IsOnHost;
 
     public void Dispose()
     {
-        foreach (nint block in _host.Values)
+        while (_blocks.Count > 0)
         {
-            NativeMemory.Free((void*)block);
+            Free(_blocks[^1].Address);
+        }
+    }
+
+    private TorchBlock BlockOf(nint address)
+    {
+        foreach (TorchBlock block in _blocks)
+        {
+            if (address >= block.Address && address < block.End)
+            {
+                return block;
+            }
         }
 
-        foreach (TorchTensor tensor in _tensors.Values)
-        {
-            tensor.Dispose();
-        }
-
-        _host.Clear();
-        _tensors.Clear();
+        throw new ArgumentException("the address is of no memory that this device gave", nameof(address));
     }
 
     private nint AllocateHost(long bytes)
     {
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (bytes > available)
-        {
-            throw OutOfMemory($"the machine has {ByteSize.Format(available)} for this process", bytes, null);
-        }
-
-        nint block;
+        HostMemoryCheck.Require(Owner, bytes);
+        nint given;
+        long room = TorchBlock.WithAlignment(bytes);
         try
         {
-            block = (nint)NativeMemory.AllocZeroed((nuint)bytes + Alignment);
+            given = (nint)NativeMemory.AllocZeroed((nuint)room);
         }
         catch (OutOfMemoryException exception)
         {
-            throw OutOfMemory($"the machine has {ByteSize.Format(available)} for this process", bytes, exception);
+            throw HostMemoryCheck.Refused(Owner, bytes, exception);
         }
 
-        nint address = (nint)(((nuint)block + Alignment - 1) & ~(nuint)(Alignment - 1));
-        _host.Add(address, block);
+        nint address = Add(TorchContext.HostView(given, ScalarType.Byte, room));
+        _host.Add(address, given);
         return address;
     }
 
     private nint AllocateTensor(MemorySpace space, long bytes)
     {
-        TorchTensor tensor;
         try
         {
-            tensor = space == MemorySpace.Device
-                ? torch.zeros(bytes + Alignment, ScalarType.Byte, new torch.Device(type, index))
-                : PinnedZeros(bytes + Alignment);
+            long room = TorchBlock.WithAlignment(bytes);
+            return Add(space == MemorySpace.Device ? torch.zeros(room, ScalarType.Byte, new torch.Device(type, index)) : PinnedZeros(room));
         }
         catch (ExternalException exception)
         {
-            throw OutOfMemory("libtorch has not that much left", bytes, exception);
+            throw new InsufficientMemoryException(
+                $"{Owner} was asked for {ByteSize.Format(bytes)}, which libtorch does not get: --budget auto makes a run fit that is here, qapollo plan tells what it takes", exception);
         }
-
-        tensor.DetachFromDisposeScope();
-        nint address = (nint)(((nuint)Data(tensor.Handle) + Alignment - 1) & ~(nuint)(Alignment - 1));
-        _tensors.Add(address, tensor);
-        if (space == MemorySpace.PinnedHost)
-        {
-            _pinned.Add(address, address + (nint)bytes);
-        }
-
-        return address;
     }
 
+    private nint Add(TorchTensor bytes)
+    {
+        var block = new TorchBlock(bytes);
+        _blocks.Add(block);
+        return block.Address;
+    }
+
+    /// <summary>By way of pageable memory that is never written, so that the system has no pages to find for it.</summary>
     private static TorchTensor PinnedZeros(long bytes)
     {
-        using TorchTensor pageable = torch.zeros(bytes, ScalarType.Byte, torch.CPU);
-        return pageable.pin_memory();
+        using TorchTensor pageable = torch.empty(bytes, ScalarType.Byte, torch.CPU);
+        TorchTensor pinned = pageable.pin_memory();
+        pinned.zero_();
+        return pinned;
     }
-
-    private static InsufficientMemoryException OutOfMemory(string available, long bytes, Exception? inner) => new(
-        $"the Torch device was asked for {ByteSize.Format(bytes)}; {available}: --budget auto makes a run fit that is here, qapollo plan tells what it takes",
-        inner);
-
-    [DllImport("LibTorchSharp", EntryPoint = "THSTensor_data")]
-    private static extern nint Data(nint tensor);
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using QApollo.TestSupport;
 using Xunit;
 
@@ -35,6 +37,27 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("has libtorch 2.5.1; TorchSharp 0.107.0 needs 2.10.0", Fail(), StringComparison.Ordinal);
     }
 
+    /// <summary>Every rank has a libtorch of its own; before a checkpoint their weights and states are compared.</summary>
+    [Fact]
+    public async Task Two_ranks_train_one_model()
+    {
+        File.WriteAllText(Path.Combine(_folder.Path, "text.txt"), string.Concat(Enumerable.Repeat("The cat sat on the mat. ", 200)));
+        string port;
+        using (var free = new TcpListener(IPAddress.Loopback, 0))
+        {
+            free.Start();
+            port = $"{((IPEndPoint)free.LocalEndpoint).Port}";
+        }
+
+        (int ExitCode, string Output, string Error)[] ranks = await Task.WhenAll(Enumerable.Range(0, 2).Select(rank => Task.Run(() => Run(
+            [("RANK", $"{rank}"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port)],
+            "train", "--model", "demo", "--data", "text.txt", "--cache-dir", "cache", "--seq-len", "32", "--batch-size", "1", "--device", "torch", "--threads", "1",
+            "--output-dir", "run", "--max-steps", "2", "--eval-every", "0", "--sample-tokens", "0"))));
+        Assert.All(ranks, rank => Assert.True(rank.ExitCode == 0, $"exit code {rank.ExitCode}: {rank.Output}{rank.Error}"));
+        Assert.Contains("ranks: 2 on 1 machine by TCP", ranks[0].Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "run", "step-000002", "complete.json")));
+    }
+
     private string Fail()
     {
         (int exitCode, string output, string error) = Run("bench", "--model", "demo", "--device", "torch", "--libtorch", _folder.Path);
@@ -49,7 +72,9 @@ public sealed class CommandTests : IDisposable
         return output;
     }
 
-    private (int ExitCode, string Output, string Error) Run(params string[] arguments)
+    private (int ExitCode, string Output, string Error) Run(params string[] arguments) => Run([], arguments);
+
+    private (int ExitCode, string Output, string Error) Run((string Name, string Value)[] environment, params string[] arguments)
     {
         // The host of the tests: under an older C++ runtime no other loads LibTorchSharp.
         var start = new ProcessStartInfo(Environment.ProcessPath!)
@@ -60,6 +85,7 @@ public sealed class CommandTests : IDisposable
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "qapollo.dll"));
         Array.ForEach(arguments, start.ArgumentList.Add);
+        Array.ForEach(environment, variable => start.Environment[variable.Name] = variable.Value);
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();

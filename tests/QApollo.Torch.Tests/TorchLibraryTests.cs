@@ -9,6 +9,7 @@ public sealed class TorchLibraryTests
     [Theory]
     [InlineData("/lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by libLibTorchSharp.so)", "it lacks GLIBCXX_3.4.32 ")]
     [InlineData("/lib/libc.so.6: version `GLIBC_2.38' not found", "it lacks GLIBC_2.38 ")]
+    [InlineData("no/libtorch_cpu.so: cannot open shared object file: No such file or directory\nthere/libtorch_cpu.so: failed to map segment from shared object\nlibtorch_cpu: cannot open", "does not load: there/libtorch_cpu.so: failed to map segment from shared object: this process may take too little memory for it (see ulimit -v)")]
     [InlineData("libLibTorchSharp.so: undefined symbol: _ZN3c1011", "does not fit this libtorch: it needs 2.10.0")]
     public void What_the_loader_says_becomes_a_line(string message, string expected) =>
         Assert.Contains(expected, TorchLibrary.Explain(message), StringComparison.Ordinal);

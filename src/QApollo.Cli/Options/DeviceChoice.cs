@@ -33,18 +33,8 @@ internal sealed class DeviceChoice
         int threads = values.Get(DataOptionTable.Threads);
         _cuda = ToCudaOptions(values) with { Compiling = card => Say(CompilingLine(card)) };
         _threads = threads == 0 ? Math.Max(1, Environment.ProcessorCount / coreSharers) : threads;
-        if (_cuda.CublasLtPath is { } library && !File.Exists(library))
-        {
-            throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");
-        }
-
         _torch = TorchChoice.Parse(text);
         _torchFolder = values.GetText(T.LibTorch);
-        if (_torchFolder is not null && !Directory.Exists(_torchFolder))
-        {
-            throw new UsageException($"{T.LibTorch.Name}: {_torchFolder}: no such folder");
-        }
-
         string[] parts = text.Split(':');
         bool isCuda = parts[0] == "cuda" && parts.Length <= 2;
         string ordinal = parts.Length == 2 ? parts[1] : "0";
@@ -63,6 +53,7 @@ internal sealed class DeviceChoice
             throw new UsageException($"--device: '{text}' is not known; it takes auto, cpu, cuda, or cuda:0, cuda:1, ..., torch, torch:cuda, torch:cuda:1");
         }
 
+        RequireLibraries(values);
         bool isFound = _cuda.Gemm == GemmChoice.Auto && !isPlan && _ordinal >= 0 && CublasLtLibrary.Find(_cuda.CublasLtPath) is not null;
         UsesCublasLt = _ordinal >= 0 && (_cuda.Gemm == GemmChoice.CublasLt || isFound);
     }
@@ -120,6 +111,11 @@ internal sealed class DeviceChoice
             return FreeHostBytes();
         }
 
+        if (_torch is not null)
+        {
+            return CudaCard.FreeBytes(ordinal);
+        }
+
         // The driver counts after it made a context here, which the plan counts too.
         using var device = CudaDevice.Open(ordinal, options: new CudaOptions());
         return device.MemoryInfo().Free + device.Profile.ContextBytes;
@@ -127,6 +123,21 @@ internal sealed class DeviceChoice
 
     /// <summary>Why the first start takes longer.</summary>
     public static string CompilingLine(CudaCard card) => $"compiling kernels for {card.Name}, once";
+
+    /// <summary>A run that began on one device may go on elsewhere with another: of what its run.json names, only what is used must be there.</summary>
+    private void RequireLibraries(OptionValues values)
+    {
+        bool isTyped = !values.Get(T.Resume) && !values.IsGiven(T.Config);
+        if (_cuda.CublasLtPath is { } library && (isTyped || _ordinal >= 0) && !File.Exists(library))
+        {
+            throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");
+        }
+
+        if (_torchFolder is not null && (isTyped || _torch is not null) && !Directory.Exists(_torchFolder))
+        {
+            throw new UsageException($"{T.LibTorch.Name}: {_torchFolder}: no such folder");
+        }
+    }
 
     private static CudaOptions ToCudaOptions(OptionValues values) => new()
     {

@@ -32,13 +32,25 @@ internal static class RankDevice
     public static ICommunicator? JoinCards(OptionValues values, ICommunicator ranks, IDevice device, TextWriter notes)
     {
         GradientExchange exchange = values.Get(T.Exchange);
-        if (ranks.Size > 1 && device is not CudaDevice && exchange == GradientExchange.Nccl)
+        bool isNarrowed = values.Get(T.WireDType) == DType.BF16 && values.Get(T.GradDType) == DType.F32;
+        if (ranks.Size == 1 || exchange == GradientExchange.Host)
         {
-            throw new UsageException("--exchange nccl: sums between NVIDIA cards (--device cuda); other devices take --exchange host") { OnAllRanks = true };
+            return null;
         }
 
-        bool isNarrowed = values.Get(T.WireDType) == DType.BF16 && values.Get(T.GradDType) == DType.F32;
-        if (ranks.Size == 1 || device is not CudaDevice cuda || exchange == GradientExchange.Host || (exchange == GradientExchange.Auto && isNarrowed))
+        if (device is not CudaDevice cuda)
+        {
+            const string Joins = "NCCL joins the cards of --device cuda";
+            if (exchange == GradientExchange.Nccl)
+            {
+                throw new UsageException($"--exchange nccl: {Joins}; with --device {device.Profile.Name} gradients travel through host memory (--exchange host, or auto)") { OnAllRanks = true };
+            }
+
+            notes.Write(device.Profile.ComputesInHostMemory ? string.Empty : $"note: gradients travel through host memory: {Joins}{Environment.NewLine}");
+            return null;
+        }
+
+        if (exchange == GradientExchange.Auto && isNarrowed)
         {
             return null;
         }

@@ -71,6 +71,21 @@ public sealed record CudaCard(
     /// <summary>"11.8" for 11080.</summary>
     public static string VersionText(int version) => $"{version / 1000}.{version % 1000 / 10}";
 
+    /// <summary>
+    /// Device memory that a program may still take, the driver's context included. Of any card: libtorch has kernels for some
+    /// that are too old for ours.
+    /// </summary>
+    /// <param name="driverLibrary">A library with the driver's functions instead of the installed driver.</param>
+    /// <exception cref="CudaException">No driver, or no such GPU.</exception>
+    public static long FreeBytes(int ordinal, string? driverLibrary = null)
+    {
+        CudaDriver driver = CudaDriver.Open(driverLibrary);
+        using var context = new CudaContext(driver, Read(driver, ordinal));
+
+        // The driver counts after it made a context here.
+        return context.MemoryInfo().Free + new CudaProfile().ContextBytes;
+    }
+
     /// <exception cref="CudaException">The card or its driver is too old.</exception>
     internal void RequireSupported()
     {

@@ -86,7 +86,5 @@ internal static unsafe class Copies
     }
 
     /// <summary>Of memory in either space.</summary>
-    private static TorchTensor Bytes(TorchContext context, Tensor tensor) => context.IsOnHost(tensor)
-        ? TorchContext.HostView(tensor.Address, ScalarType.Byte, tensor.Bytes)
-        : context.View(tensor.Address, ScalarType.Byte, tensor.Bytes);
+    private static TorchTensor Bytes(TorchContext context, Tensor tensor) => context.View(tensor.Address, ScalarType.Byte, tensor.Bytes);
 }

@@ -36,5 +36,5 @@ internal static class WeightUpdate
     public static TorchTensor? Words(TorchContext context, int rows, int columns, in UpdateScalars scalars) => scalars.Rounding == Quantization.RoundingMode.Nearest
         ? null
         : PhiloxWords.Draw(context, scalars.RoundingStream, (ulong)scalars.FirstRow * (ulong)columns, rows * columns)
-            .Add(unchecked((int)scalars.RoundingOffset)).as_strided([rows, columns], [columns, 1], (long)scalars.FirstRow * columns % 4);
+            .Add(unchecked((int)scalars.RoundingOffset)).view(rows, columns);
 }

@@ -86,6 +86,22 @@ public class CommandLineTests
         Assert.Contains("--cublaslt: /no/libcublasLt.so: no such file", result.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>Of a run that began on a GPU of another machine.</summary>
+    [Theory]
+    [InlineData("libtorch")]
+    [InlineData("cublaslt")]
+    public void A_run_goes_on_with_the_cpu_where_a_library_of_its_first_device_is_not(string key)
+    {
+        using var tiny = new TinyRun();
+        Assert.Equal(0, InProcess.Run(tiny.Train("run", 1, "--device", "cpu")).ExitCode);
+        string file = Path.Combine(tiny.RunFolder("run"), "run.json");
+        string options = File.ReadAllText(file);
+        File.WriteAllText(file, options.Replace("\"model\":", $"\"{key}\": \"/no/such\",\n  \"model\":", StringComparison.Ordinal));
+        CallResult result = InProcess.Run("train", "--resume", "--output-dir", tiny.RunFolder("run"), "--max-steps", "2", "--device", "cpu");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("/no/such", File.ReadAllText(file), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Memory_that_is_not_there_is_told_in_units_with_the_way_out()
     {

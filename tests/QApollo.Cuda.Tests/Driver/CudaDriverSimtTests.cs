@@ -72,6 +72,14 @@ public sealed class CudaDriverSimtTests : IDisposable
         Assert.Equal((1L << 30, 1L << 30), device.MemoryInfo());
     }
 
+    /// <summary>libtorch computes on it, and is to be given a budget there.</summary>
+    [Fact]
+    public void The_free_memory_of_a_card_that_is_too_old_for_our_kernels_is_told()
+    {
+        _simt.Library.Claim(major: 7, minor: 5, memoryBytes: 1 << 30);
+        Assert.Equal((1L << 30) + new CudaProfile().ContextBytes, CudaCard.FreeBytes(0, _simt.Path));
+    }
+
     [Fact]
     public void A_failed_launch_says_which_kernel_and_what_the_driver_says()
     {

@@ -115,7 +115,7 @@ public class RunTests(ITestOutputHelper log)
         File.WriteAllText(tiny.TextPath, "Only a few words stand here.\n");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3, "--valid-share", "0")), "sequences of 16 tokens are fewer than the 3 ranks");
         RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--lr", "high")), "--lr");
-        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--exchange", "nccl")), "--exchange nccl: sums between NVIDIA cards");
+        RequireOneMessage(RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3, "--exchange", "nccl")), "--exchange nccl: NCCL joins the cards of --device cuda; with --device cpu gradients travel");
     }
 
     /// <summary>On hosts of their own, files of one name may be others: here, by a path that each process sees another file at.</summary>
