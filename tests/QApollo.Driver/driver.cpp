@@ -6,6 +6,7 @@
 #include "graph.h"
 #include "stream.h"
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <map>
@@ -200,10 +201,17 @@ API cuDevicePrimaryCtxRelease_v2(int) { live_objects--; return Success; }
 API cuCtxSetCurrent(void* context) { has_context = context != nullptr; return Success; }
 API cuCtxSynchronize() { Guard guard(api_lock); REFUSE_WHILE_CAPTURING; drain_all(); for (Stream* stream : streams) host_awaits(stream->clock_ms); return has_context ? Success : InvalidContext; }
 
+/// What compiling a kernel takes, where a test wants it to take time: milliseconds in DRIVER_COMPILE_MS.
+static void compile() {
+    const char* milliseconds = getenv("DRIVER_COMPILE_MS");
+    if (milliseconds) std::this_thread::sleep_for(std::chrono::milliseconds(atoi(milliseconds)));
+}
+
 API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
     Guard guard(api_lock);
     REFUSE_WHILE_CAPTURING;
     if (!image) return InvalidValue;
+    compile();
     *module = machine::load_module(static_cast<const char*>(image));
     if (!*module) return InvalidPtx;
     live_objects++;

@@ -182,7 +182,7 @@ internal static class TrainCommand
             observers.Add(events);
         }
 
-        request.Device.Say = isShown ? view.OnWarning : request.Device.Say;
+        request.Device.Say = isShown ? view.Say : request.Device.Say;
         bool finished;
         try
         {

@@ -9,6 +9,9 @@ internal interface IRunView : IRunObserver, IDisposable
     /// <param name="completedSteps">Updates done before, by the run that is gone on with.</param>
     void Begin(int completedSteps);
 
+    /// <summary>A line of the device's that is no warning.</summary>
+    void Say(string line);
+
     /// <summary>Called at the second Ctrl+C, right before the process ends: leaves the terminal usable.</summary>
     void Abort();
 }

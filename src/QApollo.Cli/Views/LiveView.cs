@@ -54,6 +54,8 @@ internal sealed class LiveView : IRunView
 
     public void OnWarning(string message) => _status.OnWarning(message);
 
+    public void Say(string line) => _status.OnWarning(line);
+
     public void Abort() => Try(() => _screen.Close(last: []));
 
     public void Dispose()

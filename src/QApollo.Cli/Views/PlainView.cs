@@ -37,6 +37,8 @@ internal sealed class PlainView(TextWriter output, int maxSteps) : IRunView
 
     public void OnWarning(string message) => output.WriteLine($"warning: {message}");
 
+    public void Say(string line) => output.WriteLine(line);
+
     public void Abort()
     {
     }

@@ -23,6 +23,10 @@ internal sealed class QuietView(TextWriter output) : IRunView
 
     public void OnWarning(string message) => output.WriteLine($"warning: {message}");
 
+    public void Say(string line)
+    {
+    }
+
     public void Abort()
     {
     }

@@ -101,6 +101,23 @@ public abstract class AdamContract : DeviceContract
         }
     }
 
+    /// <summary>First moments of which each is the middle of two entries: half of the gradient, at a scale of 1.</summary>
+    [Fact]
+    public void A_moment_between_two_entries_takes_the_lower_one()
+    {
+        float[] map = [.. EightBitMap.FirstMoment];
+        double[] values = [.. Enumerable.Range(0, map.Length - 1).Select(i => (double)(map[i] + map[i + 1])), 2];
+        Tensor gradient = Memory.Upload(values, DType.F32, 1, map.Length).Tensor;
+        Tensor moment1 = Memory.Zeros(DType.U8, 1, map.Length);
+        Tensor moment2 = Memory.Zeros(DType.U8, 1, map.Length);
+        Tensor scale1 = Memory.Zeros(DType.F32, 1, 1);
+        Tensor scale2 = Memory.Zeros(DType.F32, 1, 1);
+        AdamScalars scalars = Scalars(1, BiasCorrection.StepSize) with { Beta1 = 0.5f, OneMinusBeta1 = 0.5f };
+        Device.AdamDirection8Bit(gradient, moment1, moment2, scale1, scale2, scalars, Memory.Zeros(DType.F32, 1, 1));
+        Assert.Equal([1f], Memory.Floats(scale1));
+        Assert.Equal(Enumerable.Range(0, map.Length).Select(i => (byte)i), Memory.Bytes(moment1));
+    }
+
     private double[] Decode(Tensor codes, Tensor scales, ReadOnlySpan<float> map)
     {
         byte[] bytes = Memory.Bytes(codes);

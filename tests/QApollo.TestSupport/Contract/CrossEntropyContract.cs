@@ -41,4 +41,27 @@ public abstract class CrossEntropyContract : DeviceContract
         Device.CrossEntropyBackward(logits.Tensor, labelTensor, logSumExp, 0, Scale);
         AssertClose(logits.Tensor, CrossEntropyOracle.Backward(logits.Values, labels, log, 0, Scale), Scale * deviation, "gradient");
     }
+
+    /// <summary>Of a row of hidden tokens but a few: whole turns of a thread, and whole lanes, see nothing above minus infinity.</summary>
+    [Theory]
+    [InlineData(4096, 2050)]
+    [InlineData(61, 9)]
+    public void Logits_may_be_minus_infinity(int vocabulary, int first)
+    {
+        double[] values = [.. Enumerable.Repeat(double.NegativeInfinity, vocabulary)];
+        new Samples(vocabulary).Normals(12, 1).CopyTo(values, first);
+        Operand logits = Memory.Upload(values, Device.Profile.LogitDType, 1, vocabulary);
+        int[] labels = [first + 3];
+        Tensor labelTensor = Memory.Upload(labels);
+        Tensor logSumExp = Memory.Zeros(DType.F32, 1, 1);
+        Tensor losses = Memory.Zeros(DType.F32, 1, 1);
+        Device.CrossEntropyForward(logits.Tensor, labelTensor, logSumExp, losses);
+        var (expectedLog, expectedLosses) = CrossEntropyOracle.Forward(logits.Values, labels);
+        Compare.AllClose(Memory.Floats(logSumExp), expectedLog, 1e-6, 1e-6, "log-sum-exp");
+        Compare.AllClose(Memory.Floats(losses), expectedLosses, 1e-5, 1e-6, "losses");
+
+        double[] log = Memory.Read(logSumExp);
+        Device.CrossEntropyBackward(logits.Tensor, labelTensor, logSumExp, 0, 1);
+        AssertClose(logits.Tensor, CrossEntropyOracle.Backward(logits.Values, labels, log, 0, 1), 1, "gradient");
+    }
 }

@@ -45,6 +45,7 @@ public abstract class EmbeddingContract : DeviceContract
     [InlineData(40, 500, 1030, 7, 1)]
     [InlineData(20, 60, 2048, 0, 20)]
     [InlineData(20, 60, 1047, 3, 9)]
+    [InlineData(30, 80, 264, 11, 13)]
     public void Backward_adds_rows_of_the_same_token(int vocabulary, int n, int h, int firstRow, int rows)
     {
         foreach (DType dtype in (DType[])[DType.F32, DType.BF16])

@@ -1,4 +1,5 @@
 using QApollo.Devices;
+using QApollo.Quantization;
 using QApollo.TestSupport.Oracles;
 using Xunit;
 
@@ -157,6 +158,34 @@ public abstract class LinearContract : DeviceContract
         double[] expected = LinearOracle.WeightGradient(dy.Values, x.Values, Tokens, Features, Features);
         Compare.AllClose(Memory.Floats(dw), expected, 1e-3, 1.0 / 256, "one rounding");
     }
+
+    /// <summary>Products with an identity are the weight itself, each value rounded to BF16 once and to nearest even: sums would hide how.</summary>
+    [Theory]
+    [InlineData(64, 96)]
+    [InlineData(67, 45)]
+    public void A_weight_is_rounded_to_nearest(int o, int c)
+    {
+        var samples = new Samples(o + c);
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, 96, 96, 1, 1, 2), 96, 96));
+        foreach (WeightForm form in WeightFormExtensions.OfProducts)
+        {
+            WeightMatrix weight = Memory.Weight(samples.Normals(o * c), o, c, form);
+            ushort[] expected = ToBfloat(Memory.Values(weight));
+            Tensor transposed = Memory.Activation(c, o);
+            Device.LinearForward(Memory.Activation(Identity(c), c, c).Tensor, weight, transposed);
+            double[] y = Memory.Read(transposed);
+            Assert.Equal(expected, ToBfloat([.. from i in Enumerable.Range(0, o) from j in Enumerable.Range(0, c) select y[j * o + i]]));
+
+            Tensor dx = Memory.Activation(o, c);
+            Device.LinearInputGradient(Memory.Activation(Identity(o), o, o).Tensor, weight, dx, accumulate: false);
+            Assert.Equal(expected, ToBfloat(Memory.Read(dx)));
+        }
+    }
+
+    private static double[] Identity(int size) => [.. Enumerable.Range(0, size * size).Select(i => i / size == i % size ? 1.0 : 0.0)];
+
+    /// <summary>A zero is a zero: products may lose its sign.</summary>
+    private static ushort[] ToBfloat(double[] values) => Array.ConvertAll(values, value => value == 0 ? (ushort)0 : BFloat.FromSingle((float)value));
 
     private (Operand Input, WeightMatrix Weight, Samples Samples) Setup(int n, int c, int o, WeightForm form)
     {

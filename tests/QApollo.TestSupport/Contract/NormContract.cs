@@ -9,7 +9,7 @@ public abstract class NormContract : DeviceContract
 {
     private const float Epsilon = 1e-6f;
 
-    public static TheoryData<int, int> Shapes => new() { { 1, 1 }, { 3, 17 }, { 17, 64 }, { 65, 128 }, { 130, 344 }, { 9, 4096 }, { 700, 20 }, { 5, 4099 }, { 33, 2052 }, { 4, 2063 } };
+    public static TheoryData<int, int> Shapes => new() { { 1, 1 }, { 3, 17 }, { 5, 8 }, { 17, 64 }, { 65, 128 }, { 130, 344 }, { 9, 4096 }, { 700, 20 }, { 5, 4099 }, { 33, 2052 }, { 4, 2063 } };
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -30,11 +30,28 @@ public abstract class NormContract : DeviceContract
         AssertClose(x.Tensor, expected, 1e-3, "output in place");
     }
 
-    [Fact]
-    public void Forward_of_a_zero_row_is_zero()
+    /// <summary>Values whose mean square is that of epsilon.</summary>
+    [Theory]
+    [InlineData(33)]
+    [InlineData(64)]
+    public void Forward_adds_epsilon_to_the_mean_square(int h)
     {
-        Tensor x = Memory.Activation(2, 33);
-        Operand weight = Memory.Upload(new Samples(1).Normals(33), DType.F32, 1, 33);
+        Operand x = Memory.Activation(new Samples(h).Normals(2 * h, Math.Sqrt(Epsilon)), 2, h);
+        Operand weight = Memory.Upload(new Samples(1).Normals(h), DType.F32, 1, h);
+        Tensor inverseRms = Memory.Zeros(DType.F32, 1, 2);
+        var (expected, inverse) = RmsNormOracle.Forward(x.Values, weight.Values, Epsilon, 2);
+        Device.RmsNormForward(x.Tensor, weight.Tensor, Epsilon, x.Tensor, inverseRms);
+        AssertClose(x.Tensor, expected, 1e-3, "output");
+        Compare.AllClose(Memory.Floats(inverseRms), inverse, 0, 1e-6, "1 / rms");
+    }
+
+    [Theory]
+    [InlineData(33)]
+    [InlineData(64)]
+    public void Forward_of_a_zero_row_is_zero(int h)
+    {
+        Tensor x = Memory.Activation(2, h);
+        Operand weight = Memory.Upload(new Samples(1).Normals(h), DType.F32, 1, h);
         Tensor inverseRms = Memory.Zeros(DType.F32, 1, 2);
         Device.RmsNormForward(x, weight.Tensor, Epsilon, x, inverseRms);
         Assert.All(Memory.Floats(x), v => Assert.Equal(0f, v));

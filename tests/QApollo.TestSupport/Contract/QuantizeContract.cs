@@ -55,6 +55,7 @@ public abstract class QuantizeContract : DeviceContract
     [InlineData("outlier")]
     [InlineData("tiny")]
     [InlineData("denormal")]
+    [InlineData("least")]
     [InlineData("huge")]
     public void No_group_saturates(string kind)
     {
@@ -70,6 +71,7 @@ public abstract class QuantizeContract : DeviceContract
             "outlier" => [.. source.Select((v, i) => i % 100 == 7 ? 1e4f : v)],
             "tiny" => Array.ConvertAll(source, v => v * 1e-35f),
             "denormal" => Array.ConvertAll(source, v => v * 1e-40f),
+            "least" => Array.ConvertAll(source, v => MathF.CopySign(float.Epsilon, v)),
             _ => Array.ConvertAll(source, v => v * 1e37f),
         };
         Tensor values = Memory.Upload(Array.ConvertAll(source, v => (double)v), DType.F32, Rows, Columns).Tensor;

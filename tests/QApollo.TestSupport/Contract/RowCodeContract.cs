@@ -111,6 +111,28 @@ public abstract class RowCodeContract : DeviceContract
         }
     }
 
+    /// <summary>
+    /// 127 times a largest value over itself may be rounded to a little more than 127, and in one row of some ten thousand a word
+    /// rounds that further out: there is no code for it.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public void The_largest_value_takes_the_last_code(int sign)
+    {
+        const int Columns = 8;
+        float largest = Enumerable.Range(128, 128).Select(i => i / 128f).First(value => value * (127 / value) > 127);
+        float beyond = (largest * (127 / largest)) - 127;
+        long row = Enumerable.Range(0, 1 << 20).First(row => Enumerable.Range(0, Columns).Any(i =>
+        {
+            float uniform = Philox.ToUniform(Philox.Word(Stream, ((ulong)row * Columns) + (ulong)i));
+            return sign > 0 ? uniform < beyond : uniform >= 1 - beyond;
+        }));
+        Operand values = Memory.Activation([.. Enumerable.Repeat((double)sign * largest, Columns)], 1, Columns);
+        (byte[] codes, _) = Quantize(values, row);
+        Assert.All(codes, code => Assert.Equal(128 + (sign * 127), code));
+    }
+
     /// <summary>Codes and scales in one buffer, as layer inputs are kept: the second micro-batch begins anywhere.</summary>
     [Theory]
     [InlineData(3, 96, 4)]

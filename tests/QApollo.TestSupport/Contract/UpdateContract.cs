@@ -92,6 +92,20 @@ public abstract class UpdateContract : DeviceContract
         Assert.Equal(0, Memory.Count(counts, UpdateCount.Changed));
     }
 
+    /// <summary>Squares of moves that no integer of 64 bits could hold count as the largest sum, so that the total stays one.</summary>
+    [Fact]
+    public void Huge_moves_count_as_the_largest_sum()
+    {
+        const int Columns = 128;
+        var scalars = new UpdateScalars(1f, false, RoundingMode.Nearest, RegridMode.WhenNeeded, 0, 1, 2, 3);
+        WeightMatrix weight = Memory.Weight(new Samples(1).Normals(Columns), 1, Columns, WeightForm.Int8By128);
+        Operand gradient = Memory.Upload(new Samples(2).Normals(Columns, 1e12), DType.F32, 1, Columns);
+        Tensor counts = Memory.Counts();
+        Device.ApplyUpdate(weight, gradient.Tensor, Memory.Upload([1], DType.F32, 1, 1).Tensor, ChannelAxis.None, scalars, counts);
+        Assert.Equal(1, Memory.Count(counts, UpdateCount.Regridded));
+        Assert.Equal((long)(UpdateCounts.LargestSum * UpdateCounts.SquareUnit), Memory.Count(counts, UpdateCount.MoveSquares));
+    }
+
     /// <summary>Mean rounding error within four standard errors of zero, over a million draws of one step.</summary>
     [Theory]
     [InlineData(WeightForm.Int8By128, RoundingMode.Stochastic)]
