@@ -83,6 +83,18 @@ public class LayerStreamingTests
         Assert.StartsWith(expected, result.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A planner must not take the number of slots for a wish to keep the layers on the device.</summary>
+    [Theory]
+    [InlineData("plan --model 7b --budget 4GiB")]
+    [InlineData("bench --device cpu")]
+    [InlineData("profile --device cpu")]
+    public void Slots_without_layers_elsewhere_are_refused_by_reports_too(string command)
+    {
+        CliResult result = Cli.Run($"{command} --layer-slots 3");
+        Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));
+        Assert.StartsWith("qapollo: --layer-slots: is for layers that wait elsewhere", result.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>A process that was killed as it made the file leaves it in the run's folder, where it is nobody else's.</summary>
     [Fact]
     public void What_a_killed_run_left_in_its_folder_does_not_keep_it_from_going_on()

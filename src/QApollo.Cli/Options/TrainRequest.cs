@@ -41,7 +41,7 @@ internal sealed record TrainRequest(
         MemorySpace layersIn = values.Get(T.LayersIn);
         if (!values.Get(T.Resume) && slots && layersIn == MemorySpace.Device)
         {
-            errors.Add("--layer-slots: is for layers that wait elsewhere; add --layers host or --layers disk");
+            errors.Add(TrainSettings.SlotsWithoutEffect);
         }
 
         if (!values.Get(T.Resume) && file && layersIn != MemorySpace.Disk)

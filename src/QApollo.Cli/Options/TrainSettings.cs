@@ -13,11 +13,16 @@ namespace QApollo.Cli.Options;
 /// <summary>Turns the option values of `train` into the library's options.</summary>
 internal static class TrainSettings
 {
+    public const string SlotsWithoutEffect = "--layer-slots: is for layers that wait elsewhere; add --layers host or --layers disk";
+
+    /// <summary>For a report on a run: all options are as typed.</summary>
     /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
-    /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small.</exception>
     /// <param name="ranks">Processes that train together.</param>
+    /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small; an option has no effect.</exception>
     public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer, int ranks = 1) =>
-        ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer, ranks);
+        values.IsExplicit(T.LayerSlots) && values.Get(T.LayersIn) == MemorySpace.Device
+            ? throw new UsageException(SlotsWithoutEffect)
+            : ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer, ranks);
 
     public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer, int ranks = 1)
     {

@@ -26,6 +26,11 @@ public sealed class ScratchFile : IDisposable
     /// <summary>Makes the file under a name that is free, and reserves its space. What is there already is left alone.</summary>
     /// <exception cref="RunFailedException">Something has the name, the disk has too little space, or the folder cannot be written.</exception>
     public ScratchFile(string path, long bytes)
+        : this(path, bytes, "name another place with --layer-file")
+    {
+    }
+
+    private ScratchFile(string path, long bytes, string remedy)
     {
         Path = path;
         Bytes = bytes;
@@ -42,7 +47,7 @@ public sealed class ScratchFile : IDisposable
             throw new RunFailedException(
                 _handle is null && HasEntry(path)
                     ? $"{path} is there already and left alone; layers on disk need a name that is free: name another with --layer-file"
-                    : FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; name another place with --layer-file"),
+                    : FormattableString.Invariant($"{path}: {bytes:N0} bytes for layers on disk cannot be had there: {exception.Message.TrimEnd('.')}; {remedy}"),
                 exception);
         }
 
@@ -53,6 +58,13 @@ public sealed class ScratchFile : IDisposable
     public string Path { get; }
 
     public long Bytes { get; }
+
+    /// <summary>Makes the file in the system's folder for temporary files.</summary>
+    /// <exception cref="RunFailedException">The disk has too little space, or the folder cannot be written.</exception>
+    public static ScratchFile Temporary(long bytes) => new(
+        System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"qapollo-layers-{Guid.NewGuid():N}"),
+        bytes,
+        $"another folder for temporary files is named by {(OperatingSystem.IsWindows() ? "TMP" : "TMPDIR")}");
 
     /// <summary>Asks for a read from the file into native memory, which nothing may touch until it is done.</summary>
     /// <returns>For <see cref="Wait"/>.</returns>

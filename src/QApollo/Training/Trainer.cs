@@ -50,7 +50,7 @@ public sealed class Trainer : IDisposable
         {
             if (layout.Plan.DiskBytes > 0)
             {
-                _layerFile = new ScratchFile(layerFile ?? Path.Combine(Path.GetTempPath(), $"qapollo-layers-{Guid.NewGuid():N}"), layout.Plan.DiskBytes);
+                _layerFile = layerFile is null ? ScratchFile.Temporary(layout.Plan.DiskBytes) : new ScratchFile(layerFile, layout.Plan.DiskBytes);
                 layout.Weights.Store.Attach(_layerFile);
             }
 

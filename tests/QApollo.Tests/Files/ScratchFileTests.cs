@@ -101,6 +101,15 @@ public sealed class ScratchFileTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
     }
 
+    /// <summary>Who measures has no --layer-file.</summary>
+    [Fact]
+    public void A_temporary_file_that_cannot_be_had_is_told_with_what_moves_it()
+    {
+        string message = Assert.Throws<RunFailedException>(() => ScratchFile.Temporary(1L << 50)).Message;
+        Assert.StartsWith(Path.GetTempPath(), message, StringComparison.Ordinal);
+        Assert.EndsWith(OperatingSystem.IsWindows() ? "is named by TMP" : "is named by TMPDIR", message, StringComparison.Ordinal);
+    }
+
     /// <summary>A read beyond the end stands for a disk that fails: whoever waits learns of it.</summary>
     [Fact]
     public void A_disk_that_fails_is_told_to_whoever_waits()

@@ -83,14 +83,32 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
     }
 
     /// <summary>
+    /// Layer inputs are the first to ask for host memory, and may leave too little of it for the layers: where nothing fits, or less,
+    /// the inputs stay on the device.
+    /// </summary>
+    private TrainingOptions Concede(TrainingOptions options, List<Concession> steps)
+    {
+        (TrainingOptions current, List<Concession> made) = Climb(options, ConcessionLadder.All);
+        if (!budget.Allows(FootprintOf(current)) && made.Any(step => step.Choice == MemoryChoice.Boundaries))
+        {
+            (TrainingOptions other, List<Concession> otherMade) = Climb(options, ConcessionLadder.All.Where(step => step.Choice != MemoryChoice.Boundaries));
+            (current, made) = FootprintOf(other).DeviceBytes < FootprintOf(current).DeviceBytes ? (other, otherMade) : (current, made);
+        }
+
+        steps.AddRange(made);
+        return current;
+    }
+
+    /// <summary>
     /// Applies the ladder until the budget allows it, each concession as often as it helps. One that frees nothing is
     /// made too: it may matter once a larger peak is gone. One that takes memory is not: smaller micro-batches, for
     /// one, keep the gradients of a whole layer.
     /// </summary>
-    private TrainingOptions Concede(TrainingOptions options, List<Concession> steps)
+    private (TrainingOptions Options, List<Concession> Steps) Climb(TrainingOptions options, IEnumerable<Concession> ladder)
     {
         TrainingOptions current = options;
-        foreach (Concession concession in ConcessionLadder.All)
+        var steps = new List<Concession>();
+        foreach (Concession concession in ladder)
         {
             if (!pinned.Contains(concession.Choice))
             {
@@ -98,7 +116,7 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
             }
         }
 
-        return current;
+        return (current, steps);
     }
 
     private TrainingOptions Concede(TrainingOptions options, Concession concession, List<Concession> steps)

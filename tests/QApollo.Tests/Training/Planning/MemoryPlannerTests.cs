@@ -198,6 +198,24 @@ public class MemoryPlannerTests
         Assert.Null(layers.Apply(large, new QApollo.Cpu.CpuProfile(threads: 2)));
     }
 
+    /// <summary>They would fit host memory alone, and come before the layers, which fit it alone too; only the layers' moving is enough.</summary>
+    [Fact]
+    public void Layer_inputs_do_not_keep_the_layers_from_host_memory()
+    {
+        TrainingOptions large = Wanted with { Model = Engine.TinyModel(layers: 16), Shape = new StepShape(1, 16, 2) };
+        Footprint layersOnly = new MemoryPlanner(Profile, MemoryBudget.None, new HashSet<MemoryChoice> { MemoryChoice.Boundaries }).Smallest(large).Footprint;
+        Footprint inputsOnly = new MemoryPlanner(Profile, MemoryBudget.None, new HashSet<MemoryChoice> { MemoryChoice.Layers }).Smallest(large).Footprint;
+        Assert.InRange(inputsOnly.HostBytes, 0, layersOnly.HostBytes);
+        Assert.InRange(layersOnly.DeviceBytes, 0, inputsOnly.DeviceBytes - 1);
+
+        var enough = new MemoryBudget(layersOnly.DeviceBytes, layersOnly.HostBytes);
+        PlannedRun run = new MemoryPlanner(Profile, enough, new HashSet<MemoryChoice>()).Plan(large, "tiny");
+        Assert.Equal((MemorySpace.Device, MemorySpace.PinnedHost), (run.Options.Memory.Boundaries, run.Options.Memory.Layers.Space));
+
+        var planner = new MemoryPlanner(Profile, enough with { DeviceBytes = 0 }, new HashSet<MemoryChoice>());
+        Assert.Equal(layersOnly, planner.Smallest(large).Footprint);
+    }
+
     [Fact]
     public void Micro_batches_of_an_odd_size_are_divided_evenly()
     {
