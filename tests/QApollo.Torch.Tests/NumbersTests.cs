@@ -7,7 +7,7 @@ public sealed class NumbersTests
 {
     /// <summary>Also the factor 1 of a sum, which TorchSharp makes a number of; freed in the call it would be read as another one.</summary>
     [Fact]
-    public void Numbers_outlive_their_call_whenever_finalizers_run()
+    public async Task Numbers_outlive_their_call_whenever_finalizers_run()
     {
         const int Sums = 20_000;
         using torch.Tensor sum = torch.zeros(1, torch.ScalarType.Int64), other = torch.ones(1, torch.ScalarType.Int64);
@@ -25,8 +25,8 @@ public sealed class NumbersTests
             sum.Add(other).Add(2L);
         }
 
-        done.Cancel();
-        collector.Wait();
+        await done.CancelAsync();
+        await collector;
         Assert.Equal(3L * Sums, sum.item<long>());
     }
 }
