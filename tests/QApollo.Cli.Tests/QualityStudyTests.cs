@@ -23,6 +23,7 @@ public sealed class QualityStudyTests : IDisposable
         Assert.Single(Study(seeds: 2, "INT8 + 8").Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(lines, File.ReadAllLines(Results));
         Assert.Equal("", Study(seeds: 2, "INT8 + 8"));
+        Assert.Single(Study(seeds: 1, "INT8").Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Single(Study(seeds: 1, "F32, APOLLO-Mini").Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
@@ -120,14 +121,14 @@ public sealed class QualityStudyTests : IDisposable
     private string WriteText()
     {
         string path = _folder.File("text.txt");
-        File.WriteAllLines(path, Enumerable.Range(0, 500).Select(i => $"Line {i} of a text that a tokenizer is trained on, and no study."));
+        File.WriteAllLines(path, Enumerable.Range(0, 5000).Select(i => $"Line {i} of a text that is long enough for a few steps and {i * i} words."));
         return path;
     }
 
     private string Study(int seeds, string only, params string[] more)
     {
         ProcessResult result = QApolloProcess.RunProgram(
-            "qapollo-quality.dll", ["study", "--steps", "5", "--valid-tokens", "1024", "--seeds", $"{seeds}", "--only", only, "--results", Results, .. more]);
+            "qapollo-quality.dll", ["study", "--data", WriteText(), "--steps", "5", "--valid-tokens", "1024", "--seeds", $"{seeds}", "--only", only, "--results", Results, .. more]);
         Assert.True(result.ExitCode == 0, result.Error);
         return result.Output.ReplaceLineEndings("\n");
     }

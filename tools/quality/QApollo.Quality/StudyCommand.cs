@@ -10,7 +10,7 @@ internal static class StudyCommand
 {
     private static readonly Option<int> Seeds = new("--seeds") { Description = "Runs of each setting.", DefaultValueFactory = _ => 12 };
     private static readonly Option<int> FirstSeed = new("--first-seed") { Description = "The seeds count from here.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<string> Only = new("--only") { Description = "Settings whose name contains it." };
+    private static readonly Option<string> Only = new("--only") { Description = "The setting of that name, or those whose names contain it." };
     private static readonly Option<bool> Tune = new("--tune") { Description = "Learning rates of the optimizers instead; give seeds that no setting is reported with." };
     private static readonly Option<int> TuningSeed = new("--tuning-seed") { Description = "Seeds from here on were used for tuning.", DefaultValueFactory = _ => 101 };
     private static readonly Option<string> Results = new("--results") { Description = "A line for each finished run.", DefaultValueFactory = _ => "tools/quality/results/study.jsonl" };
@@ -42,13 +42,16 @@ internal static class StudyCommand
             parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
         string path = parsed.GetValue(Results)!;
         string? filter = parsed.GetValue(Only);
-        Setting[] settings =
-        [
-            .. Settings(parsed.GetValue(Tune)).Where(setting => filter is null || setting.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)),
-        ];
+        Setting[] all = [.. Settings(parsed.GetValue(Tune))];
+        Setting[] settings = [.. all.Where(setting => setting.Name == filter)];
         if (settings.Length == 0)
         {
-            throw new UsageException($"--only: no setting's name contains '{filter}'; there are {string.Join("; ", Settings(parsed.GetValue(Tune)).Select(setting => setting.Name).Distinct())}");
+            settings = [.. all.Where(setting => filter is null || setting.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+        }
+
+        if (settings.Length == 0)
+        {
+            throw new UsageException($"--only: no setting's name contains '{filter}'; there are {string.Join("; ", all.Select(setting => setting.Name).Distinct())}");
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);

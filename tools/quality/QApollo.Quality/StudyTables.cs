@@ -45,6 +45,18 @@ internal static class StudyTables
         return text.ToString();
     }
 
+    /// <summary>Losses alone: at tuning seeds the reference has several rates.</summary>
+    public static string TuningMarkdown(IReadOnlyList<SettingSummary> settings)
+    {
+        var text = new StringBuilder("| setting | learning rate | seeds | held-out loss |\n| --- | ---: | ---: | ---: |\n");
+        foreach (SettingSummary setting in settings.OrderBy(setting => setting.Setting, StringComparer.Ordinal).ThenBy(setting => setting.LearningRate))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {setting.Setting} | {setting.LearningRate} | {setting.Seeds} | {setting.Loss:F4} |\n");
+        }
+
+        return text.ToString();
+    }
+
     /// <summary>In nats and in per cent of perplexity, each with its standard error; one seed has none.</summary>
     private static string Difference(double nats, double? error)
     {

@@ -46,7 +46,7 @@ internal static class TablesCommand
 
             if (tuned.Length > 0)
             {
-                tables += $"\n## Tuning: {name}, seeds from {tuningSeed}\n\n{StudyTables.Markdown(SettingSummary.Of(tuned))}";
+                tables += $"\n## Tuning: {name}, seeds from {tuningSeed}\n\n{StudyTables.TuningMarkdown(SettingSummary.Of(tuned))}";
             }
         }
 
