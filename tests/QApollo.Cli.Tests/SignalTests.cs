@@ -97,8 +97,8 @@ public class SignalTests
 
         ProcessResult result = process.WaitForEnd();
         Assert.True(result.ExitCode == exitCode, $"{result.ExitCode}: {result.Output} {result.Error}");
-        Assert.Contains("no step was done: start again", result.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("--resume", result.Output, StringComparison.Ordinal);
+        Assert.EndsWith("qapollo: stopped", result.Error.TrimEnd(), StringComparison.Ordinal);
+        Assert.DoesNotContain("--resume", result.Output + result.Error, StringComparison.Ordinal);
         Assert.Empty(CheckpointFolder.List(tiny.RunFolder("run")));
     }
 

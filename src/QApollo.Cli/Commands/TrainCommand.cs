@@ -101,7 +101,7 @@ internal static class TrainCommand
         IValidationBatches? validation = data.CreateValidation(batchOptions, values.Get(T.ValidTokens));
 
         RankFacts.RequireSame(ranks, values, options, request.Device.Describe(device), tokenizer, batches);
-        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, LayerFile(values, directory, ranks.Rank), cards ?? ranks));
+        using Trainer trainer = ranks.Together(() => new Trainer(layout, device, LayerFile(values, directory, ranks.Rank), cards ?? ranks, interrupt.Token));
         QuantizationError quantization = ranks.Together(() => initial?.Load(device, layout.Weights, layout.WeightStaging, compare: true) ?? default);
         using CardSensors? sensors = device is CudaDevice card ? CardSensors.TryOpen(card.Card.PciBusId) : null;
         DevicePause? pause = values.Get(T.Yield) ? Yield(device, sensors, notes) : null;

@@ -27,10 +27,12 @@ public sealed class WeightStaging
     }
 
     /// <summary>Norms 1; biases 0; everything else N(0, initializer_range) as Hugging Face initializes a LLaMA, keyed by the seed.</summary>
-    public void Initialize(IDevice device, LlamaConfig config, ulong seed)
+    /// <exception cref="OperationCanceledException">Stopped between two weights.</exception>
+    public void Initialize(IDevice device, LlamaConfig config, ulong seed, CancellationToken stop)
     {
         foreach (Weight weight in _weights.All)
         {
+            stop.ThrowIfCancellationRequested();
             if (weight.Parameter.IsVector)
             {
                 device.Fill(weight.Values, weight.Parameter.IsNorm ? 1f : 0f);

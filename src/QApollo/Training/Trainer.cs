@@ -33,9 +33,11 @@ public sealed class Trainer : IDisposable
 
     /// <summary>As the other constructor, with a layout that was made before.</summary>
     /// <param name="layerFile">The file of layers that wait on disk; by default one in the system's folder for temporary files.</param>
+    /// <param name="stop">Ends the making of initial weights, which takes minutes for the largest models.</param>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="ArgumentException">The layout is planned for another number of ranks.</exception>
     /// <exception cref="RunFailedException">The disk has not the space for the layers, or another process has the file.</exception>
-    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null, ICommunicator? ranks = null)
+    public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null, ICommunicator? ranks = null, CancellationToken stop = default)
     {
         Ranks = ranks ?? Alone.Instance;
         if (layout.Options.Ranks != Ranks.Size)
@@ -61,7 +63,7 @@ public sealed class Trainer : IDisposable
 
             layout.JoinRanks(Ranks, device);
             device.ChooseProducts(layout.Plan.Products, layout.Options.Shape.GradAccum, _arena.DeviceBytes);
-            layout.Initialize(device);
+            layout.Initialize(device, stop);
         }
         catch
         {

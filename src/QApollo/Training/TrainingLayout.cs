@@ -112,10 +112,10 @@ public sealed class TrainingLayout
     }
 
     /// <summary>Brings initial weights and tables to the device.</summary>
-    public void Initialize(IDevice device)
+    public void Initialize(IDevice device, CancellationToken stop = default)
     {
         Rotary.Upload(device);
-        WeightStaging.Initialize(device, Options.Model, Options.Seed);
+        WeightStaging.Initialize(device, Options.Model, Options.Seed, stop);
     }
 
     /// <summary>One update on one step's tokens; waits for it and reads <see cref="Statistics"/>.</summary>

@@ -171,8 +171,11 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
             free = bytes < least.DeviceBytes ? $"; with no choice made by hand, {Rounded(bytes)}" : string.Empty;
         }
 
+        (string both, string host) = least.HostBytes > budget.HostBytes
+            ? ($" and --host-budget {ByteSize.Format(budget.HostBytes)}", $" and --host-budget {Rounded(least.HostBytes)}")
+            : (string.Empty, string.Empty);
         return new RunFailedException(
-            $"{name} does not fit --budget {ByteSize.Format(budget.DeviceBytes)}: the smallest that would do is {Rounded(least.DeviceBytes)}, with {with}{free}");
+            $"{name} does not fit --budget {ByteSize.Format(budget.DeviceBytes)}{both}: the smallest that would do is {Rounded(least.DeviceBytes)}{host}, with {with}{free}");
     }
 
     /// <summary>Whole MiB that are enough.</summary>

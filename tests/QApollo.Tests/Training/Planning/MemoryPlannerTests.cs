@@ -131,6 +131,18 @@ public class MemoryPlannerTests
         Assert.InRange(run.Footprint.DeviceBytes, smallest - (1 << 20), smallest);
     }
 
+    /// <summary>What would do on the device needs more of the host than there is: both are said, and both do.</summary>
+    [Fact]
+    public void When_neither_memory_suffices_the_message_has_both_budgets()
+    {
+        TrainingOptions larger = Wanted with { Model = Wanted.Model with { VocabSize = 16_000 } };
+        var exception = Assert.Throws<RunFailedException>(() => new MemoryPlanner(Profile, new MemoryBudget(1 << 20, 1 << 20), new HashSet<MemoryChoice>()).Plan(larger, "tiny"));
+        Match sizes = Regex.Match(exception.Message, @"tiny does not fit --budget 1\.00 MiB and --host-budget 1\.00 MiB: the smallest that would do is (\d+)MiB and --host-budget (\d+)MiB, with ");
+        Assert.True(sizes.Success, exception.Message);
+        var both = new MemoryBudget(long.Parse(sizes.Groups[1].Value, CultureInfo.InvariantCulture) << 20, long.Parse(sizes.Groups[2].Value, CultureInfo.InvariantCulture) << 20);
+        Assert.True(both.Allows(new MemoryPlanner(Profile, both, new HashSet<MemoryChoice>()).Plan(larger, "tiny").Footprint));
+    }
+
     [Fact]
     public void When_choices_by_hand_are_in_the_way_the_message_says_what_would_do_without_them()
     {
