@@ -36,7 +36,7 @@ public sealed class Trainer : IDisposable
     /// <param name="stop">Ends the making of initial weights, which takes minutes for the largest models.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="ArgumentException">The layout is planned for another number of ranks.</exception>
-    /// <exception cref="RunFailedException">The disk has not the space for the layers, or another process has the file.</exception>
+    /// <exception cref="RunFailedException">The disk has not the space for the layers, or something has the name of their file.</exception>
     public Trainer(TrainingLayout layout, IDevice device, string? layerFile = null, ICommunicator? ranks = null, CancellationToken stop = default)
     {
         Ranks = ranks ?? Alone.Instance;
