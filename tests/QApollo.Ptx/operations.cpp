@@ -119,6 +119,28 @@ float fused_down(float a, float b, float c) {
     fesetround(nearest);
     return result;
 }
+/// The sum, rounded to odd: an inexact one ends in a one, so that rounding it once more, to half as many bits or fewer, is as if it were exact.
+float add_to_odd(double a, double b) {
+    double sum = a + b;
+    if (!std::isfinite(sum)) return float(sum);
+    double part = sum - a, error = (a - (sum - part)) + (b - part);
+    u64 bits = bits_of(sum);
+    if (error != 0 && !(bits & 1)) bits += (error > 0) == (sum > 0) ? 1 : -1;
+    sum = get<double>(bits);
+    float result = float(sum);
+    if (double(result) == sum) return result;
+    u64 word = bits_of(result) - (std::fabs(double(result)) > std::fabs(sum) ? 1 : 0);
+    return get<float>(word | 1);
+}
+/// fma.rn.bf16x2: each half rounded once; products of two bf16 are exact in binary64. Subnormal numbers are supported.
+u32 fused_bf16_pair(u32 a, u32 b, u32 c) {
+    u32 result = 0;
+    for (int shift = 0; shift < 32; shift += 16) {
+        double product = double(bf16_value(u16(a >> shift))) * bf16_value(u16(b >> shift));
+        result |= u32(bf16_bits(add_to_odd(product, bf16_value(u16(c >> shift))))) << shift;
+    }
+    return result;
+}
 float minimum(float a, float b) { return std::isnan(a) ? b : std::isnan(b) ? a : a == b ? (std::signbit(a) ? a : b) : a < b ? a : b; }
 float maximum(float a, float b) { return std::isnan(a) ? b : std::isnan(b) ? a : a == b ? (std::signbit(a) ? b : a) : a > b ? a : b; }
 template <class T> T opposite(T a) { return -a; }
@@ -360,6 +382,7 @@ private:
         put<population, u32, u32>("popc.b32");
         put<leading_zeros, u32, u32>("clz.b32");
         put<fused_down, float, float, float, float>("fma.rm.f32", Float);
+        put<fused_bf16_pair, u32, u32, u32, u32>("fma.rn.bf16x2", Float);
         put<minimum, float, float, float>("min.f32", Float);
         put<maximum, float, float, float>("max.f32", Float);
         put<approximate_reciprocal, float, float>("rcp.approx.ftz.f32", Special);

@@ -149,6 +149,25 @@ namespace simt {
 inline float low_half(unsigned pair) { return __uint_as_float(pair << 16); }
 inline float high_half(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
 
+/// The sum, rounded to odd: an inexact one ends in a one, so that rounding it once more, to half as many bits or fewer, is as if it were exact.
+inline float add_to_odd(double a, double b) {
+    double sum = a + b;
+    if (!std::isfinite(sum)) return float(sum);
+    double part = sum - a, error = (a - (sum - part)) + (b - part);
+    uint64_t bits;
+    memcpy(&bits, &sum, 8);
+    if (error != 0 && !(bits & 1)) bits += (error > 0) == (sum > 0) ? 1 : -1;
+    memcpy(&sum, &bits, 8);
+    float result = float(sum);
+    if (double(result) == sum) return result;
+    unsigned word = __float_as_uint(result);
+    if (std::fabs(double(result)) > std::fabs(sum)) word--;
+    return __uint_as_float(word | 1);
+}
+
+/// a * b + c of the low halves before it is rounded to bf16: products of two bf16 are exact in binary64.
+inline float multiply_add_half(unsigned a, unsigned b, unsigned c) { return add_to_odd(double(low_half(a)) * low_half(b), low_half(c)); }
+
 struct LoadMatrix { unsigned* result; const void* row; bool transposed; };
 
 /// ldmatrix.x4: lane 8m + r names row r of matrix m; lane l receives elements (l / 4, 2 (l % 4)) and the next of each

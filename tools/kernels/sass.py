@@ -47,7 +47,7 @@ def operation(instruction):
 
 
 def hottest_loop(text):
-    """The instructions of the smallest loop that has the most tensor core instructions."""
+    """The instructions of the smallest loop with a barrier that has the most tensor core instructions: without one, nothing new comes into shared memory."""
     labels, instructions = {}, []
     for line in text.splitlines():
         if match := re.match(r"\s*(\.L_x_\d+):", line):
@@ -58,7 +58,9 @@ def hottest_loop(text):
     for end, instruction in enumerate(instructions):
         target = re.search(r"BRA.*`\((\.L_x_\d+)\)", instruction)
         if target and labels.get(target[1], end + 1) <= end:
-            loops.append(instructions[labels[target[1]]:end + 1])
+            loop = instructions[labels[target[1]]:end + 1]
+            if any(operation(instruction) == "BAR" for instruction in loop):
+                loops.append(loop)
     return max(loops, key=lambda loop: (tensor_core_instructions(loop), -len(loop)), default=[])
 
 

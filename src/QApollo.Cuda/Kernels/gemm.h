@@ -12,8 +12,8 @@
 //   behind its last whole step is a step of its own, filled up with zeros. Offsets are 64 bits wide.
 // The loop forms no address anew: an operand keeps pointers that it advances, and a warp the places of its fragments in a stage.
 #pragma once
+#include "codes_operand.h"
 #include "gemm_store.h"
-#include "operands.h"
 
 constexpr int Stages = 3;
 
@@ -92,11 +92,12 @@ DEVICE void multiply_tile(A& a, B& b, int depth, int first_row, int first_column
         }
     };
 
-    int steps = depth / StepK, rest = depth % StepK;
+    int steps = u32(depth) / StepK, rest = u32(depth) % StepK;
 #pragma unroll
     for (int stage = 0; stage < Stages - 1; stage++) {
         SharedAddress tile = stages + stage * StageBytes;
         if (stage < steps) {
+            b.same_grid(1);
             a.fetch(tile);
             b.fetch(tile + OperandBytes);
             a.store(tile);
@@ -105,34 +106,43 @@ DEVICE void multiply_tile(A& a, B& b, int depth, int first_row, int first_column
         async_commit();
     }
 
-    int read = 0, write = (Stages - 1) * StageBytes;
-    for (int left = steps; left > 0; left--) {
-        async_wait<Stages - 2>();
-        // Makes this step's tiles visible, and ends all reading of the stage that is filled next.
-        __syncthreads();
-        SharedAddress filled = stages + write;
-        bool more = left >= Stages;
-        if (more) {
-            a.fetch(filled);
-            b.fetch(filled + OperandBytes);
+    // Of three stages one is read, one is filled, and the one between them is read next.
+    constexpr int Unrolled = Tile == 64 && B::IsAsync ? 2 : 1;
+    constexpr int AllStages = (0 + 1 + 2) * StageBytes;
+    int read = 0, filled = (Stages - 1) * StageBytes;
+#pragma unroll 1
+    for (int left = steps - (Stages - 1); left > 0;) {
+        int same = b.same_grid(left);
+        left -= same;
+#pragma unroll (Unrolled)
+        for (; same > 0; same--) {
+            async_wait<Stages - 2>();
+            // Makes this step's tiles visible, and ends all reading of the stage that is filled next.
+            __syncthreads();
+            a.fetch(stages + filled);
+            b.fetch(stages + filled + OperandBytes);
+            async_commit();
+            multiply_step(stages + read);
+            a.store(stages + filled);
+            b.store(stages + filled + OperandBytes);
+            int next = AllStages - read - filled;
+            filled = read;
+            read = next;
         }
-        async_commit();
-        multiply_step(stages + read);
-        if (more) {
-            a.store(filled);
-            b.store(filled + OperandBytes);
-        }
-        write = read;
-        read = read == (Stages - 1) * StageBytes ? 0 : read + StageBytes;
     }
+
+    // The last whole steps are there; the rest fills the stage that was read last.
     if (rest > 0) {
-        // The stage that follows was last read before the barrier of the last step.
-        a.fetch_rest(rest, stages + read);
-        b.fetch_rest(rest, stages + read + OperandBytes);
-        async_commit();
-        async_wait<0>();
         __syncthreads();
-        multiply_step(stages + read);
+        b.same_grid(1);
+        a.fetch_rest(rest, stages + filled);
+        b.fetch_rest(rest, stages + filled + OperandBytes);
+        async_commit();
     }
+    async_wait<0>();
+    __syncthreads();
+    int whole = min(steps, Stages - 1), next = AllStages - read - filled;
+#pragma unroll 1
+    for (int step = 0; step < whole + (rest > 0); step++) multiply_step(stages + (step == whole ? filled : step == 0 ? read : next));
     destination.template store_tile<Tile>(memory, sums, first_row, first_column);
 }

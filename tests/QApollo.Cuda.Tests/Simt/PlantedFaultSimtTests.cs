@@ -54,7 +54,7 @@ public sealed class PlantedFaultSimtTests : IDisposable
     [Fact]
     public void A_grid_that_is_kept_a_step_too_long_is_caught_by_the_oracle()
     {
-        SimtLibrary faulty = Build("linear_forward", "operands.h", "left = group_mask + 1 - StepK;", "left = group_mask + 1;");
+        SimtLibrary faulty = Build("linear_forward", "codes_operand.h", "left = steps;", "left = steps + 1;");
         Assert.True(ProductsMatch(SimtLibrary.Default));
         Assert.False(ProductsMatch(faulty));
     }
@@ -62,7 +62,7 @@ public sealed class PlantedFaultSimtTests : IDisposable
     [Fact]
     public void An_asynchronous_copy_that_nobody_waits_for_is_reported()
     {
-        SimtLibrary faulty = Build("linear_forward", "gemm.h", "async_wait<Stages - 2>();", "");
+        SimtLibrary faulty = Build("linear_forward", "gemm.h", "async_wait<0>();", "");
         var exception = Assert.Throws<CudaException>(() => ProductsMatch(faulty));
         Assert.Contains("asynchronous copies that were not waited for", exception.Message, StringComparison.Ordinal);
     }
@@ -70,7 +70,7 @@ public sealed class PlantedFaultSimtTests : IDisposable
     [Fact]
     public void A_wait_for_the_wrong_stage_reads_poison()
     {
-        SimtLibrary faulty = Build("linear_forward", "gemm.h", "async_wait<Stages - 2>();", "async_wait<Stages - 1>(); if (left == 1) async_wait<0>();");
+        SimtLibrary faulty = Build("linear_forward", "gemm.h", "async_wait<Stages - 2>();", "async_wait<Stages - 1>();");
         Assert.False(ProductsMatch(faulty));
     }
 
