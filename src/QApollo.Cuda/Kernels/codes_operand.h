@@ -104,51 +104,106 @@ template <> struct Grids<false> {
     DEVICE_MEMBER PairGrid current() const { return PairGrid::of(scale, zero); }
 };
 
+/// A thread's 16 codes of a step: where they come from. Aligned: rows are a multiple of 16 codes long, and 16-byte aligned.
+template <bool KMajor, bool Aligned> struct CodesSource {
+    const u8* source;
+    i64 step;
+    int valid; // codes inside the matrix: fewer than 16 only behind its last column
+    uint4 codes;
+
+    DEVICE_MEMBER void start(const CodesView& matrix, int outer, int inner) {
+        valid = KMajor ? 16 : min(16, matrix.inners - inner);
+        source = matrix.data + i64(outer) * matrix.inners + inner;
+        step = KMajor ? StepK : i64(StepK) * matrix.inners;
+    }
+    /// Which 16 codes of the tile the thread has.
+    DEVICE_MEMBER u32 place() const { return threadIdx.x; }
+    DEVICE_MEMBER void fetch() {
+        codes = Aligned ? *reinterpret_cast<const uint4*>(source) : load16_any(source, valid);
+        source += KMajor ? StepK : step;
+    }
+    /// The codes of the step that was fetched.
+    DEVICE_MEMBER uint4 take() { return codes; }
+    /// The codes behind the last whole step, of which `inside` (1 to 16) are the matrix's.
+    DEVICE_MEMBER uint4 rest(int inside) const { return Aligned ? *reinterpret_cast<const uint4*>(source) : load16_any(source, inside); }
+};
+
+/// Along rows of any alignment the two lanes that share a row read its sectors, one with each step and each once: 32 codes lie in two
+/// sectors, of which the first one was read for the step before.
+template <> struct CodesSource<true, false> {
+    static constexpr int valid = 16;
+    const uint4* next; // this lane's half of the next sector
+    int left;          // bytes of the row from there on
+    int shift;         // of the row's first code in its sector
+    uint4 last, now;   // halves of the last two sectors
+
+    DEVICE_MEMBER void start(const CodesView& matrix, int outer, int) {
+        int lane = threadIdx.x & 1;
+        const u8* row = matrix.data + i64(outer) * matrix.inners;
+        shift = int(reinterpret_cast<u64>(row) & 31);
+        next = reinterpret_cast<const uint4*>(row - shift) + lane;
+        left = matrix.inners + shift - 16 * lane;
+        now = make_uint4(0, 0, 0, 0);
+        fetch();
+        last = now;
+    }
+    /// In the upper half of the sector a row begins with the codes of the odd lane.
+    DEVICE_MEMBER u32 place() const { return threadIdx.x ^ (shift >> 4); }
+    DEVICE_MEMBER void fetch() {
+        if (left > 0) now = *next;
+        next += 2;
+        left -= 32;
+    }
+    DEVICE_MEMBER uint4 take() {
+        bool odd = threadIdx.x & 1, upper = shift & 16;
+        uint4 low = upper && !odd ? now : last, other = upper || !odd ? now : last;
+        uint4 high = make_uint4(__shfl_xor_sync(AllLanes, other.x, 1), __shfl_xor_sync(AllLanes, other.y, 1),
+                                __shfl_xor_sync(AllLanes, other.z, 1), __shfl_xor_sync(AllLanes, other.w, 1));
+        last = now;
+        return shift16(low, high, shift & 15);
+    }
+    DEVICE_MEMBER uint4 rest(int inside) const {
+        int lane = threadIdx.x & 1, half = int(place() & 1);
+        return load16_any(reinterpret_cast<const u8*>(next) - 32 - 16 * lane + shift + 16 * half, inside);
+    }
+};
+
 /// INT8 codes: 16 per thread and step, all of one group (groups hold multiples of 32 values, steps and tiles start at
-/// multiples of 32). Aligned: rows are a multiple of 16 codes long, and 16-byte aligned.
+/// multiples of 32).
 template <bool KMajor, int Tile, bool Aligned> struct CodesOperand {
     using Layout = TileLayout<KMajor, Tile>;
     static constexpr bool IsAsync = false;
-    const u8* source;
-    i64 step;
-    int valid;
-    int target[2];
-    uint4 codes;
+    CodesSource<KMajor, Aligned> source;
     Grids<KMajor> grids;
+    int target[2];
 
     DEVICE_MEMBER void start(const CodesView& matrix, int first) {
         u32 chunk = threadIdx.x * 2;
         int outer = Layout::outer(chunk), inner = Layout::inner(chunk);
-        valid = 16;
-        if (KMajor) {
-            outer = min(first + outer, matrix.outers - 1);
-        } else {
-            inner = min(first + inner, Aligned ? matrix.inners - 16 : matrix.inners - 1);
-            valid = min(16, matrix.inners - inner);
-        }
-        source = matrix.data + i64(outer) * matrix.inners + inner;
-        step = KMajor ? StepK : i64(StepK) * matrix.inners;
-        target[0] = Layout::offset(chunk);
-        target[1] = Layout::offset(chunk + 1);
+        if (KMajor) outer = min(first + outer, matrix.outers - 1);
+        else inner = min(first + inner, Aligned ? matrix.inners - 16 : matrix.inners - 1);
+        source.start(matrix, outer, inner);
         grids.start(matrix, outer, inner);
+        target[0] = Layout::offset(source.place() * 2);
+        target[1] = Layout::offset(source.place() * 2 + 1);
     }
     DEVICE_MEMBER int same_grid(int steps) { return grids.same(steps); }
     DEVICE_MEMBER void fetch(SharedAddress) {
-        codes = Aligned ? *reinterpret_cast<const uint4*>(source) : load16_any(source, valid);
-        source += KMajor ? StepK : step;
+        source.fetch();
         grids.fetch();
     }
-    DEVICE_MEMBER void store(SharedAddress tile) const {
+    DEVICE_MEMBER void store(SharedAddress tile) {
         PairGrid grid = grids.current();
+        uint4 codes = source.take();
         store_shared(tile + target[0], grid.decode(codes.x, codes.y));
         store_shared(tile + target[1], grid.decode(codes.z, codes.w));
     }
     DEVICE_MEMBER void fetch_rest(int rest, SharedAddress tile) {
-        u32 chunk = threadIdx.x * 2;
-        int inside = KMajor ? max(0, min(16, rest - Layout::inner(chunk))) : Layout::outer(chunk) < rest ? valid : 0;
+        u32 chunk = source.place() * 2;
+        int inside = KMajor ? max(0, min(16, rest - Layout::inner(chunk))) : Layout::outer(chunk) < rest ? source.valid : 0;
         u32 values[8] = {};
         if (inside > 0) {
-            codes = Aligned ? *reinterpret_cast<const uint4*>(source) : load16_any(source, inside);
+            uint4 codes = source.rest(inside);
             grids.fetch();
             PairGrid grid = grids.current();
             u32 words[4] = {codes.x, codes.y, codes.z, codes.w};

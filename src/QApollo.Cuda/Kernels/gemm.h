@@ -10,12 +10,17 @@
 // Summation order: K ascending in steps of 16, inside a step as the tensor core does; one block sums all of K.
 // Edges: rows and columns of a tile beyond the matrix hold some of its values again and are not written; what is left of K
 //   behind its last whole step is a step of its own, filled up with zeros. Offsets are 64 bits wide.
-// The loop forms no address anew: an operand keeps pointers that it advances, and a warp the places of its fragments in a stage.
+// The loop forms no address anew: an operand keeps pointers that it advances, and a warp the places of its fragments in a stage. It
+//   runs for as long as one grid serves, and fetches in every step: the last ones, which fetch nothing, come behind it.
 #pragma once
 #include "codes_operand.h"
 #include "gemm_store.h"
 
 constexpr int Stages = 3;
+
+/// For how many blocks on a multiprocessor registers are to suffice: two large tiles; four small ones, or five where both operands come by
+/// cp.async and need none to be staged in.
+DEVICE constexpr int blocks_per_processor(int tile, bool is_async) { return tile == 128 ? 2 : is_async ? 5 : 4; }
 
 /// The tile of this block: column tiles vary slowest inside a band of 8 row tiles, so that neighbouring blocks share B.
 DEVICE void tile_of_block(int row_tiles, int column_tiles, int& row_tile, int& column_tile) {
@@ -107,8 +112,9 @@ DEVICE void multiply_tile(A& a, B& b, int depth, int first_row, int first_column
     }
 
     // Of three stages one is read, one is filled, and the one between them is read next.
-    constexpr int Unrolled = Tile == 64 && B::IsAsync ? 2 : 1;
     constexpr int AllStages = (0 + 1 + 2) * StageBytes;
+    // Where a step of a small tile is little more than its products, its pointers and branch are formed for two.
+    constexpr int Unrolled = Tile == 64 && B::IsAsync ? 2 : 1;
     int read = 0, filled = (Stages - 1) * StageBytes;
 #pragma unroll 1
     for (int left = steps - (Stages - 1); left > 0;) {

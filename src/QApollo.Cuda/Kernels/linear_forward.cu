@@ -16,15 +16,18 @@ DEVICE void forward(const bf16* x, const View& view, bf16* y, const bf16* addend
 }
 
 #define FORWARD_CODES(name, Tile, Aligned)                                                                                   \
-    KERNEL(name, 2 * Tile, 256 / Tile)(const bf16* x, const u8* codes, const bf16* scales, const u8* zeros, bf16* y, const bf16* addend, \
-                              int tokens, int out_features, int in_features, int groups, int group_shift) {                   \
+    KERNEL(name, 2 * Tile, blocks_per_processor(Tile, false))                                                                \
+    (const bf16* x, const u8* codes, const bf16* scales, const u8* zeros, bf16* y, const bf16* addend,                       \
+        int tokens, int out_features, int in_features, int groups, int group_shift) {                                        \
         forward<Tile, Aligned, CodesOperand<true, Tile, Aligned>>(                                                            \
             x, CodesView{codes, scales, zeros, out_features, in_features, groups, group_shift}, y, addend, tokens, out_features, in_features); \
     }                                                                                                                         \
     EXPORT_KERNEL(name)
 
 #define FORWARD_DENSE(name, Tile, Aligned, T, Operand)                                                                        \
-    KERNEL(name, 2 * Tile, 256 / Tile)(const bf16* x, const T* values, bf16* y, const bf16* addend, int tokens, int out_features, int in_features) { \
+    KERNEL(name, 2 * Tile, blocks_per_processor(Tile, Aligned))                                                               \
+    (const bf16* x, const T* values, bf16* y, const bf16* addend,                                                             \
+        int tokens, int out_features, int in_features) {                                                                      \
         forward<Tile, Aligned, Operand<true, Tile>>(                                                                          \
             x, MatrixView<T>{values, out_features, in_features}, y, addend, tokens, out_features, in_features);               \
     }                                                                                                                         \

@@ -16,15 +16,18 @@ DEVICE void input_gradient(const bf16* dy, const View& view, bf16* dx, const bf1
 }
 
 #define INPUT_GRADIENT_CODES(name, Tile, Aligned)                                                                              \
-    KERNEL(name, 2 * Tile, 256 / Tile)(const bf16* dy, const u8* codes, const bf16* scales, const u8* zeros, bf16* dx, const bf16* addend, \
-                              int tokens, int out_features, int in_features, int groups, int group_shift) {                     \
+    KERNEL(name, 2 * Tile, blocks_per_processor(Tile, false))                                                                  \
+    (const bf16* dy, const u8* codes, const bf16* scales, const u8* zeros, bf16* dx, const bf16* addend,                       \
+        int tokens, int out_features, int in_features, int groups, int group_shift) {                                          \
         input_gradient<Tile, Aligned, CodesOperand<false, Tile, Aligned>>(                                                     \
             dy, CodesView{codes, scales, zeros, out_features, in_features, groups, group_shift}, dx, addend, tokens, out_features, in_features); \
     }                                                                                                                          \
     EXPORT_KERNEL(name)
 
 #define INPUT_GRADIENT_DENSE(name, Tile, Aligned, T, Operand)                                                                  \
-    KERNEL(name, 2 * Tile, 256 / Tile)(const bf16* dy, const T* values, bf16* dx, const bf16* addend, int tokens, int out_features, int in_features) { \
+    KERNEL(name, 2 * Tile, blocks_per_processor(Tile, Aligned))                                                                \
+    (const bf16* dy, const T* values, bf16* dx, const bf16* addend,                                                            \
+        int tokens, int out_features, int in_features) {                                                                       \
         input_gradient<Tile, Aligned, Operand<false, Tile>>(                                                                   \
             dy, MatrixView<T>{values, out_features, in_features}, dx, addend, tokens, out_features, in_features);              \
     }                                                                                                                          \

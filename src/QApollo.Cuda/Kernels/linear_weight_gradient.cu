@@ -15,7 +15,9 @@ DEVICE void weight_gradient(const bf16* dy, const bf16* x, T* dw, const T* adden
 }
 
 #define WEIGHT_GRADIENT(name, Tile, Aligned, T)                                                                               \
-    KERNEL(name, 2 * Tile, 256 / Tile)(const bf16* dy, const bf16* x, T* dw, const T* addend, int tokens, int out_features, int in_features) { \
+    KERNEL(name, 2 * Tile, blocks_per_processor(Tile, Aligned))                                                               \
+    (const bf16* dy, const bf16* x, T* dw, const T* addend,                                                                   \
+        int tokens, int out_features, int in_features) {                                                                      \
         weight_gradient<Tile, Aligned>(dy, x, dw, addend, tokens, out_features, in_features);                                 \
     }                                                                                                                         \
     EXPORT_KERNEL(name)

@@ -6,7 +6,7 @@
 //   fetch:      a whole step of K, into the tile or into registers; the next call takes the next step.
 //   store:      what is in registers, converted, into the tile.
 //   fetch_rest: the last `rest` of K (less than a step) and zeros behind them, straight into the tile.
-// Rows and columns beyond the matrix repeat its last ones: they only reach results that nobody writes.
+// Rows and columns beyond the matrix repeat others: they only reach results that nobody writes.
 #pragma once
 #include "tensor_core.h"
 
@@ -31,32 +31,28 @@ template <bool KMajor, int Tile> struct TileLayout {
 /// step of K to the next.
 template <bool KMajor, int Tile> struct DenseChunks {
     using Layout = TileLayout<KMajor, Tile>;
-    static constexpr int HalfBytes = Tile * StepK;
+    static constexpr int HalfBytes = Tile * StepK, HalfRows = (KMajor ? Tile : StepK) / 2;
     const bf16* source[2];
     i64 step;
     int target;
     int valid; // elements of a chunk inside the matrix: fewer than 8 only behind its last column
 
-    DEVICE_MEMBER void start(const MatrixView<bf16>& matrix, int first, bool whole_chunks) {
+    /// Not aligned: both chunks still have one alignment, as a multiple of 8 rows lies between them.
+    DEVICE_MEMBER void start(const MatrixView<bf16>& matrix, int first, bool aligned) {
+        int outer = Layout::outer(threadIdx.x), inner = Layout::inner(threadIdx.x), apart = HalfRows;
         valid = 8;
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-            u32 chunk = threadIdx.x + i * 2 * Tile;
-            int outer = Layout::outer(chunk), inner = Layout::inner(chunk);
-            if (KMajor) {
-                outer = min(first + outer, matrix.outers - 1);
-            } else {
-                inner = min(first + inner, whole_chunks ? matrix.inners - 8 : matrix.inners - 1);
-                valid = min(8, matrix.inners - inner);
-            }
-            source[i] = matrix.data + i64(outer) * matrix.inners + inner;
+        if (KMajor) {
+            outer = min(first + outer, matrix.outers - 1);
+            int behind = matrix.outers - 1 - outer;
+            apart = min(HalfRows, aligned ? behind : behind & ~7);
+        } else {
+            inner = min(first + inner, aligned ? matrix.inners - 8 : matrix.inners - 1);
+            valid = min(8, matrix.inners - inner);
         }
+        source[0] = matrix.data + i64(outer) * matrix.inners + inner;
+        source[1] = matrix.data + i64(outer + apart) * matrix.inners + inner;
         step = KMajor ? StepK : i64(StepK) * matrix.inners;
         target = Layout::offset(threadIdx.x);
-    }
-    DEVICE_MEMBER void advance() {
-#pragma unroll
-        for (int i = 0; i < 2; i++) source[i] += KMajor ? StepK : step;
     }
     /// Elements of chunk i among the last `rest` of K.
     DEVICE_MEMBER int valid_of_rest(int i, int rest) const {
@@ -75,8 +71,10 @@ template <bool KMajor, int Tile> struct AsyncOperand {
     DEVICE_MEMBER static int same_grid(int steps) { return steps; }
     DEVICE_MEMBER void fetch(SharedAddress tile) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) async_copy16(tile + chunks.target + i * Chunks::HalfBytes, chunks.source[i]);
-        chunks.advance();
+        for (int i = 0; i < 2; i++) {
+            async_copy16(tile + chunks.target + i * Chunks::HalfBytes, chunks.source[i]);
+            chunks.source[i] += KMajor ? StepK : chunks.step;
+        }
     }
     DEVICE_MEMBER void store(SharedAddress) {}
     DEVICE_MEMBER void fetch_rest(int rest, SharedAddress tile) {
@@ -89,27 +87,42 @@ template <bool KMajor, int Tile> struct AsyncOperand {
     }
 };
 
+/// 16 bytes from `offset` on, as load16_any takes them from an address of which `words` is the multiple of 16.
+DEVICE uint4 load16_at(const void* words, u32 offset, int valid) {
+    const uint4* source = static_cast<const uint4*>(words);
+    uint4 low = source[0], high = low;
+    if (int(16 - offset) < valid) high = source[1];
+    return shift16(low, high, offset);
+}
+
 /// bf16 rows of any alignment.
 template <bool KMajor, int Tile> struct StagedOperand {
     static constexpr bool IsAsync = false;
     using Chunks = DenseChunks<KMajor, Tile>;
     Chunks chunks;
+    i64 apart; // bytes from one chunk to the other
     uint4 staged[2];
 
-    DEVICE_MEMBER void start(const MatrixView<bf16>& matrix, int first) { chunks.start(matrix, first, false); }
+    DEVICE_MEMBER void start(const MatrixView<bf16>& matrix, int first) {
+        chunks.start(matrix, first, false);
+        apart = (chunks.source[1] - chunks.source[0]) * i64(sizeof(bf16));
+    }
     DEVICE_MEMBER static int same_grid(int steps) { return steps; }
     DEVICE_MEMBER void fetch(SharedAddress) {
-#pragma unroll
-        for (int i = 0; i < 2; i++) staged[i] = load16_any(chunks.source[i], chunks.valid * 2);
-        chunks.advance();
+        u32 offset = u32(reinterpret_cast<u64>(chunks.source[0])) & 15;
+        const u8* words = reinterpret_cast<const u8*>(chunks.source[0]) - offset;
+        staged[0] = load16_at(words, offset, chunks.valid * 2);
+        staged[1] = load16_at(words + apart, offset, chunks.valid * 2);
+        chunks.source[0] += KMajor ? StepK : chunks.step;
     }
     DEVICE_MEMBER void store(SharedAddress tile) {
 #pragma unroll
         for (int i = 0; i < 2; i++) store_shared(tile + chunks.target + i * Chunks::HalfBytes, staged[i]);
     }
     DEVICE_MEMBER void fetch_rest(int rest, SharedAddress tile) {
+        const u8* source = reinterpret_cast<const u8*>(chunks.source[0]);
 #pragma unroll
-        for (int i = 0; i < 2; i++) staged[i] = load16(chunks.source[i], chunks.valid_of_rest(i, rest) * 2);
+        for (int i = 0; i < 2; i++) staged[i] = load16(source + i * apart, chunks.valid_of_rest(i, rest) * 2);
         store(tile);
     }
 };
