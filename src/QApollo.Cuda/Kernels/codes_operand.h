@@ -125,7 +125,7 @@ template <bool KMajor, bool Aligned> struct CodesSource {
     /// The codes of the step that was fetched.
     DEVICE_MEMBER uint4 take() { return codes; }
     /// The codes behind the last whole step, of which `inside` (1 to 16) are the matrix's.
-    DEVICE_MEMBER uint4 rest(int inside) const { return Aligned ? *reinterpret_cast<const uint4*>(source) : load16_any(source, inside); }
+    DEVICE_MEMBER uint4 rest(u32, int inside) const { return Aligned ? *reinterpret_cast<const uint4*>(source) : load16_any(source, inside); }
 };
 
 /// Along rows of any alignment the two lanes that share a row read its sectors, one with each step and each once: 32 codes lie in two
@@ -140,7 +140,7 @@ template <> struct CodesSource<true, false> {
     DEVICE_MEMBER void start(const CodesView& matrix, int outer, int) {
         int lane = threadIdx.x & 1;
         const u8* row = matrix.data + i64(outer) * matrix.inners;
-        shift = int(reinterpret_cast<u64>(row) & 31);
+        shift = kept(int(reinterpret_cast<u64>(row) & 31));
         next = reinterpret_cast<const uint4*>(row - shift) + lane;
         left = matrix.inners + shift - 16 * lane;
         now = make_uint4(0, 0, 0, 0);
@@ -148,7 +148,7 @@ template <> struct CodesSource<true, false> {
         last = now;
     }
     /// In the upper half of the sector a row begins with the codes of the odd lane.
-    DEVICE_MEMBER u32 place() const { return threadIdx.x ^ (shift >> 4); }
+    DEVICE_MEMBER u32 place() const { return kept(int(threadIdx.x) ^ shift >> 4); }
     DEVICE_MEMBER void fetch() {
         if (left > 0) now = *next;
         next += 2;
@@ -162,9 +162,9 @@ template <> struct CodesSource<true, false> {
         last = now;
         return shift16(low, high, shift & 15);
     }
-    DEVICE_MEMBER uint4 rest(int inside) const {
-        int lane = threadIdx.x & 1, half = int(place() & 1);
-        return load16_any(reinterpret_cast<const u8*>(next) - 32 - 16 * lane + shift + 16 * half, inside);
+    DEVICE_MEMBER uint4 rest(u32 place, int inside) const {
+        int lane = threadIdx.x & 1, half = place & 1;
+        return load16_any(reinterpret_cast<const u8*>(next) + (shift - 32 + 16 * (half - lane)), inside);
     }
 };
 
@@ -184,8 +184,9 @@ template <bool KMajor, int Tile, bool Aligned> struct CodesOperand {
         else inner = min(first + inner, Aligned ? matrix.inners - 16 : matrix.inners - 1);
         source.start(matrix, outer, inner);
         grids.start(matrix, outer, inner);
-        target[0] = Layout::offset(source.place() * 2);
-        target[1] = Layout::offset(source.place() * 2 + 1);
+        u32 place = source.place();
+        target[0] = Layout::offset(place * 2);
+        target[1] = Layout::offset(place * 2 + 1);
     }
     DEVICE_MEMBER int same_grid(int steps) { return grids.same(steps); }
     DEVICE_MEMBER void fetch(SharedAddress) {
@@ -199,11 +200,11 @@ template <bool KMajor, int Tile, bool Aligned> struct CodesOperand {
         store_shared(tile + target[1], grid.decode(codes.z, codes.w));
     }
     DEVICE_MEMBER void fetch_rest(int rest, SharedAddress tile) {
-        u32 chunk = source.place() * 2;
+        u32 place = source.place(), chunk = place * 2;
         int inside = KMajor ? max(0, min(16, rest - Layout::inner(chunk))) : Layout::outer(chunk) < rest ? source.valid : 0;
         u32 values[8] = {};
         if (inside > 0) {
-            uint4 codes = source.rest(inside);
+            uint4 codes = source.rest(place, inside);
             grids.fetch();
             PairGrid grid = grids.current();
             u32 words[4] = {codes.x, codes.y, codes.z, codes.w};
