@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using QApollo.Cuda.Driver;
 using Xunit;
@@ -121,7 +122,34 @@ public sealed class FaultMachineTests : IDisposable
     public void A_healthy_kernel_runs()
     {
         Run("st.global.u32 [%rd5], %r2; st.shared.u16 [%r5], %rs1; bar.sync 0; ld.shared.u16 %rs2, [%r5];");
-        var values = new int[64];
+        Assert.Equal(Enumerable.Range(0, 64), Stored());
+    }
+
+    /// <summary>fma.rn.bf16x2: subnormal numbers count, ties go to even, and what a longer format would round away still decides.</summary>
+    [Theory]
+    [InlineData(0x00ff0080, 0x7f007f00, 0x00000000, 0x407f4000)] // 255 and 128 times 2^-133, by 2^127
+    [InlineData(0x00010000, 0x7f00ff00, unchecked((int)0xbc80bc80), unchecked((int)0x0000bc80))] // 1/64 - 1/64, and -0 - 1/64
+    [InlineData(0x3f883f88, 0x3f883f88, 0x0d808d80, 0x3f913f90)] // 1.0625 squared lies between two numbers; plus and minus 2^-100
+    [InlineData(0x3f803f80, 0x3f803f80, 0x3b803c40, 0x3f803f82)] // 1 + 2^-8 and 1 + 3 * 2^-8: both to even
+    [InlineData(0x7f7f7f80, 0x40007fc0, 0x00000000, 0x7f807fff)] // beyond the largest number, and not a number
+    public void A_pair_of_bf16_is_rounded_once(int a, int b, int c, int expected)
+    {
+        Run(string.Create(
+            CultureInfo.InvariantCulture,
+            $"mov.b32 %r10, {a}; mov.b32 %r11, {b}; mov.b32 %r12, {c}; fma.rn.bf16x2 %r13, %r10, %r11, %r12; st.global.u32 [%rd5], %r13;"));
+        Assert.All(Stored(), value => Assert.Equal(expected, value));
+    }
+
+    public void Dispose()
+    {
+        _context.Free(_memory);
+        _context.DestroyStream(_stream);
+        _context.Dispose();
+    }
+
+    private int[] Stored()
+    {
+        var values = new int[GlobalBytes / sizeof(int)];
         unsafe
         {
             fixed (int* target = values)
@@ -131,14 +159,7 @@ public sealed class FaultMachineTests : IDisposable
             }
         }
 
-        Assert.Equal(Enumerable.Range(0, 64), values);
-    }
-
-    public void Dispose()
-    {
-        _context.Free(_memory);
-        _context.DestroyStream(_stream);
-        _context.Dispose();
+        return values;
     }
 
     private void Run(string body)
