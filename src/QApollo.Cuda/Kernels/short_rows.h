@@ -45,17 +45,40 @@ template <int LanesOfRow, int FeaturesOfLane> struct QuadRows {
     }
 };
 
-/// 32 lanes hold a row: lane i columns 2 i and 2 i + 1 of each 64.
+/// Columns `column`, at an even place, and the next, zeros behind the row.
+DEVICE float2 pair_before_end(const bf16* row, int column, int columns) {
+    if (column + 2 <= columns) return aligned_pair(row + column);
+    return make_float2(column < columns ? to_float(row[column]) : 0.0f, 0.0f);
+}
+DEVICE void store_before_end(bf16* row, int column, int columns, float2 pair) {
+    if (column + 2 <= columns) store_aligned_pair(row + column, pair);
+    else if (column < columns) row[column] = to_bf16(pair.x);
+}
+
+/// 32 lanes hold a row: lane i columns 2 i and 2 i + 1 of each 64. Of rows at odd places, a lane accesses the pair that begins a column
+/// before its own, and the first and the last lane a column alone.
 struct PairRows {
     static constexpr int Lanes = 32, Held = 8, Pitch = 256 + 16;
 
+    DEVICE_MEMBER static int column(int turn) { return turn * 64 + int(threadIdx.x & 31) * 2; }
     DEVICE_MEMBER static int place(int column) { return (column / 64 * 2 + column % 2) * Pitch + column % 64 / 2; }
 
-    template <class T> DEVICE_MEMBER static void load(const T* row, int columns, float (&values)[Held]) {
+    DEVICE_MEMBER static void load(const bf16* row, int columns, float (&values)[Held]) {
 #pragma unroll
         for (int turn = 0; turn < 4; turn++) {
             float2 pair = make_float2(0, 0);
-            if (turn * 64 < columns) pair = load_pair(row, turn * 64 + int(threadIdx.x & 31) * 2, columns);
+            if (turn * 64 < columns) pair = is_odd(row) ? load_between(row, column(turn), columns) : pair_before_end(row, column(turn), columns);
+            values[turn * 2] = pair.x;
+            values[turn * 2 + 1] = pair.y;
+        }
+    }
+    /// Weights, which are loaded once for many rows: at odd places by element.
+    DEVICE_MEMBER static void load(const float* row, int columns, float (&values)[Held]) {
+#pragma unroll
+        for (int turn = 0; turn < 4; turn++) {
+            int first = column(turn);
+            bool whole = !is_odd(row) && first + 2 <= columns;
+            float2 pair = whole ? aligned_pair(row + first) : make_float2(element(row, first, columns), element(row, first + 1, columns));
             values[turn * 2] = pair.x;
             values[turn * 2 + 1] = pair.y;
         }
@@ -63,20 +86,25 @@ struct PairRows {
     DEVICE_MEMBER static void store(bf16* row, int columns, const float (&values)[Held]) {
 #pragma unroll
         for (int turn = 0; turn < 4; turn++) {
-            int column = turn * 64 + int(threadIdx.x & 31) * 2;
-            float2 pair = make_float2(values[turn * 2], values[turn * 2 + 1]);
             if (turn * 64 >= columns) break;
-            if (is_odd(row)) store_between(row, column, columns, pair);
-            else store_pair(row, column, columns, pair);
+            float2 pair = make_float2(values[turn * 2], values[turn * 2 + 1]);
+            if (is_odd(row)) store_between(row, column(turn), columns, pair);
+            else store_before_end(row, column(turn), columns, pair);
         }
     }
 
-    /// Pairs at odd places: the second of the lane before and the first of the lane's own are stored at once; the ends of the 64 alone.
+    DEVICE_MEMBER static float2 load_between(const bf16* row, int column, int columns) {
+        int lane = threadIdx.x & 31;
+        float2 pair = column == 0 ? make_float2(0, to_float(row[0])) : pair_before_end(row, column - 1, columns);
+        float next = __shfl_sync(AllLanes, pair.x, (lane + 1) & 31);
+        if (lane == 31) next = column + 1 < columns ? to_float(row[column + 1]) : 0.0f;
+        return make_float2(pair.y, next);
+    }
     DEVICE_MEMBER static void store_between(bf16* row, int column, int columns, float2 pair) {
         int lane = threadIdx.x & 31;
         float before = __shfl_sync(AllLanes, pair.y, (lane + 31) & 31);
-        if (lane > 0) store_pair(row, column - 1, columns, make_float2(before, pair.x));
-        else if (column < columns) row[column] = to_bf16(pair.x);
+        if (lane == 0) row[column] = to_bf16(pair.x);
+        else store_before_end(row, column - 1, columns, make_float2(before, pair.x));
         if (lane == 31 && column + 1 < columns) row[column + 1] = to_bf16(pair.y);
     }
 };
