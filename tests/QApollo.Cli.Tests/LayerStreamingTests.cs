@@ -83,6 +83,23 @@ public class LayerStreamingTests
         Assert.StartsWith(expected, result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_resumed_run_takes_options_of_layers_elsewhere_where_they_have_an_effect()
+    {
+        using var tiny = new TinyRun();
+        CliResult first = Cli.Run(string.Join(' ', (string[])[.. tiny.Train("run", steps: 2), "--device", "cpu", "--quiet"]));
+        Assert.True(first.ExitCode == 0, first.Error);
+        string resume = $"train --resume --output-dir {tiny.RunFolder("run")} --dry-run --quiet --layer-slots 3 --layer-file {Path.Combine(tiny.Folder, "layers.bin")}";
+        CliResult refused = Cli.Run(resume);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("--layer-slots: is for layers that wait elsewhere", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--layer-file: is for layers that wait on disk", refused.Error, StringComparison.Ordinal);
+        CliResult taken = Cli.Run($"{resume} --layers disk");
+        Assert.True(taken.ExitCode == 0, taken.Error);
+        Assert.Contains("changed: --layer-slots ", taken.Output, StringComparison.Ordinal);
+        Assert.Contains("changed: --layer-file ", taken.Output, StringComparison.Ordinal);
+    }
+
     /// <summary>A planner must not take the number of slots for a wish to keep the layers on the device.</summary>
     [Theory]
     [InlineData("plan --model 7b --budget 4GiB")]

@@ -127,13 +127,12 @@ internal sealed class DeviceChoice
     /// <summary>A run that began on one device may go on elsewhere with another: of what its run.json names, only what is used must be there.</summary>
     private void RequireLibraries(OptionValues values)
     {
-        bool isTyped = !values.Get(T.Resume) && !values.IsGiven(T.Config);
-        if (_cuda.CublasLtPath is { } library && (isTyped || _ordinal >= 0) && !File.Exists(library))
+        if (_cuda.CublasLtPath is { } library && (values.IsTyped(T.CublasLt) || _ordinal >= 0) && !File.Exists(library))
         {
             throw new UsageException($"{T.CublasLt.Name}: {library}: no such file");
         }
 
-        if (_torchFolder is not null && (isTyped || _torch is not null) && !Directory.Exists(_torchFolder))
+        if (_torchFolder is not null && (values.IsTyped(T.LibTorch) || _torch is not null) && !Directory.Exists(_torchFolder))
         {
             throw new UsageException($"{T.LibTorch.Name}: {_torchFolder}: no such folder");
         }

@@ -9,6 +9,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
 {
     private readonly Dictionary<OptionSpec, object> _given = [];
     private readonly Dictionary<OptionSpec, object> _environment = [];
+    private readonly HashSet<OptionSpec> _merged = [];
 
     public IReadOnlyList<OptionSpec> Specs { get; } = specs;
 
@@ -17,6 +18,9 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
 
     /// <summary>Whether a value was given for this call alone: not by the environment.</summary>
     public bool IsExplicit(OptionSpec spec) => _given.ContainsKey(spec);
+
+    /// <summary>Whether a value was given for this call by hand: a run.json notes every option, also those without an effect.</summary>
+    public bool IsTyped(OptionSpec spec) => IsExplicit(spec) && !_merged.Contains(spec);
 
     public T Get<T>(OptionSpec<T> spec)
         where T : notnull => Given(spec) is { } value ? (T)value : spec.Default!;
@@ -145,6 +149,7 @@ internal sealed class OptionValues(IReadOnlyList<OptionSpec> specs)
         if (spec.TryParse(texts, out object? value, out string error))
         {
             Set(spec, value!);
+            _merged.Add(spec);
         }
         else
         {

@@ -1,7 +1,6 @@
 using QApollo.Checkpoints;
 using QApollo.Checkpoints.Interchange;
 using QApollo.Data.Tokenizers.Interchange;
-using QApollo.Devices;
 using QApollo.Files;
 using QApollo.Models;
 using QApollo.Parallel;
@@ -30,23 +29,9 @@ internal sealed record TrainRequest(
     {
         var errors = new List<string>();
         OptionValues values = commandLine.Read(parsed, errors);
-
-        // As typed: a run.json notes every option, also those without an effect.
-        (bool slots, bool file) = (values.IsExplicit(T.LayerSlots), values.IsExplicit(T.LayerFile));
         if (values.GetText(T.Config) is { } config)
         {
             RunFile.Merge(values, config, errors);
-        }
-
-        MemorySpace layersIn = values.Get(T.LayersIn);
-        if (!values.Get(T.Resume) && slots && layersIn == MemorySpace.Device)
-        {
-            errors.Add(TrainSettings.SlotsWithoutEffect);
-        }
-
-        if (!values.Get(T.Resume) && file && layersIn != MemorySpace.Disk)
-        {
-            errors.Add("--layer-file: is for layers that wait on disk; add --layers disk");
         }
 
         // Before anything is read there: a run that goes on replaces its checkpoints.
@@ -78,6 +63,7 @@ internal sealed record TrainRequest(
             RunFile.Merge(values, RunFile.In(directory), errors);
         }
 
+        errors.AddRange(TrainSettings.LayerOptionsWithoutEffect(values));
         ModelChoice? model = Try(() => checkpoint is null || isOtherModel ? ModelChoice.Find(values) : ModelChoice.OfCheckpoint(checkpoint));
         DeviceChoice? device = Try(() => RankDevice.Of(values, group));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));

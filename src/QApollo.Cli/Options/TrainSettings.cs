@@ -13,16 +13,28 @@ namespace QApollo.Cli.Options;
 /// <summary>Turns the option values of `train` into the library's options.</summary>
 internal static class TrainSettings
 {
-    public const string SlotsWithoutEffect = "--layer-slots: is for layers that wait elsewhere; add --layers host or --layers disk";
-
     /// <summary>For a report on a run: all options are as typed.</summary>
     /// <param name="tokenizer">Whose vocabulary a preset takes, and what ends a document; null for the published one, for a plan.</param>
     /// <param name="ranks">Processes that train together.</param>
     /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small; an option has no effect.</exception>
     public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer, int ranks = 1) =>
-        values.IsExplicit(T.LayerSlots) && values.Get(T.LayersIn) == MemorySpace.Device
-            ? throw new UsageException(SlotsWithoutEffect)
+        LayerOptionsWithoutEffect(values).FirstOrDefault() is { } fault
+            ? throw new UsageException(fault)
             : ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer, ranks);
+
+    /// <summary>A line for each option that was typed for layers elsewhere, where none are.</summary>
+    public static IEnumerable<string> LayerOptionsWithoutEffect(OptionValues values)
+    {
+        if (values.IsTyped(T.LayerSlots) && values.Get(T.LayersIn) == MemorySpace.Device)
+        {
+            yield return "--layer-slots: is for layers that wait elsewhere; add --layers host or --layers disk";
+        }
+
+        if (values.IsTyped(T.LayerFile) && values.Get(T.LayersIn) != MemorySpace.Disk)
+        {
+            yield return "--layer-file: is for layers that wait on disk; add --layers disk";
+        }
+    }
 
     public static TrainingOptions ToTrainingOptions(OptionValues values, ModelChoice model, ITokenizer? tokenizer, int ranks = 1)
     {
