@@ -28,6 +28,23 @@ public sealed class QualityStudyTests : IDisposable
     }
 
     [Fact]
+    public async Task A_study_waits_while_another_one_writes_its_line()
+    {
+        string line = Line("INT8", 0.01, 1, 2);
+        Task<string> study;
+        using (var held = new FileStream(Results, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+        {
+            study = Task.Run(() => Study(seeds: 1, "INT8 + 8"));
+            await Task.Delay(1500);
+            held.Write([.. System.Text.Encoding.UTF8.GetBytes(line), (byte)'\n']);
+        }
+
+        Assert.StartsWith("INT8 + 8, 0.01, seed 1: ", await study, StringComparison.Ordinal);
+        string[] lines = File.ReadAllLines(Results);
+        Assert.Equal((line, 2), (lines[0], lines.Length));
+    }
+
+    [Fact]
     public void Runs_of_other_shapes_and_other_tokens_are_other_runs()
     {
         string tokenizer = _folder.File("tokenizer.json");

@@ -56,12 +56,11 @@ internal static class StudyCommand
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? [], parsed.GetValue(Tokenizer)!);
-        List<StudyResult> done = StudyResult.ReadAll(path);
         int first = parsed.GetValue(FirstSeed);
 
         if (!parsed.GetValue(Tune))
         {
-            StudyResult[] tuning = [.. done.Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
+            StudyResult[] tuning = [.. StudyResult.ReadAll(path).Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
             foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
             {
                 Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
@@ -73,8 +72,14 @@ internal static class StudyCommand
         // Seed by seed: whatever time allows is a table of equal numbers of runs.
         for (int seed = first; seed < first + parsed.GetValue(Seeds); seed++)
         {
-            foreach (Setting setting in settings.Where(setting => !done.Exists(result => result.IsRunOf(study, data.Fingerprint, setting, seed))))
+            foreach (Setting setting in settings)
             {
+                // Read anew: several studies may fill one file.
+                if (StudyResult.ReadAll(path).Exists(result => result.IsRunOf(study, data.Fingerprint, setting, seed)))
+                {
+                    continue;
+                }
+
                 long start = Stopwatch.GetTimestamp();
                 StudyResult result = StudyRun.Train(study, setting, data, seed);
                 StudyResult.Append(path, result);

@@ -36,19 +36,37 @@ internal sealed record StudyResult(string Model, int Steps, string Data, string 
             return [];
         }
 
-        string text = File.ReadAllText(path);
+        using FileStream file = Open(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        using var reader = new StreamReader(file);
+        string text = reader.ReadToEnd();
         return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<StudyResult>(line, s_options)!)];
     }
 
     /// <summary>Adds a line, in place of one that was cut short.</summary>
     public static void Append(string path, StudyResult result)
     {
-        using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        using FileStream file = Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         byte[] bytes = new byte[file.Length];
         file.ReadExactly(bytes);
         file.SetLength(Array.LastIndexOf(bytes, (byte)'\n') + 1);
         file.Seek(0, SeekOrigin.End);
         file.Write([.. JsonSerializer.SerializeToUtf8Bytes(result, s_options), (byte)'\n']);
         file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Waits while another study adds its line.</summary>
+    private static FileStream Open(string path, FileMode mode, FileAccess access, FileShare share)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(path, mode, access, share);
+            }
+            catch (IOException) when (attempt < 1000)
+            {
+                Thread.Sleep(10);
+            }
+        }
     }
 }
