@@ -191,8 +191,8 @@ public class TrainCommandTests
     /// <summary>Each trains INT8 matrices with residual bits, and goes on from its checkpoint as if it had not been stopped.</summary>
     [Theory]
     [InlineData("scale", "learning rate: 0.001 (the default of scale)")]
-    [InlineData("sinkgd", "learning rate: 0.01 (the default from scratch)")]
-    [InlineData("racs", "learning rate: 0.01 (the default from scratch)")]
+    [InlineData("sinkgd", "learning rate: 0.02 (the default of sinkgd)")]
+    [InlineData("racs", "learning rate: 0.02 (the default of racs)")]
     public void Optimizers_almost_without_state_train_and_go_on(string optimizer, string rate)
     {
         using var tiny = new TinyRun();

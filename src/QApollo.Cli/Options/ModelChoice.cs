@@ -23,9 +23,6 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
     /// <summary>As <see cref="ContinuedRate"/>, for optimizers whose update has a root mean square of the rate.</summary>
     private const double ContinuedAdamRate = 5e-5;
 
-    /// <summary>SCALE moves each element by the rate, as Adam does; published for 60M to 350M parameters, beside 0.0002 for 1B.</summary>
-    private const double FromScratchScaleRate = 0.001;
-
     /// <summary>Enough for the optimizer's moments; a trained model needs no more.</summary>
     private const int ContinuedWarmupSteps = 100;
 
@@ -40,10 +37,7 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
         if (LlamaPresets.TryFind(text) is { } published)
         {
             LlamaPreset preset = ShapeOptions.Apply(values, published);
-            ModelChoice choice = values.Get(T.Optimizer) == OptimizerKind.Scale
-                ? FromScratch(values, preset.Config)
-                : new ModelChoice(preset.Config, null, preset.LearningRate, "the preset's, from scratch");
-            return choice with { Preset = preset };
+            return FromScratch(values, preset.Config, preset.LearningRate, "the preset's, from scratch") with { Preset = preset };
         }
 
         string? folder = Directory.Exists(text) ? ModelFolder.Find(text) : null;
@@ -71,9 +65,24 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
         return new ModelChoice(config, folder, scalesElements ? ContinuedAdamRate : ContinuedRate, "the default for weights that are trained on");
     }
 
-    private static ModelChoice FromScratch(OptionValues values, LlamaConfig config) => values.Get(T.Optimizer) == OptimizerKind.Scale
-        ? new ModelChoice(config, null, FromScratchScaleRate, "the default of scale")
-        : new ModelChoice(config, null, FromScratchRate, "the default from scratch");
+    /// <param name="miniRate">APOLLO-Mini's, which those of the others follow.</param>
+    private static ModelChoice FromScratch(OptionValues values, LlamaConfig config, double miniRate = FromScratchRate, string origin = "the default from scratch")
+    {
+        OptimizerKind optimizer = values.Get(T.Optimizer);
+        decimal factor = RelativeRate(optimizer);
+        return new ModelChoice(config, null, (double)((decimal)miniRate * factor), factor == 1 ? origin : $"the default of {T.Optimizer.Format(optimizer)}");
+    }
+
+    /// <summary>
+    /// What trained well beside APOLLO-Mini at its rate (docs/quality.md), as published. AdamW and SCALE move each element by the rate
+    /// itself; SinkGD and RACS by a twentieth of it.
+    /// </summary>
+    private static decimal RelativeRate(OptimizerKind optimizer) => optimizer switch
+    {
+        OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Scale => 0.1m,
+        OptimizerKind.SinkGd or OptimizerKind.Racs => 2,
+        _ => 1,
+    };
 
     /// <summary>Updates of linear warm-up unless a number is given: a tenth of the run, but no more than trained weights need.</summary>
     public int WarmupSteps(int maxSteps) => WeightsFolder is null ? maxSteps / 10 : Math.Min(ContinuedWarmupSteps, maxSteps / 10);

@@ -65,7 +65,7 @@ internal static class TrainOptionTable
         "adamw beside apollo-mini, apollo, sinkgd and racs, else that of --optimizer", OptimizerWords[4..]);
 
     public static OptionSpec<double> LearningRate { get; } = Spec.Real(
-        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's; 0.01 for other models; 0.001 with scale; 0.0003 for weights that are trained on (adamw, scale: 0.00005)");
+        "--lr", OptimizerGroup, "Peak learning rate.", double.NaN, 0, 1000, "the preset's, 0.01 for other models; a tenth of it with adamw, adamw8bit and scale, twice with sinkgd and racs; 0.0003 for weights that are trained on (adamw, adamw8bit, scale: 0.00005)");
 
     public static OptionSpec<ScheduleKind> Schedule { get; } = Spec.Choice(
         "--schedule", OptimizerGroup, "Learning rate after the warm-up.", ScheduleKind.Cosine,

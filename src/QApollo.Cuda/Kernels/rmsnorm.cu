@@ -1,6 +1,6 @@
 // RMSNorm: y = x r w, r = 1 / sqrt(mean(x²) + epsilon) per row; x, y [N, H] bf16, w [H] float, r [N] float.
 //
-// Each in two forms: for vectors (H a multiple of 8, bases 16-byte aligned), 8 features per thread and turn; and for rows of any length
+// Rows of up to 512 features have kernels of their own (rmsnorm_short.cu). Each in two forms: for vectors (H a multiple of 8, bases 16-byte aligned), 8 features per thread and turn; and for rows of any length
 // at any address ("any"), two features (row_pairs.h).
 //
 // rmsnorm_forward: one block of 256 threads per row; y may be x.

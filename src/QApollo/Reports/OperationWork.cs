@@ -151,7 +151,7 @@ public readonly record struct OperationWork(string Operation, string Form, strin
         return largest;
     }
 
-    /// <summary>Said of norms over heads: most threads of a block have nothing to do in rows that short.</summary>
+    /// <summary>Said of norms over heads: rows that short cost otherwise than long ones.</summary>
     private static string HeadSize(ReadOnlySpan<Access> accesses) =>
         accesses[0].Tensor.Columns <= LongestHead ? string.Create(CultureInfo.InvariantCulture, $" D {accesses[0].Tensor.Columns}") : "";
 

@@ -13,6 +13,7 @@ public sealed class PlantedFaultMachineTests
     {
         // Module, pattern, replacement, and the pattern of what is told; null where only the results can tell.
         { "rmsnorm", @"bar\.sync\s+0;", "", "race: warp|was never written" },
+        { "rmsnorm_short", @"bar\.sync\s+0;", "", "race: warp|was never written" },
         { "linear_forward", @"bar\.sync\s+0;", "", "race: warp|was never written" },
         { "linear_forward", @"cp\.async\.wait_group 1;", "cp.async.wait_group 2;", "before the asynchronous copy into it was awaited" },
         { "attention_forward", @"bar\.sync\s+0;", "", "race: warp|was never written" },

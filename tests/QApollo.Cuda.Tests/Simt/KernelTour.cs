@@ -11,6 +11,7 @@ internal static class KernelTour
     private const int Tokens = 70;
     private const int Hidden = 96;
     private const int Wide = 264;
+    private const int LongRow = 1032;
 
     /// <summary>Runs it in every order that the machine knows: a result that depends on who runs first betrays a missing barrier.</summary>
     public static void AssertEqualInEveryOrder(SimtLibrary library)
@@ -47,11 +48,8 @@ internal static class KernelTour
         Tensor Random(DType dtype, int rows, int columns) => memory.Upload(samples.Normals(rows * columns), dtype, rows, columns).Tensor;
 
         Tensor x = Random(DType.BF16, Tokens, Hidden);
-        Tensor norm = Random(DType.F32, 1, Hidden);
-        Tensor inverse = Output(DType.F32, 1, Tokens);
-        Tensor normed = Output(DType.BF16, Tokens, Hidden);
-        device.RmsNormForward(x, norm, 1e-6f, normed, inverse);
-        device.RmsNormBackward(normed, x, norm, inverse, Output(DType.BF16, Tokens, Hidden), false, Output(DType.F32, 1, Hidden), false);
+        Norm(device, x, Random, Output);
+        Norm(device, Random(DType.BF16, 3, LongRow), Random, Output);
 
         Tensor rowCodes = Output(DType.U8, Tokens, Hidden), rowScales = Output(DType.F32, 1, Tokens);
         device.QuantizeRows(x, new RandomStream(1, RandomPurpose.BoundaryRounding, 2, 3), 4, rowCodes, rowScales);
@@ -101,6 +99,13 @@ internal static class KernelTour
         device.DivideBySquares(columns, rows);
         device.LimitGrowth(rows, rows, true, true, Output(DType.F32, 1, 1), columns, Output(DType.I64, 1, 1));
         return [.. results.SelectMany(memory.Bytes)];
+    }
+
+    private static void Norm(IDevice device, Tensor x, Func<DType, int, int, Tensor> random, Func<DType, int, int, Tensor> output)
+    {
+        Tensor weight = random(DType.F32, 1, x.Columns), normed = output(DType.BF16, x.Rows, x.Columns), inverse = output(DType.F32, 1, x.Rows);
+        device.RmsNormForward(x, weight, 1e-6f, normed, inverse);
+        device.RmsNormBackward(normed, x, weight, inverse, output(DType.BF16, x.Rows, x.Columns), false, output(DType.F32, 1, x.Columns), false);
     }
 
     private static void Attention(

@@ -149,7 +149,7 @@ public sealed class PlantedFaultSimtTests : IDisposable
 
     private static float[] WeightGradient(SimtLibrary library)
     {
-        const int Rows = 4, Columns = 64;
+        const int Rows = 4, Columns = 1024;
         using CudaDevice device = library.Open();
         using var memory = new DeviceMemory(device, 1 << 20);
         Operand x = memory.Activation(new Samples(1).Normals(Rows * Columns), Rows, Columns);

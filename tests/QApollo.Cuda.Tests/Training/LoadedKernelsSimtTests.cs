@@ -12,12 +12,12 @@ namespace QApollo.Cuda.Tests.Training;
 /// <summary>A run has the driver compile what it launches: its head size, its dtypes, its optimizer, and nothing else.</summary>
 public partial class LoadedKernelsSimtTests
 {
-    /// <summary>LLaMA-7B in all but its size: heads of 128, INT8 layers, embedding and head in BF16, attention within documents.</summary>
+    /// <summary>LLaMA-7B in all but its size: long rows, heads of 128, INT8 layers, embedding and head in BF16, attention within documents.</summary>
     private static TrainingOptions Options => new ParityCourse(OptimizerKind.ApolloMini, 1, MemorySpace.Device, DType.F32).Options with
     {
         Model = new LlamaConfig
         {
-            HiddenSize = 128,
+            HiddenSize = 640,
             IntermediateSize = 256,
             NumHiddenLayers = 1,
             NumAttentionHeads = 1,

@@ -9,7 +9,15 @@ public abstract class NormContract : DeviceContract
 {
     private const float Epsilon = 1e-6f;
 
-    public static TheoryData<int, int> Shapes => new() { { 1, 1 }, { 3, 17 }, { 5, 8 }, { 17, 64 }, { 65, 128 }, { 130, 344 }, { 9, 4096 }, { 700, 20 }, { 5, 4099 }, { 33, 2052 }, { 4, 2063 } };
+    public static TheoryData<int, int> Shapes => new()
+    {
+        // Rows that a warp or a part of it may hold, and more of them than a grid may take at once.
+        { 1, 1 }, { 3, 17 }, { 700, 20 }, { 31, 42 }, { 17, 64 }, { 21, 65 }, { 37, 76 }, { 33, 100 }, { 50, 126 }, { 65, 128 }, { 23, 132 },
+        { 30, 190 }, { 29, 191 }, { 27, 254 }, { 40, 255 }, { 41, 256 }, { 19, 257 }, { 21, 260 }, { 130, 344 }, { 20, 512 }, { 16_400, 8 }, { 2100, 126 },
+
+        // Longer ones.
+        { 9, 513 }, { 12, 516 }, { 10, 1024 }, { 9, 4096 }, { 5, 4099 }, { 33, 2052 }, { 4, 2063 },
+    };
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -78,10 +86,45 @@ public abstract class NormContract : DeviceContract
         AssertClose(dx.Tensor, expectedInput, 1, "dx, accumulated");
         AssertClose(dw.Tensor, expectedWeight, Math.Sqrt(n), "dweight, accumulated");
 
+        Operand aligned = Memory.Activation(x.Values, n, h);
         (expectedInput, expectedWeight) = RmsNormOracle.Backward(dy.Values, x.Values, weight.Values, r);
-        Device.RmsNormBackward(dy.Tensor, x.Tensor, weight.Tensor, inverse, dy.Tensor, false, dw.Tensor, false);
+        Device.RmsNormBackward(dy.Tensor, aligned.Tensor, weight.Tensor, inverse, dy.Tensor, false, dw.Tensor, false);
         AssertClose(dy.Tensor, expectedInput, 1, "dx in the place of dy");
         AssertClose(dw.Tensor, expectedWeight, Math.Sqrt(n), "dweight");
+    }
+
+    /// <summary>All tensors begin an element behind their memory: rows of even lengths at odd places too.</summary>
+    [Theory]
+    [InlineData(9, 42)]
+    [InlineData(5, 126)]
+    [InlineData(6, 190)]
+    [InlineData(9, 256)]
+    [InlineData(4, 264)]
+    [InlineData(3, 1030)]
+    public void Rows_may_begin_at_any_element(int n, int h)
+    {
+        var samples = new Samples(n + h);
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), h, h));
+        DType dtype = Device.Profile.ActivationDType;
+        Operand x = BehindAnElement(samples.Normals(n * h, 3), dtype, n, h), dy = BehindAnElement(samples.Normals(n * h), dtype, n, h);
+        Operand weight = BehindAnElement(samples.Normals(h), DType.F32, 1, h), dw = BehindAnElement(samples.Normals(h), DType.F32, 1, h);
+        Operand output = BehindAnElement(new double[n * h], dtype, n, h), dx = BehindAnElement(samples.Normals(n * h), dtype, n, h);
+        Tensor inverse = BehindAnElement(new double[n], DType.F32, 1, n).Tensor;
+        var (expected, expectedInverse) = RmsNormOracle.Forward(x.Values, weight.Values, Epsilon, n);
+        Device.RmsNormForward(x.Tensor, weight.Tensor, Epsilon, output.Tensor, inverse);
+        AssertClose(output.Tensor, expected, 1e-3, "output");
+        Compare.AllClose(Memory.Floats(inverse), expectedInverse, 0, 1e-6, "1 / rms");
+
+        var (expectedInput, expectedWeight) = RmsNormOracle.Backward(dy.Values, x.Values, weight.Values, Memory.Read(inverse), dx.Values, dw.Values);
+        Device.RmsNormBackward(dy.Tensor, x.Tensor, weight.Tensor, inverse, dx.Tensor, true, dw.Tensor, true);
+        AssertClose(dx.Tensor, expectedInput, 1, "dx");
+        AssertClose(dw.Tensor, expectedWeight, Math.Sqrt(n), "dweight");
+    }
+
+    private Operand BehindAnElement(double[] values, DType dtype, int rows, int columns)
+    {
+        Operand all = Memory.Upload([0, .. values], dtype, 1, values.Length + 1);
+        return new Operand(all.Tensor.ElementRange(1, values.Length).Reshape(rows, columns), all.Values[1..]);
     }
 
     /// <summary>The last n rows of n + 1: where they are odd, they stand at another alignment than tensors that begin with a row.</summary>

@@ -74,9 +74,10 @@ public static class CostCases
             yield return new Scenario("rmsnorm forward", () => device.RmsNormForward(x, gain, 1e-6f, result, inverse), result);
             yield return new Scenario("rmsnorm backward", () => device.RmsNormBackward(dy, x, gain, inverse, result, true, gainGradient, true), result);
 
-            // Norms of heads: a row per token and head.
-            Tensor heads = Random(DType.BF16, 8 * normRows, HeadDim), headGradient = Random(DType.BF16, 8 * normRows, HeadDim), headResult = memory.Zeros(DType.BF16, 8 * normRows, HeadDim);
-            Tensor headGain = Random(DType.F32, 1, HeadDim), headInverse = memory.Zeros(DType.F32, 1, 8 * normRows), headGainGradient = memory.Zeros(DType.F32, 1, HeadDim);
+            // Norms of heads: a row per token and head, of 8 heads.
+            const int HeadRows = 8 * SequenceLength;
+            Tensor heads = Random(DType.BF16, HeadRows, HeadDim), headGradient = Random(DType.BF16, HeadRows, HeadDim), headResult = memory.Zeros(DType.BF16, HeadRows, HeadDim);
+            Tensor headGain = Random(DType.F32, 1, HeadDim), headInverse = memory.Zeros(DType.F32, 1, HeadRows), headGainGradient = memory.Zeros(DType.F32, 1, HeadDim);
             yield return new Scenario("rmsnorm forward of heads", () => device.RmsNormForward(heads, headGain, 1e-6f, headResult, headInverse), headResult);
             yield return new Scenario(
                 "rmsnorm backward of heads",
