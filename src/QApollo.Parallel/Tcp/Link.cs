@@ -66,11 +66,12 @@ internal sealed class Link : IDisposable
     }
 
     /// <param name="bytes">Filled by a message of this length.</param>
+    /// <param name="wait">Returns when there is something to read: the other side may be held amid a message.</param>
     /// <exception cref="RankGoneException">The other side is gone, or knows of a rank that is.</exception>
-    public void Receive(Span<byte> bytes)
+    public void Receive(Span<byte> bytes, Action? wait = null)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
-        ReceiveAll(header);
+        ReceiveAll(header, wait);
         int length = BinaryPrimitives.ReadInt32LittleEndian(header);
         if (length < 0)
         {
@@ -82,7 +83,7 @@ internal sealed class Link : IDisposable
             throw new RunFailedException($"rank {_rank} sent {length} bytes where {bytes.Length} were due: the ranks run different programs");
         }
 
-        ReceiveAll(bytes);
+        ReceiveAll(bytes, wait);
     }
 
     /// <summary>The rank that is known to be gone, between two messages; null for none. Takes nothing from the connection.</summary>
@@ -181,12 +182,13 @@ internal sealed class Link : IDisposable
         }
     }
 
-    private void ReceiveAll(Span<byte> bytes)
+    private void ReceiveAll(Span<byte> bytes, Action? wait)
     {
         try
         {
             while (bytes.Length > 0)
             {
+                wait?.Invoke();
                 int read = _socket.Receive(bytes);
                 bytes = read > 0 ? bytes[read..] : throw new RankGoneException(_rank);
             }

@@ -19,6 +19,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     private static readonly TimeSpan Glance = TimeSpan.FromSeconds(3);
 
     private readonly Link?[] _links;
+    private readonly Action[] _waits; // for something from a rank
     private readonly TimeSpan _patience;
     private readonly TextWriter _notes;
     private readonly Sender _sender;
@@ -32,6 +33,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     private TcpCommunicator(Launch launch, Link?[] links, TextWriter notes)
     {
         (Rank, _links, _patience, _notes) = (launch.Rank, links, launch.Patience, notes);
+        _waits = [.. Enumerable.Range(0, links.Length).Select(from => (Action)(() => Await(from)))];
         _sender = new Sender(SendToAll);
     }
 
@@ -69,8 +71,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
         {
             if (Rank != root)
             {
-                Await(root);
-                _links[root]!.Receive(bytes);
+                _links[root]!.Receive(bytes, _waits[root]);
                 return;
             }
 
@@ -159,8 +160,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
                 for (int round = 1; round < Size; round++)
                 {
                     int from = (Rank - round + Size) % Size;
-                    Await(from);
-                    _links[from]!.Receive(destination.Slice(from * piece, piece));
+                    _links[from]!.Receive(destination.Slice(from * piece, piece), _waits[from]);
                 }
 
                 if (isSending)
@@ -187,7 +187,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     }
 
     /// <summary>
-    /// Waits for a message. A process that hangs, or is held, keeps its connections, and cannot be told from one that is at work: it is only
+    /// Waits for something to read, a message or the rest of one. A process that hangs, or is held, keeps its connections, and cannot be told from one that is at work: it is only
     /// named, by one rank. But another that dies meanwhile ends this one.
     /// </summary>
     /// <exception cref="RankGoneException">Another rank is gone.</exception>
@@ -199,7 +199,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
         {
             for (int rank = 0; rank < Size; rank++)
             {
-                if (_links[rank] is { } link && (link.FindGone() ?? (link.IsClosed() ? rank : null)) is { } gone)
+                if (rank != from && _links[rank] is { } link && (link.FindGone() ?? (link.IsClosed() ? rank : null)) is { } gone)
                 {
                     throw new RankGoneException(gone);
                 }

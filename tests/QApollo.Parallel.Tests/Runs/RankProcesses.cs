@@ -118,6 +118,23 @@ internal sealed class RankProcesses : IDisposable
         }
     }
 
+    /// <summary>Waits until a process has said this.</summary>
+    public void WaitForText(int index, string text)
+    {
+        bool HasSaid()
+        {
+            lock (_outputs[index])
+            {
+                return _outputs[index].ToString().Contains(text, StringComparison.Ordinal);
+            }
+        }
+
+        if (!SpinWait.SpinUntil(HasSaid, Limit))
+        {
+            throw new TimeoutException($"'{text}' was not said: {_outputs[index]}");
+        }
+    }
+
     public void Dispose()
     {
         foreach (Process process in _processes)

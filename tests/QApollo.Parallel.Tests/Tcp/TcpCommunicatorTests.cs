@@ -107,6 +107,30 @@ public class TcpCommunicatorTests
         Assert.All(said, message => Assert.Contains("the ranks run different programs", message, StringComparison.Ordinal));
     }
 
+    /// <summary>Of the message of rank 1 there is the length alone; rank 2 ends when that has been told.</summary>
+    [Fact]
+    public async Task A_rank_that_is_held_amid_a_message_is_named_and_does_not_hide_the_death_of_another()
+    {
+        int port = FreePort.Find();
+        using var notes = new Notes();
+        Task<Exception?> first = Task.Run<Exception?>(() =>
+        {
+            var launch = new Launch(Launcher.Tcp, 0, 3, "127.0.0.1", port) { Patience = TimeSpan.FromSeconds(1) };
+            using TcpCommunicator ranks = TcpCommunicator.Join(launch, TextWriter.Null, notes);
+            return Record.Exception(ranks.Barrier);
+        });
+        Task<Link?[]>[] others = [.. Enumerable.Range(1, 2).Select(rank => Task.Run(() => Rendezvous.Meet(new Launch(Launcher.Tcp, rank, 3, "127.0.0.1", port), TextWriter.Null)))];
+        Link?[][] links = await Task.WhenAll(others).WaitAsync(TimeSpan.FromSeconds(60));
+        links[1][0]!.Send([0]);
+        links[0][0]!.Socket.Send(BitConverter.GetBytes(1));
+        string note = await notes.First.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Contains("s for rank 1, which lives", note, StringComparison.Ordinal);
+        Array.ForEach(links[1], link => link?.Dispose());
+        Exception? said = await first.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.StartsWith("rank 2 is gone", said!.Message, StringComparison.Ordinal);
+        Array.ForEach(links[0], link => link?.Dispose());
+    }
+
     private static byte[] Filled(int length, int value)
     {
         var bytes = new byte[length];
@@ -140,6 +164,15 @@ public class TcpCommunicatorTests
             TaskCreationOptions.LongRunning))];
         Assert.True(Task.WaitAll(tasks, TimeSpan.FromMinutes(2)), "ranks wait for each other");
         return [.. tasks.Select(task => task.Result)];
+    }
+
+    private sealed class Notes : StringWriter
+    {
+        private readonly TaskCompletionSource<string> _first = new();
+
+        public Task<string> First => _first.Task;
+
+        public override void WriteLine(string? value) => _first.TrySetResult(value!);
     }
 
     private static TcpCommunicator Join(int rank, int size, int port) => TcpCommunicator.Join(new Launch(Launcher.Tcp, rank, size, "127.0.0.1", port));
