@@ -61,8 +61,7 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
             return FromScratch(values, config);
         }
 
-        bool scalesElements = values.Get(T.Optimizer) is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Scale;
-        return new ModelChoice(config, folder, scalesElements ? ContinuedAdamRate : ContinuedRate, "the default for weights that are trained on");
+        return new ModelChoice(config, folder, MovesElementsByTheRate(values.Get(T.Optimizer)) ? ContinuedAdamRate : ContinuedRate, "the default for weights that are trained on");
     }
 
     /// <param name="miniRate">APOLLO-Mini's, which those of the others follow.</param>
@@ -74,15 +73,13 @@ internal sealed record ModelChoice(LlamaConfig Config, string? WeightsFolder, do
     }
 
     /// <summary>
-    /// What trained well beside APOLLO-Mini at its rate (docs/quality.md), as published. AdamW and SCALE move each element by the rate
-    /// itself; SinkGD and RACS by a twentieth of it.
+    /// What trained well beside APOLLO-Mini at its rate (docs/quality.md), as published. SinkGD and RACS move each element by a twentieth of
+    /// the rate.
     /// </summary>
-    private static decimal RelativeRate(OptimizerKind optimizer) => optimizer switch
-    {
-        OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Scale => 0.1m,
-        OptimizerKind.SinkGd or OptimizerKind.Racs => 2,
-        _ => 1,
-    };
+    private static decimal RelativeRate(OptimizerKind optimizer) =>
+        MovesElementsByTheRate(optimizer) ? 0.1m : optimizer is OptimizerKind.SinkGd or OptimizerKind.Racs ? 2 : 1;
+
+    private static bool MovesElementsByTheRate(OptimizerKind optimizer) => optimizer is OptimizerKind.AdamW or OptimizerKind.AdamW8Bit or OptimizerKind.Scale;
 
     /// <summary>Updates of linear warm-up unless a number is given: a tenth of the run, but no more than trained weights need.</summary>
     public int WarmupSteps(int maxSteps) => WeightsFolder is null ? maxSteps / 10 : Math.Min(ContinuedWarmupSteps, maxSteps / 10);

@@ -187,8 +187,8 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
     }
 
     /// <summary>
-    /// Waits for something to read, a message or the rest of one. A process that hangs, or is held, keeps its connections, and cannot be told from one that is at work: it is only
-    /// named, by one rank. But another that dies meanwhile ends this one.
+    /// Waits for something to read, a message or the rest of one. A process that hangs, or is held, keeps its connections, and cannot be told
+    /// from one that is at work: it is only named, by one rank. But another that dies meanwhile ends this one.
     /// </summary>
     /// <exception cref="RankGoneException">Another rank is gone.</exception>
     private void Await(int from)
