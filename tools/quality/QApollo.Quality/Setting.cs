@@ -24,7 +24,7 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
         (Reference, options => options, [0.0025, 0.005, 0.01, 0.02, 0.04]),
         ("F32, APOLLO", options => Optimizer(options, OptimizerKind.Apollo), [0.0025, 0.005, 0.01, 0.02, 0.04]),
         ("F32, SCALE", options => Optimizer(options, OptimizerKind.Scale), [0.0005, 0.001, 0.002, 0.004, 0.008]),
-        ("F32, SinkGD", options => Optimizer(options, OptimizerKind.SinkGd), [0.01, 0.02, 0.04, 0.08, 0.16]),
+        ("F32, SinkGD", options => Optimizer(options, OptimizerKind.SinkGd), [0.005, 0.01, 0.02, 0.04, 0.08, 0.16]),
         ("F32, RACS", options => Optimizer(options, OptimizerKind.Racs), [0.01, 0.02, 0.04, 0.08, 0.16]),
     ];
 

@@ -12,6 +12,8 @@ internal static class StudyCommand
     private static readonly Option<int> FirstSeed = new("--first-seed") { Description = "The seeds count from here.", DefaultValueFactory = _ => 1 };
     private static readonly Option<string> Only = new("--only") { Description = "The setting of that name, or those whose names contain it." };
     private static readonly Option<bool> Tune = new("--tune") { Description = "Learning rates of the optimizers instead; give seeds that no setting is reported with." };
+    private static readonly Option<string> TunedOn = new("--tuned-on") { Description = "The preset whose tuned learning rates are taken; the same model unless given." };
+    private static readonly Option<int?> TunedSteps = new("--tuned-steps") { Description = "Updates of the runs that tuned; as many as --steps unless given." };
     private static readonly Option<int> TuningSeed = new("--tuning-seed") { Description = "Seeds from here on were used for tuning.", DefaultValueFactory = _ => 101 };
     private static readonly Option<string> Results = new("--results") { Description = "A line for each finished run.", DefaultValueFactory = _ => "tools/quality/results/study.jsonl" };
     private static readonly Option<long> ValidTokens = new("--valid-tokens") { Description = "Held-out tokens of each validation.", DefaultValueFactory = _ => 65_536 };
@@ -24,7 +26,7 @@ internal static class StudyCommand
     {
         var command = new Command("study", "Train every setting over many seeds; goes on where it was stopped.")
         {
-            SharedOptions.Data, SharedOptions.Model, SharedOptions.Steps, Seeds, FirstSeed, Only, Tune, TuningSeed, Results, Tokenizer, BatchSize, SequenceLength, ValidTokens, Threads,
+            SharedOptions.Data, SharedOptions.Model, SharedOptions.Steps, Seeds, FirstSeed, Only, Tune, TunedOn, TunedSteps, TuningSeed, Results, Tokenizer, BatchSize, SequenceLength, ValidTokens, Threads,
         };
         command.SetAction(parsed =>
         {
@@ -60,7 +62,12 @@ internal static class StudyCommand
 
         if (!parsed.GetValue(Tune))
         {
-            StudyResult[] tuning = [.. StudyResult.ReadAll(path).Where(result => result.IsOf(study, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
+            StudyOptions tuned = study with
+            {
+                ModelName = parsed.GetValue(TunedOn) ?? study.ModelName,
+                Steps = parsed.GetValue(TunedSteps) ?? study.Steps,
+            };
+            StudyResult[] tuning = [.. StudyResult.ReadAll(path).Where(result => result.IsOf(tuned, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
             foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
             {
                 Console.WriteLine($"{setting.Name}: left out until --tune has tried all rates of {setting.TunedAs}");
