@@ -45,6 +45,22 @@ DEVICE float encode(const float* tree, const float (&values)[8], int count, uint
     return most;
 }
 
+/// Eight floats of a lane in two accesses; the compiler would take one of the vectors apart.
+DEVICE void store_direction(float* g, int count, bool vector, const float (&values)[8]) {
+#ifdef ON_GPU
+    if (vector && count >= 8) {
+#pragma unroll
+        for (int i = 0; i < 8; i += 4) {
+            asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(g + i)),
+                         "f"(values[i]), "f"(values[i + 1]), "f"(values[i + 2]), "f"(values[i + 3]) : "memory");
+        }
+        return;
+    }
+#endif
+    store8(g, count, vector, values);
+}
+DEVICE void store_direction(bf16* g, int count, bool vector, const float (&values)[8]) { store8(g, count, vector, values); }
+
 template <class T>
 DEVICE void direction8(T* g, u8* moment1, u8* moment2, float* scale1, float* scale2, float* partials, i64 n, int vector, const AdamScalars& adam) {
     SHARED(float, partial, 32);
@@ -75,7 +91,7 @@ DEVICE void direction8(T* g, u8* moment1, u8* moment2, float* scale1, float* sca
             gradients[i] = is_finite(gradients[i]) ? adam_direction(adam, gradients[i], m[i], v[i]) : 0.0f;
         }
         float most1 = encode(trees, m, count, codes1), most2 = encode(trees + 256, v, count, codes2);
-        store8(g + first, count, vector, gradients);
+        store_direction(g + first, count, vector, gradients);
         store_codes8(moment1 + first, count, vector, codes1);
         store_codes8(moment2 + first, count, vector, codes2);
         // All lanes have read the old scales: encode() is a warp operation.

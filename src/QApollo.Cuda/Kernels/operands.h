@@ -87,14 +87,6 @@ template <bool KMajor, int Tile> struct AsyncOperand {
     }
 };
 
-/// 16 bytes from `offset` on, as load16_any takes them from an address of which `words` is the multiple of 16.
-DEVICE uint4 load16_at(const void* words, u32 offset, int valid) {
-    const uint4* source = static_cast<const uint4*>(words);
-    uint4 low = source[0], high = low;
-    if (int(16 - offset) < valid) high = source[1];
-    return shift16(low, high, offset);
-}
-
 /// bf16 rows of any alignment.
 template <bool KMajor, int Tile> struct StagedOperand {
     static constexpr bool IsAsync = false;

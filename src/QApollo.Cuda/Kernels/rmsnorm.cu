@@ -1,7 +1,7 @@
 // RMSNorm: y = x r w, r = 1 / sqrt(mean(x²) + epsilon) per row; x, y [N, H] bf16, w [H] float, r [N] float.
 //
-// Rows of up to 512 features have kernels of their own (rmsnorm_short.cu). Each in two forms: for vectors (H a multiple of 8, bases 16-byte aligned), 8 features per thread and turn; and for rows of any length
-// at any address ("any"), two features (row_pairs.h).
+// Rows of up to 512 features have kernels of their own (rmsnorm_short.cu). Each in two forms: for vectors (H a multiple of 8, bases
+// 16-byte aligned), 8 features per thread and turn; and for rows of any length at any address ("any"), two features (row_pairs.h).
 //
 // rmsnorm_forward: one block of 256 threads per row; y may be x.
 // rmsnorm_backward: with g = dy w, dx (+)= r (g - x r² mean(g x)); dx may be dy when not accumulated. Each block takes

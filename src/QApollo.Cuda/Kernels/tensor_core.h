@@ -77,14 +77,19 @@ DEVICE uint4 shift16(uint4 low, uint4 high, u32 offset) {
     return make_uint4(w[0], w[1], w[2], w[3]);
 }
 
-/// 16 bytes from an address of any alignment, of which the first `valid` (1 to 16) are read and the others are anything.
-/// Reads aligned 16-byte words, and only those that hold a valid byte.
+/// 16 bytes from `offset` (0 to 15) on of the memory at `words`, a multiple of 16, of which the first `valid` (1 to 16) are read and the
+/// others are anything. Reads aligned 16-byte words, and only those that hold a valid byte.
+DEVICE uint4 load16_at(const void* words, u32 offset, int valid) {
+    const uint4* source = static_cast<const uint4*>(words);
+    uint4 low = source[0], high = low;
+    if (int(16 - offset) < valid) high = source[1];
+    return shift16(low, high, offset);
+}
+
+/// The same from an address of any alignment.
 DEVICE uint4 load16_any(const void* source, int valid) {
     u32 offset = u32(reinterpret_cast<u64>(source)) & 15;
-    const uint4* words = reinterpret_cast<const uint4*>(reinterpret_cast<u64>(source) - offset);
-    uint4 low = words[0], high = low;
-    if (int(16 - offset) < valid) high = words[1];
-    return shift16(low, high, offset);
+    return load16_at(reinterpret_cast<const void*>(reinterpret_cast<u64>(source) - offset), offset, valid);
 }
 
 /// The same with zeros behind the valid bytes (0 to 16).
