@@ -101,6 +101,47 @@ public abstract class AdamContract : DeviceContract
         }
     }
 
+    /// <summary>Gradient and moments, one after the other, begin an element behind their memory.</summary>
+    [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.BF16)]
+    public void Each_operand_may_begin_at_any_element(DType dtype)
+    {
+        const int Count = 520;
+        AdamScalars scalars = Scalars(1, BiasCorrection.StepSize);
+        double relative = dtype == DType.F32 ? 1e-5 : 1.0 / 250;
+        for (int moved = 0; moved < 3; moved++)
+        {
+            Tensor Place(int operand, Tensor tensor) => operand == moved ? Memory.BehindAnElement(tensor) : tensor;
+
+            double[] values = new Samples(moved).Normals(Count, 0.01);
+            foreach (DType moments in (DType[])[DType.F32, DType.U8])
+            {
+                Operand gradient = Memory.Upload(values, dtype, 1, Count);
+                Tensor moment1 = Place(1, Memory.Zeros(moments, 1, Count)), moment2 = Place(2, Memory.Zeros(moments, 1, Count));
+                Tensor direction = Place(0, gradient.Tensor), squares = Memory.Zeros(DType.F32, 1, 1);
+                double[] expected1 = new double[Count], expected2 = new double[Count];
+                double[] expected = AdamOracle.Direction(gradient.Values, expected1, expected2, scalars);
+                if (moments == DType.F32)
+                {
+                    Device.AdamDirection(direction, moment1, moment2, scalars, squares);
+                    Compare.AllClose(Memory.Floats(moment1), expected1, 1e-9, 4e-6, "first moment");
+                    Compare.AllClose(Memory.Floats(moment2), expected2, 1e-13, 4e-6, "second moment");
+                }
+                else
+                {
+                    int blocks = EightBitMap.Blocks(Count);
+                    Tensor scale1 = Memory.Zeros(DType.F32, 1, blocks), scale2 = Memory.Zeros(DType.F32, 1, blocks);
+                    Device.AdamDirection8Bit(direction, moment1, moment2, scale1, scale2, scalars, squares);
+                    AssertCoded(expected1, moment1, scale1, EightBitMap.FirstMoment, "first moment");
+                    AssertCoded(expected2, moment2, scale2, EightBitMap.SecondMoment, "second moment");
+                }
+
+                Compare.AllClose(Memory.Floats(direction), expected, relative, relative, $"direction, {moments} moments, {moved}");
+            }
+        }
+    }
+
     /// <summary>First moments of which each is the middle of two entries: half of the gradient, at a scale of 1.</summary>
     [Fact]
     public void A_moment_between_two_entries_takes_the_lower_one()

@@ -25,6 +25,7 @@ public sealed class DeviceMemory : IDisposable
     private readonly nint _base;
     private readonly long _bytes;
     private readonly List<(Tensor Bytes, string Behind)> _guards = [];
+    private readonly List<nint> _own = [];
     private byte[] _guardContent = [];
     private long _used;
 
@@ -107,6 +108,26 @@ public sealed class DeviceMemory : IDisposable
     }
 
     public Operand Activation(double[] values, int rows, int columns) => Upload(values, _device.Profile.ActivationDType, rows, columns);
+
+    /// <summary>The same bytes from an element behind the beginning of their memory on: they are not aligned for vectors.</summary>
+    public Tensor BehindAnElement(Tensor tensor)
+    {
+        int count = (int)tensor.Elements;
+        Tensor moved = Zeros(tensor.DType, 1, count + 1).ElementRange(1, count).Reshape(tensor.Rows, tensor.Columns);
+        _device.Upload(Bytes(tensor), moved);
+        return moved;
+    }
+
+    /// <summary>The same bytes up to the end of an allocation of their own: an emulated device faults where it reads behind them.</summary>
+    public Tensor AtEndOfAllocation(Tensor tensor)
+    {
+        int alignment = _device.Profile.Alignment;
+        long bytes = (tensor.Bytes + alignment - 1) / alignment * alignment;
+        _own.Add(_device.Allocate(MemorySpace.Device, bytes));
+        Tensor moved = tensor with { Address = _own[^1] + (nint)(bytes - tensor.Bytes) };
+        _device.Upload(Bytes(tensor), moved);
+        return moved;
+    }
 
     public Tensor Upload(int[] values)
     {
@@ -224,6 +245,7 @@ public sealed class DeviceMemory : IDisposable
     public void Dispose()
     {
         string? overrun = FindOverrun();
+        _own.ForEach(address => _device.Free(MemorySpace.Device, address));
         _device.Free(MemorySpace.Device, _base);
         if (overrun is not null)
         {

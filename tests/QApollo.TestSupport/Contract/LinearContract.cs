@@ -14,7 +14,7 @@ public abstract class LinearContract : DeviceContract
         { 97, 257, 130 }, { 13, 1365, 31 }, { 100, 31, 341 }, { 5, 40, 5461 }, { 300, 20, 20 }, { 72, 176, 80 }, { 33, 128, 67 },
         { 66, 200, 104 }, { 20, 48, 16 }, { 130, 32, 160 }, { 100, 144, 48 }, { 161, 33, 21 },
         { 100, 72, 48 }, { 160, 24, 40 }, { 130, 64, 80 }, { 55, 31, 21 }, { 128, 33, 21 },
-        { 40, 24, 168 },
+        { 40, 24, 168 }, { 5, 140, 1100 },
     };
 
     public static TheoryData<int, int, int, WeightForm, bool> WeightShapes
@@ -180,6 +180,74 @@ public abstract class LinearContract : DeviceContract
             Tensor dx = Memory.Activation(o, c);
             Device.LinearInputGradient(Memory.Activation(Identity(o), o, o).Tensor, weight, dx, accumulate: false);
             Assert.Equal(expected, ToBfloat(Memory.Read(dx)));
+        }
+    }
+
+    /// <summary>Rows are of whole vectors, but one operand, addend or result after the other begins an element behind its memory.</summary>
+    [Fact]
+    public void Each_operand_may_begin_at_any_element()
+    {
+        const int N = 37, C = 48, O = 40;
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, N, N, 1, 1, 2), C, C));
+        for (int moved = 0; moved < 4; moved++)
+        {
+            var place = new Place(moved, Memory.BehindAnElement);
+            CheckWeightProducts(N, C, O, place);
+            CheckWeightGradient(N, C, O, place);
+        }
+    }
+
+    /// <summary>All operands end with their allocations: nothing behind them is read, where rows end amid a vector and where whole steps of K end.</summary>
+    [Theory]
+    [InlineData(32, 69, 64)]
+    [InlineData(5, 64, 67)]
+    public void Nothing_behind_an_operand_is_read(int n, int c, int o)
+    {
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), Math.Max(c, o), Math.Max(c, o)));
+        var place = new Place(Operand: null, Memory.AtEndOfAllocation);
+        CheckWeightProducts(n, c, o, place);
+        CheckWeightGradient(n, c, o, place);
+    }
+
+    /// <summary>Where a product's first operand (0), second one (1), result (2) and addend (3) stand.</summary>
+    /// <param name="Operand">The one that is moved; null for all.</param>
+    private sealed record Place(int? Operand, Func<Tensor, Tensor> Move)
+    {
+        public Tensor Of(int operand, Tensor tensor) => Operand is null || Operand == operand ? Move(tensor) : tensor;
+
+        public WeightMatrix Of(int operand, in WeightMatrix weight) => weight.IsQuantized
+            ? new WeightMatrix(Of(operand, weight.Values), Of(operand, weight.Scales), Of(operand, weight.ZeroPoints), weight.GroupSize)
+            : new WeightMatrix(Of(operand, weight.Values));
+    }
+
+    private void CheckWeightProducts(int n, int c, int o, Place place)
+    {
+        foreach (WeightForm form in WeightFormExtensions.OfProducts)
+        {
+            var samples = new Samples(n + c + o);
+            WeightMatrix weight = Memory.Weight(samples.Normals(o * c), o, c, form);
+            double[] w = Memory.Values(weight);
+            weight = place.Of(1, weight);
+            Operand x = Memory.Activation(samples.Normals(n * c), n, c), dy = Memory.Activation(samples.Normals(n * o), n, o);
+            Operand addend = Memory.Activation(samples.Normals(n * o), n, o), old = Memory.Activation(samples.Normals(n * c), n, c);
+            Tensor y = place.Of(2, Memory.Activation(n, o)), dx = place.Of(2, old.Tensor);
+            Device.LinearForward(place.Of(0, x.Tensor), weight, y, place.Of(3, addend.Tensor));
+            AssertClose(y, LinearOracle.Forward(x.Values, w, n, c, o, addend.Values), Math.Sqrt(c), $"x wᵀ + addend, {form}, {place.Operand}");
+            Device.LinearInputGradient(place.Of(0, dy.Tensor), weight, dx, accumulate: true);
+            AssertClose(dx, LinearOracle.InputGradient(dy.Values, w, n, c, o, old.Values), Math.Sqrt(o), $"dx + dy w, {form}, {place.Operand}");
+        }
+    }
+
+    private void CheckWeightGradient(int n, int c, int o, Place place)
+    {
+        foreach (DType dtype in (DType[])[DType.F32, DType.BF16])
+        {
+            var samples = new Samples(n + c + o);
+            Operand x = Memory.Activation(samples.Normals(n * c), n, c), dy = Memory.Activation(samples.Normals(n * o), n, o);
+            Operand old = Memory.Upload(samples.Normals(o * c), dtype, o, c);
+            Tensor dw = place.Of(2, old.Tensor);
+            Device.LinearWeightGradient(place.Of(0, dy.Tensor), place.Of(1, x.Tensor), dw, accumulate: true);
+            AssertClose(dw, LinearOracle.WeightGradient(dy.Values, x.Values, n, c, o, old.Values), Math.Sqrt(n), $"dw + dyᵀ x, {dtype}, {place.Operand}");
         }
     }
 

@@ -123,8 +123,8 @@ public abstract class NormContract : DeviceContract
 
     private Operand BehindAnElement(double[] values, DType dtype, int rows, int columns)
     {
-        Operand all = Memory.Upload([0, .. values], dtype, 1, values.Length + 1);
-        return new Operand(all.Tensor.ElementRange(1, values.Length).Reshape(rows, columns), all.Values[1..]);
+        Operand aligned = Memory.Upload(values, dtype, rows, columns);
+        return aligned with { Tensor = Memory.BehindAnElement(aligned.Tensor) };
     }
 
     /// <summary>The last n rows of n + 1: where they are odd, they stand at another alignment than tensors that begin with a row.</summary>
