@@ -121,6 +121,32 @@ public abstract class NormContract : DeviceContract
         AssertClose(dw.Tensor, expectedWeight, Math.Sqrt(n), "dweight");
     }
 
+    /// <summary>Rows are of whole vectors, but one tensor after the other begins an element behind its memory.</summary>
+    [Theory]
+    [InlineData(9, 64)]
+    [InlineData(5, 1024)]
+    public void Each_tensor_may_begin_at_any_element(int n, int h)
+    {
+        Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), h, h));
+        for (int moved = 0; moved < 5; moved++)
+        {
+            Tensor Place(int tensor, Tensor aligned) => tensor == moved ? Memory.BehindAnElement(aligned) : aligned;
+
+            var samples = new Samples(n + h);
+            Operand x = Memory.Activation(samples.Normals(n * h, 3), n, h), dy = Memory.Activation(samples.Normals(n * h), n, h);
+            Operand weight = Memory.Upload(samples.Normals(h), DType.F32, 1, h), old = Memory.Activation(samples.Normals(n * h), n, h);
+            Tensor input = Place(0, x.Tensor), gain = Place(1, weight.Tensor), output = Place(2, Memory.Activation(n, h));
+            Tensor inverse = Memory.Zeros(DType.F32, 1, n), dx = Place(2, old.Tensor), dw = Place(4, Memory.Zeros(DType.F32, 1, h));
+            Device.RmsNormForward(input, gain, Epsilon, output, inverse);
+            AssertClose(output, RmsNormOracle.Forward(x.Values, weight.Values, Epsilon, n).Output, 1e-3, $"output, {moved}");
+
+            var (expectedInput, expectedWeight) = RmsNormOracle.Backward(dy.Values, x.Values, weight.Values, Memory.Read(inverse), old.Values);
+            Device.RmsNormBackward(Place(3, dy.Tensor), input, gain, inverse, dx, true, dw, false);
+            AssertClose(dx, expectedInput, 1, $"dx, {moved}");
+            AssertClose(dw, expectedWeight, Math.Sqrt(n), $"dweight, {moved}");
+        }
+    }
+
     private Operand BehindAnElement(double[] values, DType dtype, int rows, int columns)
     {
         Operand aligned = Memory.Upload(values, dtype, rows, columns);
