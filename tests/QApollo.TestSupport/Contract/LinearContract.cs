@@ -197,10 +197,11 @@ public abstract class LinearContract : DeviceContract
         }
     }
 
-    /// <summary>All operands end with their allocations: nothing behind them is read, where rows end amid a vector and where whole steps of K end.</summary>
+    /// <summary>All operands end with their allocations: nothing behind them is read, by tiles that rows or columns end amid, nor by steps of K.</summary>
     [Theory]
     [InlineData(32, 69, 64)]
     [InlineData(5, 64, 67)]
+    [InlineData(32, 80, 96)]
     public void Nothing_behind_an_operand_is_read(int n, int c, int o)
     {
         Memory.UseWorkspace(new WorkspaceRequest(new AttentionShape(1, n, n, 1, 1, 2), Math.Max(c, o), Math.Max(c, o)));
