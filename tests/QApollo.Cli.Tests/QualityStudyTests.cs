@@ -76,7 +76,7 @@ public sealed class QualityStudyTests : IDisposable
         string document = _folder.File("quality.md");
         File.WriteAllText(document, "text\n<!-- tables -->\nold\n");
         File.WriteAllLines(Results, [
-            Line("F32, APOLLO-Mini", 0.01, 1, 2.0), Line("F32, APOLLO-Mini", 0.01, 2, 2.2), Line("INT8", 0.01, 1, 2.02), Line("INT8", 0.01, 2, 2.24), Line("INT8", 0.01, 3, 2.31),
+            Line("INT8", 0.01, 1, 2.02), Line("F32, APOLLO-Mini", 0.01, 1, 2.0), Line("F32, APOLLO-Mini", 0.01, 2, 2.2), Line("INT8", 0.01, 2, 2.24), Line("INT8", 0.01, 3, 2.31),
             Line("F32, AdamW", 0.002, 101, 1.9),
         ]);
         ProcessResult result = QApolloProcess.RunProgram("qapollo-quality.dll", "tables", "--results", Results, "--document", document);
@@ -84,8 +84,7 @@ public sealed class QualityStudyTests : IDisposable
         string text = File.ReadAllText(document);
         Assert.StartsWith("text\n<!-- tables -->\n", text, StringComparison.Ordinal);
         Assert.DoesNotContain("old", text, StringComparison.Ordinal);
-        Assert.Contains("| F32, APOLLO-Mini | 0.01 | 2 | 2.1000 | - | - |", text, StringComparison.Ordinal);
-        Assert.Contains("| INT8 | 0.01 | 3 | 2.1900 | +0.0300 ± 0.0100 | +3.05 ± 1.03 % |", text, StringComparison.Ordinal);
+        Assert.Contains("| F32, APOLLO-Mini | 0.01 | 2 | 2.1000 | - | - |\n| INT8 | 0.01 | 3 | 2.1900 | +0.0300 ± 0.0100 | +3.05 ± 1.03 % |", text, StringComparison.Ordinal);
         Assert.Contains("## Tuning: demo, 10 steps of 8 x 256 tokens, seeds from 101", text, StringComparison.Ordinal);
         Assert.Contains("INT8 (3)", File.ReadAllText(_folder.File("quality-demo-10-8x256.svg")), StringComparison.Ordinal);
     }
@@ -104,6 +103,24 @@ public sealed class QualityStudyTests : IDisposable
         Assert.Contains("F32, AdamW: left out until --tune", Study(seeds: 1, "F32, AdamW"), StringComparison.Ordinal);
         File.WriteAllLines(Results, lines);
         Assert.Contains("F32, AdamW, 0.002, seed 1:", Study(seeds: 1, "F32, AdamW"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A rate that was tuned on another model and in runs of another length.</summary>
+    [Fact]
+    public void Rates_may_come_from_the_tuning_of_another_study()
+    {
+        Study(seeds: 1, "INT8 + 8");
+        using var first = JsonDocument.Parse(File.ReadAllLines(Results)[0]);
+        string data = first.RootElement.GetProperty("data").GetString()!;
+        double[] rates = [0.0005, 0.001, 0.002, 0.004, 0.008];
+        File.WriteAllLines(Results, rates.Select(rate => Line("F32, AdamW", rate, 101, rate == 0.004 ? 2 : 3)
+            .Replace("demo", "9m", StringComparison.Ordinal).Replace("abc", data, StringComparison.Ordinal)));
+        Assert.Contains("left out until --tune", Study(seeds: 1, "F32, AdamW", "--tuned-on", "9m"), StringComparison.Ordinal);
+        Assert.Contains("left out until --tune", Study(seeds: 1, "F32, AdamW", "--tuned-steps", "10"), StringComparison.Ordinal);
+        Assert.Contains("F32, AdamW, 0.004, seed 1:", Study(seeds: 1, "F32, AdamW", "--tuned-on", "9m", "--tuned-steps", "10"), StringComparison.Ordinal);
+        ProcessResult unknown = QApolloProcess.RunProgram("qapollo-quality.dll", "study", "--tuned-on", "9n", "--results", Results);
+        Assert.Equal(2, unknown.ExitCode);
+        Assert.Contains("--tuned-on: ", unknown.Error, StringComparison.Ordinal);
     }
 
     /// <summary>A layer of the 60M, 32 tokens, two updates: not the paper's, which is said.</summary>

@@ -8,7 +8,7 @@
 //   rows b, b + grid, ... and leaves dw_b = sum of dy x r over them in partials [grid, H]. Dynamic shared memory: 2080 floats
 //   per turn of 2048 features: feature i of each thread in a row of 260, so that neither threads nor features meet in a bank. "any": two rows,
 //   for features at odd and at even places, of H / 2 + 2 rounded up to 17 more than a multiple of 32: neighbours meet in no bank.
-// rmsnorm_weight_gradient: dw (+)= sum of the partial rows, ascending; one thread per feature.
+// rmsnorm_weight_gradient: dw (+)= sum of the partial rows; 32 features per block, every eighth row to a warp, whose sums are added in order.
 // Sums: per thread ascending, then butterfly over the block (device.h).
 #include "row_pairs.h"
 
@@ -150,11 +150,20 @@ KERNEL(rmsnorm_backward_any, 256, 3)
 }
 EXPORT_KERNEL(rmsnorm_backward_any)
 
-KERNEL(rmsnorm_weight_gradient, 128, 1)(const float* partials, float* dw, int blocks, int hidden, int accumulate) {
-    int column = blockIdx.x * blockDim.x + threadIdx.x;
-    if (column >= hidden) return;
+KERNEL(rmsnorm_weight_gradient, 256, 1)(const float* partials, float* dw, int blocks, int hidden, int accumulate) {
+    SHARED(float, sums, 256);
+    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, column = int(blockIdx.x) * 32 + lane;
     float sum = 0;
-    for (int b = 0; b < blocks; b++) sum += partials[i64(b) * hidden + column];
+    if (column < hidden) {
+#pragma unroll 4
+        for (int b = warp; b < blocks; b += 8) sum += partials[i64(b) * hidden + column];
+    }
+    sums[threadIdx.x] = sum;
+    // The sums of all warps are there.
+    __syncthreads();
+    if (warp != 0 || column >= hidden) return;
+#pragma unroll
+    for (int w = 1; w < 8; w++) sum += sums[w * 32 + lane];
     dw[column] = accumulate ? dw[column] + sum : sum;
 }
 EXPORT_KERNEL(rmsnorm_weight_gradient)

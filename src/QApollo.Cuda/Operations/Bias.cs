@@ -22,6 +22,6 @@ public sealed unsafe partial class CudaDevice
         Launch(
             BiasPartials, (Ceiling(columns, (long)BiasPartials.Threads * VectorElements), blocks, 1), 0, outputGradient, _workspace,
             outputGradient.Rows, columns, HaveVectorRows(outputGradient) && AreAligned(_workspace));
-        Launch(NormWeightGradient, Ceiling(columns, NormWeightGradient.Threads), _workspace, biasGradient, blocks, columns, accumulate);
+        Launch(NormWeightGradient, Ceiling(columns, SumColumns), _workspace, biasGradient, blocks, columns, accumulate);
     }
 }

@@ -9,11 +9,14 @@ public sealed unsafe partial class CudaDevice
     /// <summary>Blocks of the forward kernels of short rows, at most: enough to fill a card. More rows are taken in turns.</summary>
     private const int ShortNormBlocks = 512;
 
+    /// <summary>Columns that a block of <see cref="NormWeightGradient"/> adds up.</summary>
+    private const int SumColumns = 32;
+
     private static readonly RowKernels NormForward = new("rmsnorm", "rmsnorm_forward", 256, 6);
     private static readonly RowKernels NormBackward = new("rmsnorm", "rmsnorm_backward", 256, 9);
     private static readonly ShortRowKernels NormForwardShort = new("rmsnorm_short", "rmsnorm_forward", 7);
     private static readonly ShortRowKernels NormBackwardShort = new("rmsnorm_short", "rmsnorm_backward", 9);
-    private static readonly Kernel NormWeightGradient = new("rmsnorm", "rmsnorm_weight_gradient", 128, 5);
+    private static readonly Kernel NormWeightGradient = new("rmsnorm", "rmsnorm_weight_gradient", 256, 5);
 
     public void RmsNormForward(Tensor input, Tensor weight, float epsilon, Tensor output, Tensor inverseRms)
     {
@@ -37,7 +40,7 @@ public sealed unsafe partial class CudaDevice
         int blocks = (int)Math.Min(Ceiling(rows, rowsPerBlock), CudaProfile.NormPartials);
         Launch(
             kernel, (blocks, 1, 1), sums * sizeof(float), outputGradient, input, weight, inverseRms, inputGradient, _workspace, rows, columns, accumulateInput);
-        Launch(NormWeightGradient, Ceiling(columns, NormWeightGradient.Threads), _workspace, weightGradient, blocks, columns, accumulateWeight);
+        Launch(NormWeightGradient, Ceiling(columns, SumColumns), _workspace, weightGradient, blocks, columns, accumulateWeight);
     }
 
     /// <summary>The kernel, rows that a block takes at once, and floats of its dynamic shared memory.</summary>

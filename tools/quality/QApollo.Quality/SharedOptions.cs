@@ -13,9 +13,9 @@ internal static class SharedOptions
     public static Option<int> Steps { get; } = new("--steps") { Description = "Updates.", DefaultValueFactory = _ => 1000 };
 
     /// <exception cref="UsageException">There is no such preset.</exception>
-    public static LlamaConfig ModelOf(ParseResult parsed)
-    {
-        string name = parsed.GetValue(Model)!;
-        return LlamaPresets.TryFind(name)?.Config ?? throw new UsageException($"--model: '{name}' is no preset");
-    }
+    public static LlamaConfig ModelOf(ParseResult parsed) => PresetOf(Model, parsed.GetValue(Model)!);
+
+    /// <exception cref="UsageException">There is no such preset.</exception>
+    public static LlamaConfig PresetOf(Option option, string name) =>
+        LlamaPresets.TryFind(name)?.Config ?? throw new UsageException($"{option.Name}: '{name}' is no preset");
 }

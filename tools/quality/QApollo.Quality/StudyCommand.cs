@@ -42,6 +42,8 @@ internal static class StudyCommand
         var study = new StudyOptions(
             parsed.GetValue(SharedOptions.Model)!, model, parsed.GetValue(SharedOptions.Steps), parsed.GetValue(BatchSize), parsed.GetValue(SequenceLength),
             parsed.GetValue(ValidTokens), parsed.GetValue(Threads));
+        StudyOptions tuned = parsed.GetValue(TunedOn) is { } other ? study with { ModelName = other, Model = SharedOptions.PresetOf(TunedOn, other) } : study;
+        tuned = tuned with { Steps = parsed.GetValue(TunedSteps) ?? study.Steps };
         string path = parsed.GetValue(Results)!;
         string? filter = parsed.GetValue(Only);
         Setting[] all = [.. Settings(parsed.GetValue(Tune))];
@@ -62,11 +64,6 @@ internal static class StudyCommand
 
         if (!parsed.GetValue(Tune))
         {
-            StudyOptions tuned = study with
-            {
-                ModelName = parsed.GetValue(TunedOn) ?? study.ModelName,
-                Steps = parsed.GetValue(TunedSteps) ?? study.Steps,
-            };
             StudyResult[] tuning = [.. StudyResult.ReadAll(path).Where(result => result.IsOf(tuned, data.Fingerprint) && result.Seed >= parsed.GetValue(TuningSeed))];
             foreach (Setting setting in settings.Where(setting => setting.WithTunedRate(tuning) is null))
             {

@@ -9,13 +9,13 @@ namespace QApollo.Quality;
 /// <param name="Error">Standard error of that mean; null with fewer than two.</param>
 internal sealed record SettingSummary(string Setting, double LearningRate, int Seeds, double Loss, double? Difference, double? Error)
 {
-    /// <summary>One for each setting and learning rate, in the order of first appearance.</summary>
+    /// <summary>One for each setting and learning rate, in the order of <see cref="Quality.Setting.All"/>.</summary>
     public static IReadOnlyList<SettingSummary> Of(IReadOnlyList<StudyResult> results)
     {
         var reference = results.Where(result => result.Setting == Quality.Setting.Reference).GroupBy(result => result.Seed).ToDictionary(runs => runs.Key, runs => runs.First().Loss);
         return
         [
-            .. results.GroupBy(result => (result.Setting, result.LearningRate)).Select(runs =>
+            .. results.GroupBy(result => (result.Setting, result.LearningRate)).OrderBy(runs => Order(runs.Key.Setting)).Select(runs =>
             {
                 double[] differences = [.. runs.Where(run => reference.ContainsKey(run.Seed)).Select(run => run.Loss - reference[run.Seed])];
                 bool isReference = runs.Key.Setting == Quality.Setting.Reference;
@@ -27,6 +27,8 @@ internal sealed record SettingSummary(string Setting, double LearningRate, int S
             }),
         ];
     }
+
+    private static int Order(string setting) => Quality.Setting.All.TakeWhile(known => known.Name != setting).Count();
 }
 
 /// <summary>Results as Markdown, and the differences as a drawing.</summary>
