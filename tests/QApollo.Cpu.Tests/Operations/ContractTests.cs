@@ -46,6 +46,11 @@ public sealed class BiasTests : BiasContract
     protected override IDevice Device { get; } = new CpuDevice(2);
 }
 
+public sealed class PlacementTests : PlacementContract
+{
+    protected override IDevice Device { get; } = new CpuDevice(2);
+}
+
 public sealed class RotaryTests : RotaryContract
 {
     protected override IDevice Device { get; } = new CpuDevice(2);

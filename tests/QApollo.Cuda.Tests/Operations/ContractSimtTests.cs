@@ -24,6 +24,11 @@ public sealed class BiasSimtTests : BiasContract
     protected override IDevice Device { get; } = SimtLibrary.For<BiasSimtTests>();
 }
 
+public sealed class PlacementSimtTests : PlacementContract
+{
+    protected override IDevice Device { get; } = SimtLibrary.For<PlacementSimtTests>();
+}
+
 public sealed class RotarySimtTests : RotaryContract
 {
     protected override IDevice Device { get; } = SimtLibrary.For<RotarySimtTests>();

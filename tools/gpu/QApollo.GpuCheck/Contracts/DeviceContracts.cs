@@ -30,6 +30,7 @@ internal static class DeviceContracts
         new("Embedding", typeof(EmbeddingContract), device => new OfEmbedding(device)),
         new("Norm", typeof(NormContract), device => new OfNorm(device)),
         new("Bias", typeof(BiasContract), device => new OfBias(device)),
+        new("Placement", typeof(PlacementContract), device => new OfPlacement(device)),
         new("Rotary", typeof(RotaryContract), device => new OfRotary(device)),
         new("SwiGlu", typeof(SwiGluContract), device => new OfSwiGlu(device)),
         new("CrossEntropy", typeof(CrossEntropyContract), device => new OfCrossEntropy(device)),
@@ -77,6 +78,11 @@ internal static class DeviceContracts
     }
 
     private sealed class OfBias(IDevice device) : BiasContract
+    {
+        protected override IDevice Device { get; } = device;
+    }
+
+    private sealed class OfPlacement(IDevice device) : PlacementContract
     {
         protected override IDevice Device { get; } = device;
     }
