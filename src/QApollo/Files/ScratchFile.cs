@@ -14,10 +14,13 @@ public sealed class ScratchFile : IDisposable
 {
     private const int PieceBytes = 64 << 20;
 
+    /// <summary>More than the places that layers are read to and written from have tensors. Whoever asks for more waits: a slow disk must not make a step allocate.</summary>
+    private const int MaxRequests = 256;
+
     private readonly SafeFileHandle _handle;
     private readonly bool _hasName;
     private readonly Thread _thread;
-    private readonly Queue<Request> _requests = new();
+    private readonly Queue<Request> _requests = new(MaxRequests);
     private long _asked;
     private long _done;
     private Exception? _failure;
@@ -148,6 +151,11 @@ public sealed class ScratchFile : IDisposable
     {
         lock (_requests)
         {
+            while (_requests.Count == MaxRequests)
+            {
+                Monitor.Wait(_requests);
+            }
+
             _requests.Enqueue(request);
             Monitor.PulseAll(_requests);
             return ++_asked;

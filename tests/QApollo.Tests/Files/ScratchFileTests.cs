@@ -38,6 +38,24 @@ public sealed class ScratchFileTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
     }
 
+    /// <summary>Far more than the disk keeps up with: the requests wait where there is room for them already.</summary>
+    [Fact]
+    public void Requests_ahead_of_the_disk_allocate_nothing()
+    {
+        using var file = new ScratchFile(Path.Combine(_folder.Path, "layers.tmp"), Bytes);
+        file.Wait(file.Write(0, _memory, Bytes));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        long last = 0;
+        for (int request = 0; request < 600; request++)
+        {
+            last = file.Write(0, _memory, Bytes);
+        }
+
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        file.Wait(last);
+        Assert.Equal(0, allocated);
+    }
+
     /// <summary>Whatever has the name: a file, one that another process holds, a folder, a link to a file or to nothing.</summary>
     [Fact]
     public void What_is_there_is_refused_and_left_alone()
