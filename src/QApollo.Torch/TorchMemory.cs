@@ -94,7 +94,7 @@ internal sealed unsafe class TorchMemory(DeviceType type, int index) : IDisposab
         catch (ExternalException exception)
         {
             throw new InsufficientMemoryException(
-                $"{Owner} was asked for {ByteSize.Format(bytes)}, which libtorch does not get: --budget auto makes a run fit that is here, qapollo plan tells what it takes", exception);
+                $"{Owner} was asked for {ByteSize.Format(bytes)}, which libtorch does not get: {HostMemoryCheck.Advice}", exception);
         }
     }
 

@@ -95,6 +95,9 @@ internal static class TrainOptionTable
         "--scale", OptimizerGroup, "APOLLO's scale; its square root multiplies the update. A factor of the update of scale, sinkgd and racs.", double.NaN, 0, 1e6,
         "128 for apollo-mini, 1 for apollo and scale, 0.05 for sinkgd and racs");
 
+    public static OptionSpec<int> NormalizationRounds { get; } = Spec.Int(
+        "--normalization-rounds", OptimizerGroup, "Rounds of sinkgd's and racs's normalization, each of two passes over a gradient.", 5, 1, 100);
+
     public static FlagSpec ScaleFront { get; } = Spec.Flag("--scale-front", OptimizerGroup, "Scale before the norm-growth limiter instead of after it.");
 
     public static FlagSpec NoLimiter { get; } = Spec.Flag("--no-limiter", OptimizerGroup, "Do not limit the growth of an update's norm.");
@@ -284,7 +287,7 @@ internal static class TrainOptionTable
         Model, .. Shape, VocabSize, FromScratch, D.Data, D.WhenExhausted, D.ValidData, D.ValidShare, D.Tokenizer, D.SpecialTokens, D.TextField, D.Strict, D.CacheDir, D.CacheLimit, ValidTokens, Packing,
         BatchSize, SeqLen, GradAccum, MaxSteps,
         Optimizer, HeadOptimizer, LearningRate, Schedule, WarmupSteps, MinLrRatio, DecayShare, WeightDecay, Beta1, Beta2, Beta2Tokens, Epsilon,
-        Rank, Scale, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
+        Rank, Scale, NormalizationRounds, ScaleFront, NoLimiter, BiasCorrectionIn, UpdateProjGap,
         Weights, HeadWeights, GroupSize, ZeroPoints, ResidualBits, ResidualLayers, Rounding, Regrid, GradDType, WireDType, Exchange, Overlap, Boundaries, BoundaryDType, LayersIn, LayerSlots, LayerFile, ExpandWeights,
         LogitChunk, VocabularySlice, Budget,
         HostBudget,

@@ -63,6 +63,7 @@ internal static class TrainSettings
                 BiasCorrection = values.Get(T.BiasCorrectionIn),
                 Rank = values.Get(T.Rank),
                 Scale = values.IsGiven(T.Scale) ? (float)values.Get(T.Scale) : null,
+                NormalizationRounds = values.Get(T.NormalizationRounds),
                 ScaleFront = values.Get(T.ScaleFront),
                 UseLimiter = !values.Get(T.NoLimiter),
                 UpdateProjectionGap = values.Get(T.UpdateProjGap),

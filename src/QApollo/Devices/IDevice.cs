@@ -21,7 +21,7 @@ public interface IDevice : IDisposable
 {
     DeviceProfile Profile { get; }
 
-    /// <summary>One zeroed allocation, freed by <see cref="Free"/> or with the device. Called once per memory space.</summary>
+    /// <summary>One zeroed allocation, freed by <see cref="Free"/> or with the device. A run asks once per memory space.</summary>
     /// <exception cref="OutOfMemoryException">The space has not that much left; the message says what was asked for.</exception>
     nint Allocate(MemorySpace space, long bytes);
 

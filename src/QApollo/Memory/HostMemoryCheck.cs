@@ -3,6 +3,9 @@ namespace QApollo.Memory;
 /// <summary>What a machine cannot give is said before anything is loaded. Page-locked host memory is given at once or not at all.</summary>
 public static class HostMemoryCheck
 {
+    /// <summary>What to do when a device cannot give what a run takes.</summary>
+    public const string Advice = "--budget auto makes a run fit that is here, qapollo plan tells what it takes";
+
     /// <summary>What to do when the system locks too little.</summary>
     public const string Remedy =
         "on Linux raise the limit of locked memory (ulimit -l, memlock in limits.conf, or that of the container); Windows locks about half of the RAM; "
@@ -15,7 +18,7 @@ public static class HostMemoryCheck
     {
         if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
         {
-            throw new InsufficientMemoryException($"{Asked(device, bytes)}: --budget auto makes a run fit that is here, qapollo plan tells what it takes");
+            throw new InsufficientMemoryException($"{Asked(device, bytes)}: {Advice}");
         }
     }
 

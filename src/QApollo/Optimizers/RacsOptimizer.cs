@@ -6,14 +6,11 @@ namespace QApollo.Optimizers;
 
 /// <summary>
 /// RACS, row and column scaled SGD (arXiv 2502.07752, algorithm 1): the Fisher information of a matrix as a product of two
-/// diagonals, s over columns and q over rows, which the fixed point s = diag(Gᵀ Q G) / |Q|², q = diag(G S Gᵀ) / |S|² gives. Averaged over
+/// diagonals, s over columns and q over rows, which the fixed point s = diag(Gᵀ Q G) / |Q|², q = diag(G S Gᵀ) / |S|² gives from q = 1 on. Averaged over
 /// updates, they scale the gradient: Q^-½ G S^-½, limited by its norm's growth. State: s, q and that norm.
 /// </summary>
 public sealed class RacsOptimizer : ParameterOptimizer
 {
-    /// <summary>Of the fixed point, from q = 1; the published number.</summary>
-    private const int Rounds = 5;
-
     private readonly PlannedTensor _columnAverage;
     private readonly PlannedTensor _rowAverage;
     private readonly PlannedTensor _limiterNorm;
@@ -39,7 +36,7 @@ public sealed class RacsOptimizer : ParameterOptimizer
     {
         Tensor rows = _scratch.Rows, rowSquares = _scratch.RowWeights, columns = _scratch.Columns;
         device.Fill(rows, 1f);
-        for (int round = 1; round <= Rounds; round++)
+        for (int round = 1; round <= Options.NormalizationRounds; round++)
         {
             device.SumSquares(gradient, ChannelAxis.Columns, rows, columns);
             if (round == 1)

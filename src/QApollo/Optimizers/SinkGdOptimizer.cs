@@ -10,9 +10,6 @@ namespace QApollo.Optimizers;
 /// </summary>
 public sealed class SinkGdOptimizer : ParameterOptimizer
 {
-    /// <summary>The published number.</summary>
-    private const int Rounds = 5;
-
     private readonly RowColumnScratch _scratch;
 
     internal SinkGdOptimizer(Weight weight, OptimizerOptions options, OptimizerScratch scratch)
@@ -26,7 +23,7 @@ public sealed class SinkGdOptimizer : ParameterOptimizer
     {
         (int m, int n) = (gradient.Rows, gradient.Columns);
         Tensor rowSums = _scratch.Rows, rowWeights = _scratch.RowWeights, columns = _scratch.Columns;
-        for (int round = 1; round <= Rounds; round++)
+        for (int round = 1; round <= Options.NormalizationRounds; round++)
         {
             device.SumSquares(gradient, ChannelAxis.Rows, round == 1 ? default : columns, rowSums);
             if (round == 1)
@@ -36,7 +33,7 @@ public sealed class SinkGdOptimizer : ParameterOptimizer
 
             device.Reciprocal(rowSums, root: false, n, rowWeights);
             device.SumSquares(gradient, ChannelAxis.Columns, rowWeights, columns);
-            if (round < Rounds)
+            if (round < Options.NormalizationRounds)
             {
                 device.Reciprocal(columns, root: false, m, columns);
             }

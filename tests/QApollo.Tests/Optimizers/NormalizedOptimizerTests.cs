@@ -22,7 +22,8 @@ public class NormalizedOptimizerTests
     {
         JsonElement golden = s_cases.Single(golden => golden.GetProperty("name").GetString() == name);
         using OptimizerHarness harness = Harness(
-            golden.GetProperty("rule").GetString()!, golden.GetProperty("role").GetString()!, golden.GetProperty("rows").GetInt32(), golden.GetProperty("columns").GetInt32());
+            golden.GetProperty("rule").GetString()!, golden.GetProperty("role").GetString()!, golden.GetProperty("rows").GetInt32(), golden.GetProperty("columns").GetInt32(),
+            golden.GetProperty("rounds").GetInt32());
         harness.Values = Floats(golden.GetProperty("initial"));
         uint step = 0;
         foreach (JsonElement update in golden.GetProperty("updates").EnumerateArray())
@@ -75,9 +76,9 @@ public class NormalizedOptimizerTests
         Assert.Equal(expected, harness.Optimizer.State.Sum(state => state.View.Elements));
     }
 
-    private static OptimizerHarness Harness(string rule, string role, int rows, int columns)
+    private static OptimizerHarness Harness(string rule, string role, int rows, int columns, int rounds = 5)
     {
-        var options = new OptimizerOptions();
+        var options = new OptimizerOptions { NormalizationRounds = rounds };
         ParameterRole parameterRole = role switch { "embedding" => ParameterRole.Embedding, "head" => ParameterRole.Head, _ => ParameterRole.Query };
         ParameterOptimizer Create(TensorTable table, Weight weight)
         {

@@ -52,6 +52,10 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
         Tuned("F32, SinkGD", "F32, SinkGD", options => Optimizer(options, OptimizerKind.SinkGd)),
         Tuned("F32, RACS", "F32, RACS", options => Optimizer(options, OptimizerKind.Racs)),
         Tuned("F32, APOLLO", "F32, APOLLO", options => Optimizer(options, OptimizerKind.Apollo)),
+        Tuned("INT8 + 4, SinkGD, 1 round", "F32, SinkGD", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.SinkGd), 1)),
+        Tuned("INT8 + 4, SinkGD, 2 rounds", "F32, SinkGD", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.SinkGd), 2)),
+        Tuned("INT8 + 4, RACS, 1 round", "F32, RACS", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.Racs), 1)),
+        Tuned("INT8 + 4, RACS, 2 rounds", "F32, RACS", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.Racs), 2)),
         Tuned("INT8 + 4, AdamW, 8-bit moments", "F32, AdamW", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.AdamW8Bit)),
     ];
 
@@ -76,6 +80,8 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
         With(options, memory => memory with { Weights = memory.Weights with { EmbeddingAndHead = format } });
 
     private static TrainingOptions Optimizer(TrainingOptions options, OptimizerKind kind) => options with { Optimizer = options.Optimizer with { Kind = kind } };
+
+    private static TrainingOptions Rounds(TrainingOptions options, int rounds) => options with { Optimizer = options.Optimizer with { NormalizationRounds = rounds } };
 
     private static TrainingOptions With(TrainingOptions options, Func<MemoryOptions, MemoryOptions> change) => options with { Memory = change(options.Memory) };
 }

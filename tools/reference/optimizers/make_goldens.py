@@ -4,7 +4,7 @@
     make_goldens.py FILE    writes tests/goldens/normalized_optimizers.json: weights and state after each of a few updates
 
 Matrices are [out, in]. SCALE: each output's gradient has a root mean square of 1 (for the embedding each feature's), the head's gradient
-is averaged before. SinkGD: five rounds of rows, then columns. RACS: five rounds of the fixed point from q = 1; averages
+is averaged before. SinkGD: rounds (five, or fewer) of rows, then columns. RACS: as many of the fixed point from q = 1; averages
 that begin with the first gradient's vectors; the norm-growth limiter with 1.01.
 """
 import json
@@ -12,7 +12,7 @@ import math
 import random
 import sys
 
-ROUNDS, BETA, GROWTH = 5, 0.9, 1.01
+BETA, GROWTH = 0.9, 1.01
 
 
 def column(matrix, j):
@@ -36,7 +36,7 @@ def transposed(matrix):
     return [list(values) for values in zip(*matrix)]
 
 
-def scale(gradient, state, role):
+def scale(gradient, state, role, rounds):
     if role == "head":
         average = state.setdefault("average", [[0.0] * len(gradient[0]) for _ in gradient])
         for i, row in enumerate(gradient):
@@ -46,16 +46,16 @@ def scale(gradient, state, role):
     return transposed(rms_rows(transposed(gradient))) if role == "embedding" else rms_rows(gradient)
 
 
-def sinkgd(gradient, state, role):
-    for _ in range(ROUNDS):
+def sinkgd(gradient, state, role, rounds):
+    for _ in range(rounds):
         gradient = transposed(rms_rows(transposed(rms_rows(gradient))))
     return gradient
 
 
-def racs(gradient, state, role):
+def racs(gradient, state, role, rounds):
     m, n = len(gradient), len(gradient[0])
     q = [1.0] * m
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         s = [math.fsum(q[i] * gradient[i][j] ** 2 for i in range(m)) / squares(q) for j in range(n)]
         q = [math.fsum(s[j] * gradient[i][j] ** 2 for j in range(n)) / squares(s) for i in range(m)]
     for name, vector in (("columns", s), ("rows", q)):
@@ -67,7 +67,7 @@ def racs(gradient, state, role):
     return [[value / limit for value in row] for row in update]
 
 
-def case(name, rule, role, factor, m, n, seed):
+def case(name, rule, role, factor, m, n, seed, rounds=5):
     draw = random.Random(seed)
     weights = [[draw.gauss(0, 0.1) for _ in range(n)] for _ in range(m)]
     state, updates = {}, []
@@ -77,12 +77,12 @@ def case(name, rule, role, factor, m, n, seed):
         rows, columns = [draw.uniform(0.1, 2) for _ in range(m)], [draw.uniform(0.1, 2) for _ in range(n)]
         gradient = [[draw.gauss(0, size) * rows[i] * columns[j] for j in range(n)] for i in range(m)]
         rate = 0.01 * (step + 1)
-        direction = rule(gradient, state, role)
+        direction = rule(gradient, state, role, rounds)
         weights = [[weights[i][j] - rate * factor * direction[i][j] for j in range(n)] for i in range(m)]
         updates.append({"rate": rate, "gradient": flat(gradient), "weights": flat(weights)})
     vectors = [state[name] if name != "norm" else [state[name]] for name in ("columns", "rows", "norm") if name in state]
     vectors += [flat(state["average"])] if "average" in state else []
-    return {"name": name, "rule": rule.__name__, "role": role, "rows": m, "columns": n, "initial": flat(initial), "updates": updates, "state": vectors}
+    return {"name": name, "rule": rule.__name__, "role": role, "rounds": rounds, "rows": m, "columns": n, "initial": flat(initial), "updates": updates, "state": vectors}
 
 
 def flat(matrix):
@@ -97,6 +97,9 @@ def main():
         cases.append(case(f"scale head {m}x{n}", scale, "head", 1.0, m, n, 30 + at))
         cases.append(case(f"sinkgd {m}x{n}", sinkgd, "matrix", 0.05, m, n, 40 + at))
         cases.append(case(f"racs {m}x{n}", racs, "matrix", 0.05, m, n, 50 + at))
+    for rounds in (1, 2):
+        cases.append(case(f"sinkgd 6x5, rounds {rounds}", sinkgd, "matrix", 0.05, 6, 5, 60 + rounds, rounds))
+        cases.append(case(f"racs 6x5, rounds {rounds}", racs, "matrix", 0.05, 6, 5, 70 + rounds, rounds))
     with open(sys.argv[1], "w", encoding="utf-8", newline="\n") as file:
         json.dump({"case": "normalized_optimizers", "cases": cases}, file)
         file.write("\n")
