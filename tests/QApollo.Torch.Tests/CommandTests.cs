@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using QApollo.TestSupport;
 using Xunit;
 
@@ -42,13 +40,7 @@ public sealed class CommandTests : IDisposable
     public async Task Two_ranks_train_one_model()
     {
         File.WriteAllText(Path.Combine(_folder.Path, "text.txt"), string.Concat(Enumerable.Repeat("The cat sat on the mat. ", 200)));
-        string port;
-        using (var free = new TcpListener(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            port = $"{((IPEndPoint)free.LocalEndpoint).Port}";
-        }
-
+        string port = $"{FreePort.Find()}";
         (int ExitCode, string Output, string Error)[] ranks = await Task.WhenAll(Enumerable.Range(0, 2).Select(rank => Task.Run(() => Run(
             [("RANK", $"{rank}"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port)],
             "train", "--model", "demo", "--data", "text.txt", "--cache-dir", "cache", "--seq-len", "32", "--batch-size", "1", "--device", "torch", "--threads", "1",

@@ -20,7 +20,7 @@ internal static class ReportCommand
     private const int MostPoints = 8192, LeastPoints = 64;
 
     /// <summary>At writing: another report may be writing the same page, which is a matter of a moment.</summary>
-    private const int Attempts = 6;
+    private const int Attempts = 20;
 
     private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMilliseconds(100);
 

@@ -59,7 +59,7 @@ internal static class ReportOptionTable
     private static IReadOnlyList<OptionSpec> MemoryOn(OptionSpec<string> device) =>
     [
         T.Model, .. T.Shape, T.VocabSize, Tokenizer, T.Packing, T.BatchSize, T.SeqLen, T.GradAccum, T.Budget, T.HostBudget,
-        T.Optimizer, T.HeadOptimizer, T.Rank, T.Weights, T.HeadWeights, T.GroupSize, T.ZeroPoints, T.ResidualBits, T.ResidualLayers,
+        T.Optimizer, T.HeadOptimizer, T.Rank, T.NormalizationRounds, T.Weights, T.HeadWeights, T.GroupSize, T.ZeroPoints, T.ResidualBits, T.ResidualLayers,
         T.GradDType, T.Boundaries, T.BoundaryDType, T.LayersIn, T.LayerSlots, T.ExpandWeights, T.LogitChunk, T.VocabularySlice, device, T.Gemm, DataOptionTable.Threads,
     ];
 }

@@ -19,10 +19,17 @@ public static partial class LowPriority
             if (OperatingSystem.IsLinux())
             {
                 // There each thread has a priority of its own, and a new one that of the thread that starts it.
-                foreach (string task in Directory.EnumerateDirectories("/proc/self/task"))
+                // Until nothing is left to do: meanwhile one that is not low yet may have started another.
+                bool any;
+                do
                 {
-                    LowerThread(int.Parse(Path.GetFileName(task), CultureInfo.InvariantCulture));
+                    any = false;
+                    foreach (string task in Directory.EnumerateDirectories("/proc/self/task"))
+                    {
+                        any |= TryLower(int.Parse(Path.GetFileName(task), CultureInfo.InvariantCulture));
+                    }
                 }
+                while (any);
             }
             else
             {
@@ -36,13 +43,11 @@ public static partial class LowPriority
         }
     }
 
-    private static void LowerThread(int thread)
+    /// <returns>False where nothing was left to do, or it cannot be done.</returns>
+    private static bool TryLower(int thread)
     {
         const int OfProcess = 0;
-        if (GetPriority(OfProcess, thread) < Niceness)
-        {
-            _ = SetPriority(OfProcess, thread, Niceness);
-        }
+        return GetPriority(OfProcess, thread) < Niceness && SetPriority(OfProcess, thread, Niceness) == 0;
     }
 
     [LibraryImport("libc", EntryPoint = "getpriority")]

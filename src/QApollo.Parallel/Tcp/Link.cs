@@ -11,6 +11,7 @@ namespace QApollo.Parallel.Tcp;
 internal sealed class Link : IDisposable
 {
     private const int HeaderBytes = sizeof(int);
+    private const int PassedBytes = 1024;
 
     // TCP_INFO, whose first byte is the state of the connection, and TCP_USER_TIMEOUT of linux/tcp.h.
     private const int TcpProtocol = 6;
@@ -56,13 +57,16 @@ internal sealed class Link : IDisposable
         }
     }
 
-    /// <exception cref="RankGoneException">The other side is gone.</exception>
-    public void Send(ReadOnlySpan<byte> bytes)
+    /// <param name="isAlone">Nothing is received from the other side meanwhile: what it said before it ended may tell who was gone first.</param>
+    /// <exception cref="RankGoneException">The other side is gone, or told of a rank that is.</exception>
+    public void Send(ReadOnlySpan<byte> bytes, bool isAlone = true)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
         BinaryPrimitives.WriteInt32LittleEndian(header, bytes.Length);
-        SendAll(header);
-        SendAll(bytes);
+        if (!TrySendAll(header) || !TrySendAll(bytes))
+        {
+            throw new RankGoneException(isAlone ? ReadFarewell() : _rank);
+        }
     }
 
     /// <param name="bytes">Filled by a message of this length.</param>
@@ -167,7 +171,36 @@ internal sealed class Link : IDisposable
         }
     }
 
-    private void SendAll(ReadOnlySpan<byte> bytes)
+    /// <summary>Passes over the messages that the other side had sent when it ended.</summary>
+    /// <returns>The rank that its farewell names; itself without one.</returns>
+    private int ReadFarewell()
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        Span<byte> passed = stackalloc byte[PassedBytes];
+        try
+        {
+            while (true)
+            {
+                ReceiveAll(header, wait: null);
+                int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+                if (length < 0)
+                {
+                    return -1 - length;
+                }
+
+                for (int left = length; left > 0; left -= passed.Length)
+                {
+                    ReceiveAll(passed[..Math.Min(left, passed.Length)], wait: null);
+                }
+            }
+        }
+        catch (RankGoneException)
+        {
+            return _rank;
+        }
+    }
+
+    private bool TrySendAll(ReadOnlySpan<byte> bytes)
     {
         try
         {
@@ -175,10 +208,12 @@ internal sealed class Link : IDisposable
             {
                 bytes = bytes[_socket.Send(bytes)..];
             }
+
+            return true;
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            throw new RankGoneException(_rank);
+            return false;
         }
     }
 

@@ -146,7 +146,7 @@ internal sealed class Rendezvous
             if (watch.Elapsed > _launch.Patience + Silence)
             {
                 throw new RunFailedException(
-                    $"rank {_launch.Rank} was answered at {_launch.MasterAddress}:{_launch.MasterPort}, and told nothing for {watch.Elapsed.TotalSeconds:F0} s: is that another program's port? MASTER_PORT takes another one");
+                    $"rank {_launch.Rank} was answered at {_launch.MasterAddress}:{_launch.MasterPort}, and told nothing for {(_launch.Patience + Silence).TotalSeconds:F0} s: is that another program's port? MASTER_PORT takes another one");
             }
         }
     }
@@ -180,21 +180,23 @@ internal sealed class Rendezvous
         while (Missing(first) is { Length: > 0 } missing)
         {
             RequireAlive();
-            if (_waited.Elapsed > _launch.Patience)
+            if (lobby.Next(Glance) is { } arrival)
             {
-                throw new RunFailedException(
-                    $"rank {_launch.Rank} has waited {Seconds} for rank {missing}: start all {_launch.Size}, with the same MASTER_ADDR and MASTER_PORT");
+                Admit(arrival.Socket, arrival.Hello, first, arrived);
+                continue;
             }
 
+            // After the look: who has come is not missing, however late the look was.
             if (isSilent && _waited.Elapsed > Silence)
             {
                 isSilent = false;
                 _notes.WriteLine($"waiting at port {_launch.MasterPort} for rank {missing} of {_launch.Size}, at most {Seconds}");
             }
 
-            if (lobby.Next(Glance) is { } arrival)
+            if (_waited.Elapsed > _launch.Patience)
             {
-                Admit(arrival.Socket, arrival.Hello, first, arrived);
+                throw new RunFailedException(
+                    $"rank {_launch.Rank} has waited {Seconds} for rank {missing}: start all {_launch.Size}, with the same MASTER_ADDR and MASTER_PORT");
             }
         }
     }

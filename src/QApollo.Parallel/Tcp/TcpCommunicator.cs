@@ -232,7 +232,7 @@ internal sealed unsafe class TcpCommunicator : ICommunicator, IRankWatch
         for (int round = 1; round < Size; round++)
         {
             int to = (Rank + round) % Size;
-            _links[to]!.Send(new ReadOnlySpan<byte>(_source + ((long)to * _stride), _piece));
+            _links[to]!.Send(new ReadOnlySpan<byte>(_source + ((long)to * _stride), _piece), isAlone: _piece <= SmallBytes);
         }
     }
 }

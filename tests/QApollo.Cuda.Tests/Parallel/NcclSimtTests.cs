@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using QApollo.Collectives;
 using QApollo.Cuda.Tests.Simt;
 using QApollo.Devices;
@@ -77,7 +75,7 @@ public class NcclSimtTests
     [Fact]
     public async Task A_rank_that_is_gone_ends_the_sum_that_waits_for_it()
     {
-        int port = FreePort();
+        int port = FreePort.Find();
         Task<string>[] ranks = [.. Enumerable.Range(0, 2).Select(rank => Task.Factory.StartNew(
             () =>
             {
@@ -87,6 +85,9 @@ public class NcclSimtTests
                 var tensor = new Tensor(device.Allocate(MemorySpace.Device, 256), DType.F32, 1, 64);
                 cards.TryBeginSum(device, tensor);
                 cards.EndSum(device);
+
+                // Both are past the sum: what follows is the next one's.
+                hosts.Barrier();
                 if (rank == 1)
                 {
                     hosts.Dispose();
@@ -126,11 +127,4 @@ public class NcclSimtTests
     private static bool IsState(PlannedTensor tensor) =>
         tensor.Category is TensorCategory.Codes or TensorCategory.Scales or TensorCategory.EmbeddingAndHead or TensorCategory.Norms or TensorCategory.Optimizer
         && tensor.IsPersistent;
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using QApollo.Parallel.Tests.Tcp;
+using QApollo.TestSupport;
 
 namespace QApollo.Parallel.Tests.Runs;
 

@@ -7,6 +7,7 @@ using System.Text;
 using QApollo.Checkpoints;
 using QApollo.Cli.Tests;
 using QApollo.Runs;
+using QApollo.TestSupport;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -153,11 +154,11 @@ public class RunTests(ITestOutputHelper log)
     public void A_rank_that_never_comes_is_told_once()
     {
         using var tiny = new TinyRun();
-        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3), started: [0, 1], environment: [("QAPOLLO_RANK_TIMEOUT", "3")]);
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 3), started: [0, 1], environment: [("QAPOLLO_RANK_TIMEOUT", "10")]);
         (int ExitCode, string Text)[] ends = ranks.ToEnd();
         Assert.All(ends, end => Assert.Equal(1, end.ExitCode));
         string message = Assert.Single(ends.SelectMany(end => end.Text.Split('\n')), line => line.StartsWith("qapollo: ", StringComparison.Ordinal));
-        Assert.StartsWith("qapollo: rank 0 has waited 3 s (QAPOLLO_RANK_TIMEOUT) for rank 2: start all 3", message, StringComparison.Ordinal);
+        Assert.StartsWith("qapollo: rank 0 has waited 10 s (QAPOLLO_RANK_TIMEOUT) for rank 2: start all 3", message, StringComparison.Ordinal);
     }
 
     /// <summary>Nobody can meet by such variables.</summary>
@@ -195,7 +196,7 @@ public class RunTests(ITestOutputHelper log)
         }
 
         using var tiny = new TinyRun();
-        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 1_000_000), environment: [("QAPOLLO_RANK_TIMEOUT", "2")]);
+        using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 3, _ => tiny.Train("run", 1_000_000), environment: [("QAPOLLO_RANK_TIMEOUT", "10")]);
         ranks.WaitForSteps(tiny.RunFolder("run"));
         using (var shell = Process.Start("sh", ["-c", $"kill -STOP {ranks.Processes[1].Id}"]))
         {
@@ -216,11 +217,12 @@ public class RunTests(ITestOutputHelper log)
     public void The_environment_of_torchrun_is_understood()
     {
         using var tiny = new TinyRun();
-        using var store = new TcpListener(IPAddress.Loopback, 0);
+        int port = FreePort.Find(adjacent: 2);
+        using var store = new TcpListener(IPAddress.Loopback, port);
         store.Start();
         using RankProcesses ranks = RankProcesses.Tcp(tiny.Folder, 2, _ => tiny.Train("run", 3), environment:
         [
-            ("MASTER_PORT", $"{((IPEndPoint)store.LocalEndpoint).Port}"), ("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RUN_ID", "none"), ("TORCHELASTIC_MAX_RESTARTS", "0"),
+            ("MASTER_PORT", $"{port}"), ("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RUN_ID", "none"), ("TORCHELASTIC_MAX_RESTARTS", "0"),
             ("TORCHELASTIC_RESTART_COUNT", "0"), ("GROUP_RANK", "0"), ("GROUP_WORLD_SIZE", "1"), ("LOCAL_WORLD_SIZE", "2"), ("ROLE_WORLD_SIZE", "2"), ("OMP_NUM_THREADS", "1"),
         ]);
         Assert.Contains("ranks: 2 on 1 machine by TCP", RequireSuccess(ranks), StringComparison.Ordinal);
@@ -281,12 +283,29 @@ public class RunTests(ITestOutputHelper log)
 
         // Nothing can be saved any more, on the rank that saves.
         File.WriteAllText(tiny.RunFolder("in the way"), string.Empty);
-        Directory.Move(tiny.RunFolder("run"), tiny.RunFolder("away"));
-        File.Move(tiny.RunFolder("in the way"), tiny.RunFolder("run"));
+        while (!TryReplace(tiny.RunFolder("run"), tiny.RunFolder("in the way")))
+        {
+        }
+
         (int ExitCode, string Text) end = Assert.Single(ranks.ToEnd(TimeSpan.FromSeconds(60)));
         Assert.NotEqual(0, end.ExitCode);
         Assert.Contains("qapollo: rank 0: ", end.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("qapollo: rank 1: ", end.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>Puts a file where a folder is; false where a save that was just beginning has made the folder anew.</summary>
+    private static bool TryReplace(string folder, string file)
+    {
+        try
+        {
+            Directory.Move(folder, $"{folder}-{Guid.NewGuid():N}");
+            File.Move(file, folder);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using QApollo.Parallel.Tcp;
+using QApollo.TestSupport;
 using Xunit;
 
 namespace QApollo.Parallel.Tests.Tcp;
@@ -19,17 +20,12 @@ public class RendezvousTests
     public async Task One_that_ends_is_named_by_rank_0_at_once(bool hearsTheTable)
     {
         int size = hearsTheTable ? 3 : 4;
-        Task<Outcome>[] ranks = [Join(0, size), Join(1, size)];
+        using var relay = new Relay(_port);
+        Task<Outcome>[] ranks = [Join(0, size), Join(1, size, port: relay.Port)];
+        await relay.Passed.WaitAsync(TimeSpan.FromSeconds(30));
         using (Socket dying = await Introduce(rank: 2, size))
         {
-            if (hearsTheTable)
-            {
-                Assert.True(await dying.ReceiveAsync(new byte[1]) > 0);
-            }
-            else
-            {
-                await Task.Delay(100);
-            }
+            Assert.True(!hearsTheTable || await dying.ReceiveAsync(new byte[1]) > 0);
         }
 
         Outcome[] said = await Task.WhenAll(ranks).WaitAsync(TimeSpan.FromSeconds(30));
@@ -91,10 +87,10 @@ public class RendezvousTests
         var strangers = new List<Socket>();
         for (int i = 0; i < 8; i++)
         {
-            strangers.Add(await Connect());
+            strangers.Add(await Connect(_port));
         }
 
-        using var dribble = new Timer(_ => strangers.ForEach(stranger => stranger.Send([0])), null, milliseconds == 0 ? Timeout.Infinite : 0, milliseconds);
+        using var dribble = new Timer(_ => strangers.ForEach(Dribble), null, milliseconds == 0 ? Timeout.Infinite : 0, milliseconds);
         var watch = Stopwatch.StartNew();
         Outcome[] said = await Task.WhenAll(zero, Join(1, 2, patience));
         Assert.All(said, outcome => Assert.Null(outcome.Failure));
@@ -129,13 +125,13 @@ public class RendezvousTests
         Assert.Equal($"what answers at 127.0.0.1:{_port} is no rank 0 of this program", (await wrong.WaitAsync(TimeSpan.FromSeconds(30))).Failure!.Message);
     }
 
-    private Task<Outcome> Join(int rank, int size, TimeSpan? patience = null) => Task.Factory.StartNew(
+    private Task<Outcome> Join(int rank, int size, TimeSpan? patience = null, int? port = null) => Task.Factory.StartNew(
         () =>
         {
             var notes = new StringWriter();
             try
             {
-                using var ranks = TcpCommunicator.Join(new Launch(Launcher.Tcp, rank, size, "127.0.0.1", _port) { Patience = patience ?? Long }, notes);
+                using var ranks = TcpCommunicator.Join(new Launch(Launcher.Tcp, rank, size, "127.0.0.1", port ?? _port) { Patience = patience ?? Long }, notes);
                 return new Outcome(null, notes.ToString());
             }
             catch (RunFailedException exception)
@@ -148,19 +144,19 @@ public class RendezvousTests
     /// <summary>A connection to rank 0 that comes as a rank.</summary>
     private async Task<Socket> Introduce(int rank, int size)
     {
-        Socket socket = await Connect();
+        Socket socket = await Connect(_port);
         new Hello(size, rank, Port: 1).Send(socket);
         return socket;
     }
 
-    private async Task<Socket> Connect()
+    private static async Task<Socket> Connect(int port)
     {
         while (true)
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
             try
             {
-                await socket.ConnectAsync(IPAddress.Loopback, _port);
+                await socket.ConnectAsync(IPAddress.Loopback, port);
                 return socket;
             }
             catch (SocketException)
@@ -171,5 +167,70 @@ public class RendezvousTests
         }
     }
 
+    /// <summary>Until it is shown out.</summary>
+    private static void Dribble(Socket stranger)
+    {
+        try
+        {
+            stranger.Send([0]);
+        }
+        catch (SocketException)
+        {
+            // It was.
+        }
+    }
+
     private sealed record Outcome(RunFailedException? Failure, string Notes);
+
+    /// <summary>A way to a port on which one sees when the first rank that takes it has introduced itself there.</summary>
+    private sealed class Relay : IDisposable
+    {
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly TaskCompletionSource _passed = new();
+        private readonly List<Socket> _sockets = [];
+
+        public Relay(int port)
+        {
+            _listener.Start();
+            _ = Run(port);
+        }
+
+        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+        public Task Passed => _passed.Task;
+
+        public void Dispose()
+        {
+            _listener.Dispose();
+            _sockets.ForEach(socket => socket.Dispose());
+        }
+
+        private async Task Run(int port)
+        {
+            Socket near = await _listener.AcceptSocketAsync(), far = await Connect(port);
+            _sockets.AddRange([near, far]);
+            _ = Pass(far, near);
+            await Pass(near, far);
+        }
+
+        private async Task Pass(Socket from, Socket to)
+        {
+            var bytes = new byte[1024];
+            try
+            {
+                int read;
+                while ((read = await from.ReceiveAsync(bytes)) > 0)
+                {
+                    await to.SendAsync(bytes.AsMemory(0, read));
+                    _passed.TrySetResult();
+                }
+
+                to.Shutdown(SocketShutdown.Send);
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                to.Dispose();
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using QApollo.Collectives;
 using QApollo.Parallel.Tcp;
+using QApollo.TestSupport;
 using Xunit;
 
 namespace QApollo.Parallel.Tests.Tcp;
@@ -113,13 +114,19 @@ public class TcpCommunicatorTests
     {
         int port = FreePort.Find();
         using var notes = new Notes();
-        Task<Exception?> first = Task.Run<Exception?>(() =>
-        {
-            var launch = new Launch(Launcher.Tcp, 0, 3, "127.0.0.1", port) { Patience = TimeSpan.FromSeconds(1) };
-            using TcpCommunicator ranks = TcpCommunicator.Join(launch, TextWriter.Null, notes);
-            return Record.Exception(ranks.Barrier);
-        });
-        Task<Link?[]>[] others = [.. Enumerable.Range(1, 2).Select(rank => Task.Run(() => Rendezvous.Meet(new Launch(Launcher.Tcp, rank, 3, "127.0.0.1", port), TextWriter.Null)))];
+        Task<Exception?> first = Task.Factory.StartNew<Exception?>(
+            () =>
+            {
+                var launch = new Launch(Launcher.Tcp, 0, 3, "127.0.0.1", port) { Patience = TimeSpan.FromSeconds(10) };
+                using TcpCommunicator ranks = TcpCommunicator.Join(launch, TextWriter.Null, notes);
+                return Record.Exception(ranks.Barrier);
+            },
+            TaskCreationOptions.LongRunning);
+        Task<Link?[]>[] others =
+        [
+            .. Enumerable.Range(1, 2).Select(rank => Task.Factory.StartNew(
+                () => Rendezvous.Meet(new Launch(Launcher.Tcp, rank, 3, "127.0.0.1", port), TextWriter.Null), TaskCreationOptions.LongRunning)),
+        ];
         Link?[][] links = await Task.WhenAll(others).WaitAsync(TimeSpan.FromSeconds(60));
         links[1][0]!.Send([0]);
         links[0][0]!.Socket.Send(BitConverter.GetBytes(1));
