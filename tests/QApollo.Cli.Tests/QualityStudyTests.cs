@@ -87,6 +87,11 @@ public sealed class QualityStudyTests : IDisposable
         Assert.Contains("| F32, APOLLO-Mini | 0.01 | 2 | 2.1000 | - | - |\n| INT8 | 0.01 | 3 | 2.1900 | +0.0300 ± 0.0100 | +3.05 ± 1.03 % |", text, StringComparison.Ordinal);
         Assert.Contains("## Tuning: demo, 10 steps of 8 x 256 tokens, seeds from 101", text, StringComparison.Ordinal);
         Assert.Contains("INT8 (3)", File.ReadAllText(_folder.File("quality-demo-10-8x256.svg")), StringComparison.Ordinal);
+
+        ProcessResult beside = QApolloProcess.RunProgram("qapollo-quality.dll", "tables", "--results", Results, "--beside", "INT8");
+        Assert.Contains("minus INT8, nats", beside.Output, StringComparison.Ordinal);
+        Assert.Contains("| F32, APOLLO-Mini | 0.01 | 2 | 2.1000 | -0.0300 ± 0.0100 | -2.96 ± 0.97 % |\n| INT8 | 0.01 | 3 | 2.1900 | - | - |", beside.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Equal(2, QApolloProcess.RunProgram("qapollo-quality.dll", "tables", "--results", Results, "--beside", "INT9").ExitCode);
     }
 
     /// <summary>Rates 0.0005 to 0.008 of AdamW, the third the best: the reported setting trains with it, and not before all were tried.</summary>

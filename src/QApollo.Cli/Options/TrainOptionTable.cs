@@ -96,7 +96,7 @@ internal static class TrainOptionTable
         "128 for apollo-mini, 1 for apollo and scale, 0.05 for sinkgd and racs");
 
     public static OptionSpec<int> NormalizationRounds { get; } = Spec.Int(
-        "--normalization-rounds", OptimizerGroup, "Rounds of sinkgd's and racs's normalization, each of two passes over a gradient.", 5, 1, 100);
+        "--normalization-rounds", OptimizerGroup, "Rounds of sinkgd's and racs's normalization, each of two passes over a gradient; the papers have 5.", 2, 1, 100);
 
     public static FlagSpec ScaleFront { get; } = Spec.Flag("--scale-front", OptimizerGroup, "Scale before the norm-growth limiter instead of after it.");
 

@@ -70,8 +70,11 @@ public sealed record OptimizerOptions
     /// </summary>
     public float? Scale { get; init; }
 
-    /// <summary>Rounds of SinkGD's normalization and of RACS's fixed point, 1 or more: two passes over a gradient each.</summary>
-    public int NormalizationRounds { get; init; } = 5;
+    /// <summary>
+    /// Rounds of SinkGD's normalization and of RACS's fixed point, 1 or more: two passes over a gradient each. Published are 5; 2 end
+    /// as well (docs/quality.md).
+    /// </summary>
+    public int NormalizationRounds { get; init; } = 2;
 
     /// <summary>Multiply by sqrt(scale) before the norm-growth limiter instead of after it.</summary>
     public bool ScaleFront { get; init; }

@@ -31,7 +31,7 @@ public sealed class ResumeOptionsTests : IDisposable
         ("--batch-size", Told, "3"), ("--seq-len", Refused, "8"), ("--grad-accum", Told, "2"), ("--max-steps", Told, "7"),
         ("--optimizer", Refused, "apollo"), ("--head-optimizer", Refused, "sgd"), ("--lr", Told, "0.5"), ("--schedule", Told, "linear"), ("--warmup-steps", Told, "2"),
         ("--min-lr-ratio", Told, "0.5"), ("--decay-share", Told, "0.5"), ("--weight-decay", Told, "0.5"), ("--beta1", Told, "0.5"), ("--beta2", Told, "0.5"),
-        ("--beta2-tokens", Told, "5000"), ("--epsilon", Told, "0.001"), ("--rank", Refused, "4"), ("--scale", Told, "4"), ("--normalization-rounds", Told, "2"), ("--scale-front", Told, null), ("--no-limiter", Told, null),
+        ("--beta2-tokens", Told, "5000"), ("--epsilon", Told, "0.001"), ("--rank", Refused, "4"), ("--scale", Told, "4"), ("--normalization-rounds", Told, "5"), ("--scale-front", Told, null), ("--no-limiter", Told, null),
         ("--bias-correction", Told, "direction"), ("--update-proj-gap", Told, "3"),
         ("--weights", Refused, "bf16"), ("--head-weights", Refused, "f32"), ("--group-size", Refused, "32"), ("--zero-points", Refused, "symmetric"), ("--residual-bits", Told, "4"), ("--residual-layers", Told, "1"),
         ("--rounding", Told, "nearest"), ("--regrid", Told, "always"), ("--grad-dtype", Told, "bf16"), ("--wire-dtype", Told, "bf16"), ("--exchange", Told, "host"), ("--overlap", Told, "off"),

@@ -24,8 +24,8 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
         (Reference, options => options, [0.0025, 0.005, 0.01, 0.02, 0.04]),
         ("F32, APOLLO", options => Optimizer(options, OptimizerKind.Apollo), [0.0025, 0.005, 0.01, 0.02, 0.04]),
         ("F32, SCALE", options => Optimizer(options, OptimizerKind.Scale), [0.0005, 0.001, 0.002, 0.004, 0.008]),
-        ("F32, SinkGD", options => Optimizer(options, OptimizerKind.SinkGd), [0.005, 0.01, 0.02, 0.04, 0.08, 0.16]),
-        ("F32, RACS", options => Optimizer(options, OptimizerKind.Racs), [0.01, 0.02, 0.04, 0.08, 0.16]),
+        ("F32, SinkGD", options => Normalized(options, OptimizerKind.SinkGd), [0.005, 0.01, 0.02, 0.04, 0.08, 0.16]),
+        ("F32, RACS", options => Normalized(options, OptimizerKind.Racs), [0.01, 0.02, 0.04, 0.08, 0.16]),
     ];
 
     /// <summary>In the order of importance: whatever time allows is a whole table of the first ones.</summary>
@@ -45,17 +45,17 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
         new("INT8 + 4, embedding and head INT8", 0.01, options => EmbeddingAndHead(Int8(options, residualBits: 4), WeightFormat.Int8)),
         Tuned("F32, AdamW", "F32, AdamW", options => Optimizer(options, OptimizerKind.AdamW)),
         Tuned("INT8 + 4, SCALE", "F32, SCALE", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.Scale)),
-        Tuned("INT8 + 4, SinkGD", "F32, SinkGD", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.SinkGd)),
-        Tuned("INT8 + 4, RACS", "F32, RACS", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.Racs)),
+        Tuned("INT8 + 4, SinkGD", "F32, SinkGD", options => Normalized(Int8(options, residualBits: 4), OptimizerKind.SinkGd)),
+        Tuned("INT8 + 4, RACS", "F32, RACS", options => Normalized(Int8(options, residualBits: 4), OptimizerKind.Racs)),
         Tuned("INT8 + 4, APOLLO", "F32, APOLLO", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.Apollo)),
         Tuned("F32, SCALE", "F32, SCALE", options => Optimizer(options, OptimizerKind.Scale)),
-        Tuned("F32, SinkGD", "F32, SinkGD", options => Optimizer(options, OptimizerKind.SinkGd)),
-        Tuned("F32, RACS", "F32, RACS", options => Optimizer(options, OptimizerKind.Racs)),
+        Tuned("F32, SinkGD", "F32, SinkGD", options => Normalized(options, OptimizerKind.SinkGd)),
+        Tuned("F32, RACS", "F32, RACS", options => Normalized(options, OptimizerKind.Racs)),
         Tuned("F32, APOLLO", "F32, APOLLO", options => Optimizer(options, OptimizerKind.Apollo)),
-        Tuned("INT8 + 4, SinkGD, 1 round", "F32, SinkGD", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.SinkGd), 1)),
-        Tuned("INT8 + 4, SinkGD, 2 rounds", "F32, SinkGD", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.SinkGd), 2)),
-        Tuned("INT8 + 4, RACS, 1 round", "F32, RACS", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.Racs), 1)),
-        Tuned("INT8 + 4, RACS, 2 rounds", "F32, RACS", options => Rounds(Optimizer(Int8(options, residualBits: 4), OptimizerKind.Racs), 2)),
+        Tuned("INT8 + 4, SinkGD, 1 round", "F32, SinkGD", options => Normalized(Int8(options, residualBits: 4), OptimizerKind.SinkGd, rounds: 1)),
+        Tuned("INT8 + 4, SinkGD, 2 rounds", "F32, SinkGD", options => Normalized(Int8(options, residualBits: 4), OptimizerKind.SinkGd, rounds: 2)),
+        Tuned("INT8 + 4, RACS, 1 round", "F32, RACS", options => Normalized(Int8(options, residualBits: 4), OptimizerKind.Racs, rounds: 1)),
+        Tuned("INT8 + 4, RACS, 2 rounds", "F32, RACS", options => Normalized(Int8(options, residualBits: 4), OptimizerKind.Racs, rounds: 2)),
         Tuned("INT8 + 4, AdamW, 8-bit moments", "F32, AdamW", options => Optimizer(Int8(options, residualBits: 4), OptimizerKind.AdamW8Bit)),
     ];
 
@@ -81,7 +81,9 @@ internal sealed record Setting(string Name, double LearningRate, Func<TrainingOp
 
     private static TrainingOptions Optimizer(TrainingOptions options, OptimizerKind kind) => options with { Optimizer = options.Optimizer with { Kind = kind } };
 
-    private static TrainingOptions Rounds(TrainingOptions options, int rounds) => options with { Optimizer = options.Optimizer with { NormalizationRounds = rounds } };
+    /// <param name="rounds">As published, unless the setting's name says otherwise.</param>
+    private static TrainingOptions Normalized(TrainingOptions options, OptimizerKind kind, int rounds = 5) =>
+        options with { Optimizer = options.Optimizer with { Kind = kind, NormalizationRounds = rounds } };
 
     private static TrainingOptions With(TrainingOptions options, Func<MemoryOptions, MemoryOptions> change) => options with { Memory = change(options.Memory) };
 }

@@ -10,15 +10,16 @@ namespace QApollo.Quality;
 internal sealed record SettingSummary(string Setting, double LearningRate, int Seeds, double Loss, double? Difference, double? Error)
 {
     /// <summary>One for each setting and learning rate, in the order of <see cref="Quality.Setting.All"/>.</summary>
-    public static IReadOnlyList<SettingSummary> Of(IReadOnlyList<StudyResult> results)
+    /// <param name="beside">The reference.</param>
+    public static IReadOnlyList<SettingSummary> Of(IReadOnlyList<StudyResult> results, string beside = Quality.Setting.Reference)
     {
-        var reference = results.Where(result => result.Setting == Quality.Setting.Reference).GroupBy(result => result.Seed).ToDictionary(runs => runs.Key, runs => runs.First().Loss);
+        var reference = results.Where(result => result.Setting == beside).GroupBy(result => result.Seed).ToDictionary(runs => runs.Key, runs => runs.First().Loss);
         return
         [
             .. results.GroupBy(result => (result.Setting, result.LearningRate)).OrderBy(runs => Order(runs.Key.Setting)).Select(runs =>
             {
                 double[] differences = [.. runs.Where(run => reference.ContainsKey(run.Seed)).Select(run => run.Loss - reference[run.Seed])];
-                bool isReference = runs.Key.Setting == Quality.Setting.Reference;
+                bool isReference = runs.Key.Setting == beside;
                 double? mean = differences.Length == 0 || isReference ? null : differences.Average();
                 double? error = mean is null || differences.Length < 2
                     ? null
@@ -34,10 +35,10 @@ internal sealed record SettingSummary(string Setting, double LearningRate, int S
 /// <summary>Results as Markdown, and the differences as a drawing.</summary>
 internal static class StudyTables
 {
-    public static string Markdown(IReadOnlyList<SettingSummary> settings)
+    /// <param name="reference">As the heading has it.</param>
+    public static string Markdown(IReadOnlyList<SettingSummary> settings, string reference = "F32 APOLLO-Mini")
     {
-        var text = new StringBuilder();
-        text.Append("| setting | learning rate | seeds | held-out loss | minus F32 APOLLO-Mini, nats | perplexity |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
+        var text = new StringBuilder($"| setting | learning rate | seeds | held-out loss | minus {reference}, nats | perplexity |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
         foreach (SettingSummary setting in settings)
         {
             string difference = setting.Difference is { } nats ? Difference(nats, setting.Error) : "- | -";

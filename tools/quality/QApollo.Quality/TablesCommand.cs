@@ -12,12 +12,22 @@ internal static class TablesCommand
     private static readonly Option<int> TuningSeed = new("--tuning-seed") { Description = "Seeds from here on were used for tuning.", DefaultValueFactory = _ => 101 };
     private static readonly Option<string> Document = new("--document") { Description = "Markdown with a line `<!-- tables -->`.", DefaultValueFactory = _ => "docs/quality.md" };
 
+    private static readonly Option<string> Beside = new("--beside") { Description = "Print the differences to this setting instead, and write nothing." };
+
     public static Command Create()
     {
-        var command = new Command("tables", "Write what a study found into docs/quality.md and docs/quality-*.svg.") { Results, TuningSeed, Document };
+        var command = new Command("tables", "Write what a study found into docs/quality.md and docs/quality-*.svg.") { Results, TuningSeed, Document, Beside };
         command.SetAction(parsed =>
         {
-            Execute(parsed.GetValue(Results)!, parsed.GetValue(TuningSeed), parsed.GetValue(Document)!);
+            if (parsed.GetValue(Beside) is { } reference)
+            {
+                Print(parsed.GetValue(Results)!, parsed.GetValue(TuningSeed), reference);
+            }
+            else
+            {
+                Execute(parsed.GetValue(Results)!, parsed.GetValue(TuningSeed), parsed.GetValue(Document)!);
+            }
+
             return 0;
         });
         return command;
@@ -34,23 +44,46 @@ internal static class TablesCommand
         }
 
         string tables = "";
-        foreach (var study in runs.GroupBy(run => (run.Model, run.Steps, run.BatchSize, run.SequenceLength, run.Data)))
+        foreach (IGrouping<Shape, StudyResult> study in runs.GroupBy(Shape.Of))
         {
             StudyResult[] reported = [.. study.Where(run => run.Seed < tuningSeed)], tuned = [.. study.Where(run => run.Seed >= tuningSeed)];
-            string name = $"{study.Key.Model}, {study.Key.Steps} steps of {study.Key.BatchSize} x {study.Key.SequenceLength} tokens";
             if (reported.Length > 0)
             {
                 IReadOnlyList<SettingSummary> settings = SettingSummary.Of(reported);
-                tables += $"\n## {name}, text {study.Key.Data}\n\n{Draw(settings, document, $"quality-{study.Key.Model}-{study.Key.Steps}-{study.Key.BatchSize}x{study.Key.SequenceLength}.svg")}{StudyTables.Markdown(settings)}";
+                tables += $"\n## {study.Key}, text {study.Key.Data}\n\n{Draw(settings, document, study.Key.FileName)}{StudyTables.Markdown(settings)}";
             }
 
             if (tuned.Length > 0)
             {
-                tables += $"\n## Tuning: {name}, seeds from {tuningSeed}\n\n{StudyTables.TuningMarkdown(SettingSummary.Of(tuned))}";
+                tables += $"\n## Tuning: {study.Key}, seeds from {tuningSeed}\n\n{StudyTables.TuningMarkdown(SettingSummary.Of(tuned))}";
             }
         }
 
         File.WriteAllText(document, text[..(begin + Begin.Length)] + tables);
+    }
+
+    private static void Print(string results, int tuningSeed, string reference)
+    {
+        IGrouping<Shape, StudyResult>[] studies = [.. StudyResult.ReadAll(results).Where(run => run.Seed < tuningSeed).GroupBy(Shape.Of).Where(study => study.Any(run => run.Setting == reference))];
+        if (studies.Length == 0)
+        {
+            throw new UsageException($"--beside: no run of {results} has the setting '{reference}'");
+        }
+
+        foreach (IGrouping<Shape, StudyResult> study in studies)
+        {
+            Console.WriteLine($"## {study.Key}, text {study.Key.Data}\n\n{StudyTables.Markdown(SettingSummary.Of([.. study], reference), reference)}");
+        }
+    }
+
+    /// <summary>What runs must have in common to be compared.</summary>
+    private readonly record struct Shape(string Model, int Steps, int BatchSize, int SequenceLength, string Data)
+    {
+        public string FileName => $"quality-{Model}-{Steps}-{BatchSize}x{SequenceLength}.svg";
+
+        public static Shape Of(StudyResult run) => new(run.Model, run.Steps, run.BatchSize, run.SequenceLength, run.Data);
+
+        public override string ToString() => $"{Model}, {Steps} steps of {BatchSize} x {SequenceLength} tokens";
     }
 
     /// <summary>A drawing beside the document; what shows it there.</summary>
