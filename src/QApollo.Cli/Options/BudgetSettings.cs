@@ -38,7 +38,11 @@ internal static class BudgetSettings
     }
 
     public static MemoryPlanner Planner(OptionValues values, DeviceProfile profile, MemoryBudget budget) => new(
-        profile, budget, Pins.Where(pin => values.IsGiven(pin.Option)).Select(pin => pin.Choice).ToHashSet());
+        profile, budget, Pins.Where(pin => IsPinned(values, pin.Option)).Select(pin => pin.Choice).ToHashSet());
+
+    /// <summary>A run.json notes what was chosen, by hand or not: a resumed run may give up more, but not what its checkpoint is bound to.</summary>
+    private static bool IsPinned(OptionValues values, OptionSpec option) =>
+        values.Get(T.Resume) ? values.IsTyped(option) || T.FixedOnResume.Contains(option) : values.IsGiven(option);
 
     /// <summary>Options that fit the budget, which the values then hold too, so that run.json records what was chosen.</summary>
     /// <exception cref="RunFailedException">Nothing fits; the message says what would.</exception>

@@ -1,3 +1,4 @@
+using QApollo.Optimizers;
 using D = QApollo.Cli.Options.DataOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
 
@@ -25,7 +26,7 @@ internal static class ResumeChanges
         {
             string now = given.Shown(spec);
             string before = run.Shown(spec);
-            if (now == before)
+            if (now == before || (spec == T.HeadOptimizer && HeadOptimizer(given, run) == HeadOptimizer(run, run)))
             {
                 continue;
             }
@@ -47,4 +48,11 @@ internal static class ResumeChanges
 
         return changes;
     }
+
+    /// <summary>What embedding and head are updated by: the default depends on the optimizer of the run.</summary>
+    private static OptimizerKind HeadOptimizer(OptionValues values, OptionValues run) => new OptimizerOptions
+    {
+        Kind = run.Get(T.Optimizer),
+        EmbeddingAndHead = values.IsGiven(T.HeadOptimizer) ? values.Get(T.HeadOptimizer) : null,
+    }.EmbeddingAndHeadKind;
 }

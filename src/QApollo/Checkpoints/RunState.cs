@@ -1,6 +1,7 @@
 using System.Text.Json;
 using QApollo.Batches;
 using QApollo.Files;
+using QApollo.Optimizers;
 
 namespace QApollo.Checkpoints;
 
@@ -26,6 +27,9 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
 
     /// <summary>That the schedule gave for the next update; null where the run did not say.</summary>
     public float? NextLearningRate { get; init; }
+
+    /// <summary>Adam's in the updates so far, noted when a checkpoint is saved; null in files of versions that took the present ones for all updates.</summary>
+    public DecayHistory? Decays { get; init; }
 
     /// <summary>Raised when a field changes its meaning; files of a newer version are refused.</summary>
     public const int FormatVersion = 1;
@@ -54,6 +58,17 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
                 writer.WriteNumber("nextLr", rate);
             }
 
+            if (Decays is { } decays)
+            {
+                writer.WriteStartObject("decays");
+                writer.WriteNumber("beta1", decays.Beta1);
+                writer.WriteNumber("beta2", decays.Beta2);
+                writer.WriteNumber("since", decays.Since);
+                writer.WriteNumber("beta1Product", decays.Beta1Product);
+                writer.WriteNumber("beta2Product", decays.Beta2Product);
+                writer.WriteEndObject();
+            }
+
             writer.WriteNumber("seed", Seed);
             writer.WriteString("tokenizer", TokenizerFingerprint);
             writer.WriteEndObject();
@@ -80,9 +95,23 @@ public sealed record RunState(int Step, long Tokens, DataPosition Position, ulon
             DataDescription = root.TryGetProperty("data", out JsonElement data) ? data.GetString() ?? string.Empty : string.Empty,
             DataFingerprint = root.TryGetProperty("dataFingerprint", out JsonElement fingerprint) ? fingerprint.GetString() ?? string.Empty : string.Empty,
             NextLearningRate = root.TryGetProperty("nextLr", out JsonElement rate) ? rate.GetSingle() : null,
+            Decays = root.TryGetProperty("decays", out JsonElement decays) ? ReadDecays(path, decays) : null,
         });
+        if (state.Decays is { } read && !(IsDecay(read.Beta1) && IsDecay(read.Beta2) && IsDecay(read.Beta1Product) && IsDecay(read.Beta2Product) && read.Since >= 0 && read.Since <= state.Step))
+        {
+            throw new InvalidFileException(path, "holds decays that are none: numbers from 0 to 1, since an update of the run");
+        }
+
         return state is { Step: >= 0, Tokens: >= 0, DataTokens: >= 0, Position: { Epoch: >= 0, Index: >= 0 } }
             ? state
             : throw new InvalidFileException(path, "holds a count below zero");
     }
+
+    private static DecayHistory ReadDecays(string path, JsonElement decays)
+    {
+        double Number(string name) => JsonFile.Require(path, decays, name).GetDouble();
+        return new DecayHistory(Number("beta1"), Number("beta2"), JsonFile.Require(path, decays, "since").GetInt32(), Number("beta1Product"), Number("beta2Product"));
+    }
+
+    private static bool IsDecay(double value) => value is >= 0 and <= 1;
 }

@@ -34,7 +34,7 @@ public sealed class AdamW8BitOptimizer : ParameterOptimizer
 
     public override void Update(IDevice device, in UpdateContext context, Tensor gradient, int firstRow)
     {
-        AdamScalars adam = AdamAt(context.Step);
+        AdamScalars adam = AdamAt(context);
         long firstBlock = (long)firstRow * gradient.Columns / EightBitMap.BlockSize;
         int blocks = EightBitMap.Blocks(gradient.Elements);
         device.AdamDirection8Bit(

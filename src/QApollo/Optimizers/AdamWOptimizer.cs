@@ -24,7 +24,7 @@ public sealed class AdamWOptimizer : ParameterOptimizer
 
     public override void Update(IDevice device, in UpdateContext context, Tensor gradient, int firstRow)
     {
-        AdamScalars adam = AdamAt(context.Step);
+        AdamScalars adam = AdamAt(context);
         device.AdamDirection(
             gradient, _moment1.RowRange(firstRow, gradient.Rows), _moment2.RowRange(firstRow, gradient.Rows), adam, context.GradientSquares);
         device.Fill(_coefficient, StepSize(context.LearningRate, adam));

@@ -45,7 +45,7 @@ public sealed class ApolloOptimizer : ParameterOptimizer
 
     public override void Update(IDevice device, in UpdateContext context, Tensor gradient, int firstRow)
     {
-        AdamScalars adam = AdamAt(context.Step);
+        AdamScalars adam = AdamAt(context);
         var scalars = new ApolloScalars(
             adam, StepSize(context.LearningRate, adam), MathF.Sqrt(Options.Scale ?? (_tensorWise ? MiniScale : 1f)), Options.ScaleFront,
             Options.UseLimiter, StoreOnly: context.Step == 1, Options.KeepZeroNorm, _tensorWise);

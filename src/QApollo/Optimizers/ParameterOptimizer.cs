@@ -31,10 +31,10 @@ public abstract class ParameterOptimizer(Weight weight, OptimizerOptions options
         device.ApplyUpdate(Weight.Stored.RowRange(firstRow, gradient.Rows), gradient, coefficients, axis, scalars, context.Counts);
     }
 
-    /// <summary>The Adam scalars of update number <paramref name="step"/>.</summary>
-    protected AdamScalars AdamAt(uint step) => new(
+    /// <summary>The Adam scalars of an update.</summary>
+    protected AdamScalars AdamAt(in UpdateContext context) => new(
         (float)Options.Beta1, (float)Options.Beta2, (float)(1 - Options.Beta1), (float)(1 - Options.Beta2), Options.Epsilon,
-        (float)(1 - Math.Pow(Options.Beta1, step)), (float)Math.Sqrt(1 - Math.Pow(Options.Beta2, step)), Options.BiasCorrection);
+        (float)(1 - context.Decays.FirstAt(context.Step)), (float)Math.Sqrt(1 - context.Decays.SecondAt(context.Step)), Options.BiasCorrection);
 
     /// <summary>The learning rate, with Adam's bias correction where it acts in the step size.</summary>
     protected static float StepSize(float learningRate, in AdamScalars adam) =>

@@ -97,10 +97,14 @@ public static class ProfileReportFiles
         foreach (LayerHealth layer in layers)
         {
             json.WriteStartObject();
-            json.WriteNumber("codesChanged", layer.CodesChanged);
-            json.WriteNumber("updatesLost", layer.UpdatesLost);
-            json.WriteNumber("noiseRatio", layer.NoiseRatio);
-            json.WriteNumber("groupsRegridded", layer.GroupsRegridded);
+            if (layer.HasCodes)
+            {
+                json.WriteNumber("codesChanged", layer.CodesChanged);
+                json.WriteNumber("updatesLost", layer.UpdatesLost);
+                json.WriteNumber("noiseRatio", layer.NoiseRatio);
+                json.WriteNumber("groupsRegridded", layer.GroupsRegridded);
+            }
+
             json.WriteNumber("limited", layer.Limited);
             json.WriteEndObject();
         }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using QApollo.Memory;
-using QApollo.Training;
 
 namespace QApollo.Reports;
 
@@ -22,7 +21,7 @@ public static class ProfileReportText
         ["layer", "codes changed", "updates lost", "noise / update", "groups regridded", "matrices limited"];
 
     /// <summary>None where no matrix is quantized.</summary>
-    public static IEnumerable<string[]> HealthRows(ProfileReport report) => report.Health.All(IsDense) ? [] : report.Health.Select((layer, index) => new[]
+    public static IEnumerable<string[]> HealthRows(ProfileReport report) => report.Health.All(layer => !layer.HasCodes) ? [] : report.Health.Select((layer, index) => new[]
     {
         index.ToString(CultureInfo.InvariantCulture), Percent(layer.CodesChanged), Percent(layer.UpdatesLost),
         layer.NoiseRatio.ToString("0.0000", CultureInfo.InvariantCulture), Percent(layer.GroupsRegridded), Percent(layer.Limited),
@@ -49,8 +48,6 @@ public static class ProfileReportText
         (100 * operation.Seconds / report.Operations.Sum(other => other.Seconds)).ToString("0.0", CultureInfo.InvariantCulture) + " %",
         operation.Flops > 0 ? (operation.Flops / operation.Seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : string.Empty,
     ];
-
-    private static bool IsDense(LayerHealth layer) => layer is { CodesChanged: 0, UpdatesLost: 0, NoiseRatio: 0, GroupsRegridded: 0 };
 
     private static string Percent(double share) => (100 * share).ToString("0.00", CultureInfo.InvariantCulture) + " %";
 

@@ -5,6 +5,7 @@ using QApollo.Checkpoints.Interchange.HuggingFace;
 using QApollo.Files;
 using QApollo.Memory;
 using QApollo.Models;
+using QApollo.Optimizers;
 using QApollo.Training;
 
 namespace QApollo.Runs;
@@ -33,7 +34,7 @@ public static class Checkpoint
                 PendingFile.WriteAll(Path.Combine(folder, file.Name), file.Content.Span);
             }
 
-            PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), state.ToUtf8());
+            PendingFile.WriteAll(Path.Combine(folder, CheckpointFolder.StateFile), (state with { Decays = trainer.Decays }).ToUtf8());
         });
 
     /// <summary>Restores weights, optimizer state and step count after all checksums were compared.</summary>
@@ -61,6 +62,7 @@ public static class Checkpoint
         }
 
         trainer.CompletedSteps = state.Step;
+        trainer.Decays = state.Decays?.Continue(trainer.Layout.Options.Optimizer, state.Step) ?? DecayHistory.Of(trainer.Layout.Options.Optimizer);
         return state;
     }
 

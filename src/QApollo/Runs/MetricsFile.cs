@@ -93,16 +93,20 @@ public sealed class MetricsFile : IDisposable
         EndLine();
     }
 
-    /// <summary>Arrays with a value for each layer; see <see cref="LayerHealth"/>.</summary>
+    /// <summary>Arrays with a value for each layer, see <see cref="LayerHealth"/>; of dense layers what is counted of them.</summary>
     public void WriteHealth(int step, ReadOnlySpan<LayerHealth> layers)
     {
         _json.WriteStartObject();
         _json.WriteNumber("step", step);
         _json.WriteStartObject("health");
-        WriteLayers("codesChanged", layers, static layer => layer.CodesChanged);
-        WriteLayers("updatesLost", layers, static layer => layer.UpdatesLost);
-        WriteLayers("noiseRatio", layers, static layer => layer.NoiseRatio);
-        WriteLayers("groupsRegridded", layers, static layer => layer.GroupsRegridded);
+        if (layers[0].HasCodes)
+        {
+            WriteLayers("codesChanged", layers, static layer => layer.CodesChanged);
+            WriteLayers("updatesLost", layers, static layer => layer.UpdatesLost);
+            WriteLayers("noiseRatio", layers, static layer => layer.NoiseRatio);
+            WriteLayers("groupsRegridded", layers, static layer => layer.GroupsRegridded);
+        }
+
         WriteLayers("limited", layers, static layer => layer.Limited);
         _json.WriteEndObject();
         EndLine();

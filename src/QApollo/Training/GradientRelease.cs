@@ -38,6 +38,9 @@ public sealed class GradientRelease(
     private uint _step;
     private float _learningRate;
 
+    /// <summary>Adam's decays in the updates so far.</summary>
+    public required DecayHistory Decays { get; set; }
+
     /// <summary>Off while the step is rehearsed: there is nothing to see yet.</summary>
     internal bool CallsHooks { get; set; }
 
@@ -92,7 +95,7 @@ public sealed class GradientRelease(
 
         int parameter = released.Parameter.Index;
         var context = new UpdateContext(
-            _step, _learningRate, seed, quantization.Rounding, quantization.Regrid,
+            _step, _learningRate, Decays, seed, quantization.Rounding, quantization.Regrid,
             statistics.GradientSquares(parameter), statistics.Counts(parameter));
         optimizers[parameter].Update(device, context, released.Gradient, released.FirstRow);
         for (int i = 0; CallsHooks && i < hooks.Count; i++)

@@ -3,7 +3,7 @@ using QApollo.Models;
 
 namespace QApollo.Training;
 
-/// <summary>How the storage of a layer's attention and MLP matrices treated their updates in one step. All 0 for dense ones but <see cref="Limited"/>.</summary>
+/// <summary>How the storage of a layer's attention and MLP matrices treated their updates in one step.</summary>
 /// <param name="CodesChanged">Share of the codes that changed, 0 to 1.</param>
 /// <param name="UpdatesLost">Of the values that the update would move, the share whose stored form stayed, 0 to 1.</param>
 /// <param name="NoiseRatio">Root of the rounding's sum of squares over the updates': above 1 the rounding is the larger one.</param>
@@ -12,6 +12,9 @@ namespace QApollo.Training;
 public readonly record struct LayerHealth(
     double CodesChanged, double UpdatesLost, double NoiseRatio, double GroupsRegridded, double Limited)
 {
+    /// <summary>Whether the matrices are codes: of dense ones nothing but <see cref="Limited"/> is counted, and the rest is 0.</summary>
+    public bool HasCodes { get; init; }
+
     /// <summary>Of the last step that the statistics were read after.</summary>
     public static LayerHealth Of(LayerWeights layer, StepStatistics statistics)
     {
@@ -33,7 +36,10 @@ public readonly record struct LayerHealth(
             Share(sums[(int)UpdateCount.Lost], sums[(int)UpdateCount.Moved]),
             Math.Sqrt(Share(sums[(int)UpdateCount.NoiseSquares], sums[(int)UpdateCount.MoveSquares])),
             Share(sums[(int)UpdateCount.Regridded], groups),
-            Share(sums[(int)UpdateCount.Limited], layer.Matrices.Length));
+            Share(sums[(int)UpdateCount.Limited], layer.Matrices.Length))
+        {
+            HasCodes = groups > 0,
+        };
     }
 
     private static double Share(long part, long whole) => whole == 0 ? 0 : part / (double)whole;

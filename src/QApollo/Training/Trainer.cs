@@ -93,6 +93,13 @@ public sealed class Trainer : IDisposable
     /// <summary>Updates done so far; set it when a checkpoint is loaded.</summary>
     public int CompletedSteps { get; set; }
 
+    /// <summary>Adam's decays in the updates so far; set it when a checkpoint is loaded.</summary>
+    public DecayHistory Decays
+    {
+        get => Layout.Release.Decays;
+        set => Layout.Release.Decays = value;
+    }
+
     /// <summary>
     /// Parameters that the first update with a learning rate above zero left exactly as they were: none of their
     /// stored values moved. Empty in a healthy run; null before that update.

@@ -42,6 +42,7 @@ public sealed class TrainingLayout
         {
             Depth = overlap switch { GradientOverlap.Off => 0, GradientOverlap.Matrix => 1, _ => Weights.Layers[0].All.Length },
             ReachesOverLayers = overlap == GradientOverlap.Layer,
+            Decays = DecayHistory.Of(options.Optimizer),
         };
         WeightStaging = new WeightStaging(table, Weights);
         var layer = new DecoderLayer(model, new LayerActivations(table, model, profile, attention), Rotary);

@@ -67,6 +67,19 @@ public sealed class ResumeOptionsTests : IDisposable
         }
     }
 
+    /// <summary>What the checkpoint is bound to stays, though it was no choice by hand; the rest may be given up.</summary>
+    [Fact]
+    public void A_smaller_budget_gives_up_what_a_checkpoint_allows()
+    {
+        string[] run = ["train", "--output-dir", tiny.RunFolder("run"), "--quiet"];
+        Assert.Equal(0, InProcess.Run([.. run, "--model", "demo", "--device", "cpu", "--data", tiny.TextPath, "--cache-dir", Path.Combine(tiny.Folder, "cache"), "--seq-len", "64", "--batch-size", "4", "--max-steps", "1", "--eval-every", "0"]).ExitCode);
+        CallResult resumed = InProcess.Run(["train", "--output-dir", tiny.RunFolder("run"), "--resume", "--max-steps", "2", "--budget", "5800000B", "--head-optimizer", "adamw"]);
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.Contains("chosen: ", resumed.Output, StringComparison.Ordinal);
+        Assert.Contains("--batch-size 1 --grad-accum 4", resumed.Output, StringComparison.Ordinal);
+        Assert.Contains("--head-optimizer adamw --head-weights bf16", resumed.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_model_of_another_shape_is_refused_and_the_same_file_is_no_change()
     {

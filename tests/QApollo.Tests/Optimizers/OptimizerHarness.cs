@@ -23,6 +23,7 @@ internal sealed class OptimizerHarness : IDisposable, IProjectionSource
         ParameterRole role = ParameterRole.Query)
     {
         Options = options;
+        Decays = DecayHistory.Of(options);
         var table = new TensorTable();
         Weight = new Weight(table, new Parameter(0, "w", role, 0, rows, columns), Engine.Dense);
         Optimizer = create(table, Weight, this);
@@ -42,6 +43,9 @@ internal sealed class OptimizerHarness : IDisposable, IProjectionSource
 
     public OptimizerOptions Options { get; }
 
+    /// <summary>In force at the next update.</summary>
+    public DecayHistory Decays { get; set; }
+
     public Weight Weight { get; }
 
     public ParameterOptimizer Optimizer { get; }
@@ -56,6 +60,8 @@ internal sealed class OptimizerHarness : IDisposable, IProjectionSource
     }
 
     public float[] State(int index) => Engine.Floats(_device, Optimizer.State[index]);
+
+    public void SetState(int index, float[] values) => _device.Upload(MemoryMarshal.AsBytes<float>(values), Optimizer.State[index]);
 
     public void Step(uint step, double learningRate, float[] gradient)
     {
@@ -84,7 +90,7 @@ internal sealed class OptimizerHarness : IDisposable, IProjectionSource
     private void Update(IDevice device, uint step, float learningRate)
     {
         var context = new UpdateContext(
-            step, learningRate, 1, RoundingMode.Nearest, RegridMode.WhenNeeded, _statistics.Squares, _statistics.Counts);
+            step, learningRate, Decays, 1, RoundingMode.Nearest, RegridMode.WhenNeeded, _statistics.Squares, _statistics.Counts);
         Optimizer.Update(device, context, _gradient, 0);
     }
 

@@ -42,7 +42,7 @@ public class CheckpointTests
 
         using CpuDevice otherDevice = Engine.Cpu();
         using Trainer restored = Engine.Trainer(options, otherDevice);
-        Assert.Equal(state, Checkpoint.Load(restored, path));
+        Assert.Equal(state with { Decays = whole.Decays }, Checkpoint.Load(restored, path));
         Assert.Equal(3, restored.CompletedSteps);
         restored.Step(tokens, labels);
 
@@ -286,6 +286,37 @@ public class CheckpointTests
         Assert.Empty(folder.Names);
     }
 
+    /// <summary>Adam's bias correction needs all decays so far: those of --beta2-tokens change with the tokens of an update.</summary>
+    [Fact]
+    public void Decays_that_change_are_remembered()
+    {
+        using var folder = new TempFolder();
+        TrainingOptions options = Engine.Options(Engine.TinyModel(), new StepShape(1, 4, 1));
+        TrainingOptions changed = options with { Optimizer = options.Optimizer with { Beta2 = 0.95 } };
+        using CpuDevice device = Engine.Cpu(), otherDevice = Engine.Cpu(), lastDevice = Engine.Cpu();
+        using Trainer first = Engine.Trainer(options, device), second = Engine.Trainer(changed, otherDevice), last = Engine.Trainer(changed, lastDevice);
+        var expected = new DecayHistory(0.9, 0.95, Since: 3, Math.Pow(0.9, 3), Math.Pow(0.999, 3));
+        Checkpoint.Load(second, Checkpoint.Save(first, new RunState(3, 12, default, options.Seed, "t"), folder.Path));
+        Assert.Equal(expected, second.Decays);
+        Checkpoint.Load(last, Checkpoint.Save(second, new RunState(5, 20, default, options.Seed, "t"), folder.Path));
+        Assert.Equal(expected, last.Decays);
+    }
+
+    [Theory]
+    [InlineData("\"beta2\": 1.5", "holds decays that are none")]
+    [InlineData("\"beta2\": -1", "holds decays that are none")]
+    [InlineData("\"beta2\": \"x\"", "beta2")]
+    public void Decays_that_are_none_are_told(string beta2, string expected)
+    {
+        using var folder = new TempFolder();
+        string path = folder.File("state.json");
+        var state = new RunState(2, 1, new DataPosition(0, 3), 1, "t") { Decays = new DecayHistory(0.9, 0.999) };
+        File.WriteAllText(path, System.Text.Encoding.UTF8.GetString(state.ToUtf8()).Replace("\"beta2\": 0.999", beta2, StringComparison.Ordinal));
+        string message = Assert.Throws<InvalidFileException>(() => RunState.Read(path)).Message;
+        Assert.Contains(path, message, StringComparison.Ordinal);
+        Assert.True(expected == "beta2" || message.Contains(expected, StringComparison.Ordinal), message);
+    }
+
     [Fact]
     public void A_state_of_an_earlier_version_has_no_fingerprint_of_its_data()
     {
@@ -294,7 +325,7 @@ public class CheckpointTests
         File.WriteAllText(path, "{\"formatVersion\":1,\"step\":2,\"tokens\":1,\"epoch\":0,\"sequence\":3,\"seed\":1,\"tokenizer\":\"t\"}");
         RunState old = RunState.Read(path);
         Assert.Equal(new RunState(2, 1, new DataPosition(0, 3), 1, "t"), old);
-        RunState state = old with { DataFingerprint = "f", NextLearningRate = 0.1f, DataTokens = 7 };
+        RunState state = old with { DataFingerprint = "f", NextLearningRate = 0.1f, DataTokens = 7, Decays = new DecayHistory(0.9, 0.999, 2, 0.81, 0.998) };
         File.WriteAllBytes(path, state.ToUtf8());
         Assert.Equal(state, RunState.Read(path));
     }

@@ -10,7 +10,7 @@ namespace QApollo.Training.Planning;
 /// <param name="pinned">Choices that the user made: never touched.</param>
 public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IReadOnlySet<MemoryChoice> pinned)
 {
-    /// <summary>A concession that adds less than this share of arithmetic stays made: the memory serves whatever else the card does.</summary>
+    /// <summary>A concession that adds less than this share of arithmetic stays made where it frees something: the memory serves whatever else the card does.</summary>
     internal const double NegligibleWork = 0.01;
 
     private readonly Dictionary<TrainingOptions, TrainingLayout> _layouts = [];
@@ -32,13 +32,10 @@ public sealed class MemoryPlanner(DeviceProfile profile, MemoryBudget budget, IR
 
         for (int i = steps.Count - 1; i >= 0; i--)
         {
-            if (steps[i].ExtraWork?.Invoke(options) < NegligibleWork)
-            {
-                continue;
-            }
-
             Concession[] fewer = [.. steps.Where((_, index) => index != i)];
-            if (ApplyAll(options, fewer) is { } candidate && budget.Allows(FootprintOf(candidate)))
+            bool isCheap = steps[i].ExtraWork?.Invoke(options) < NegligibleWork;
+            if (ApplyAll(options, fewer) is { } candidate && budget.Allows(FootprintOf(candidate))
+                && !(isCheap && FootprintOf(candidate).DeviceBytes > FootprintOf(current).DeviceBytes))
             {
                 (current, steps) = (candidate, [.. fewer]);
             }
