@@ -75,8 +75,9 @@ public class LayerStreamingTests
 
     [Theory]
     [InlineData("--layer-slots 3", "qapollo: --layer-slots: is for layers that wait elsewhere; add --layers host or --layers disk")]
+    [InlineData("--residual-layers 2", "qapollo: --residual-layers: is for weights with residual bits; add --residual-bits 4 or 8")]
     [InlineData("--layers host --layer-file layers", "qapollo: --layer-file: is for layers that wait on disk; add --layers disk")]
-    public void Options_of_layers_elsewhere_are_refused_where_they_have_no_effect(string options, string expected)
+    public void Options_are_refused_where_they_have_no_effect(string options, string expected)
     {
         CliResult result = Cli.Run($"train --device cpu {options}");
         Assert.Equal((2, string.Empty), (result.ExitCode, result.Output));

@@ -63,7 +63,7 @@ internal sealed record TrainRequest(
             RunFile.Merge(values, RunFile.In(directory), errors);
         }
 
-        errors.AddRange(TrainSettings.LayerOptionsWithoutEffect(values));
+        errors.AddRange(TrainSettings.OptionsWithoutEffect(values));
         ModelChoice? model = Try(() => checkpoint is null || isOtherModel ? ModelChoice.Find(values) : ModelChoice.OfCheckpoint(checkpoint));
         DeviceChoice? device = Try(() => RankDevice.Of(values, group));
         ITokenizer? tokenizer = model is null && !values.IsGiven(D.Tokenizer) ? null : Try(() => TrainTokenizer.Choose(values, model, notes));

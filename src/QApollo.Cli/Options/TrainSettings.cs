@@ -18,12 +18,12 @@ internal static class TrainSettings
     /// <param name="ranks">Processes that train together.</param>
     /// <exception cref="UsageException">The model is unknown, its configuration is broken, or its vocabulary too small; an option has no effect.</exception>
     public static TrainingOptions ToTrainingOptions(OptionValues values, ITokenizer? tokenizer, int ranks = 1) =>
-        LayerOptionsWithoutEffect(values).FirstOrDefault() is { } fault
+        OptionsWithoutEffect(values).FirstOrDefault() is { } fault
             ? throw new UsageException(fault)
             : ToTrainingOptions(values, ModelChoice.Find(values).WithVocabulary(values, tokenizer), tokenizer, ranks);
 
-    /// <summary>A line for each option that was typed for layers elsewhere, where none are.</summary>
-    public static IEnumerable<string> LayerOptionsWithoutEffect(OptionValues values)
+    /// <summary>A line for each option that was typed for what the run does not have: layers elsewhere, residual bits.</summary>
+    public static IEnumerable<string> OptionsWithoutEffect(OptionValues values)
     {
         if (values.IsTyped(T.LayerSlots) && values.Get(T.LayersIn) == MemorySpace.Device)
         {
@@ -33,6 +33,11 @@ internal static class TrainSettings
         if (values.IsTyped(T.LayerFile) && values.Get(T.LayersIn) != MemorySpace.Disk)
         {
             yield return "--layer-file: is for layers that wait on disk; add --layers disk";
+        }
+
+        if (values.IsTyped(T.ResidualLayers) && values.Get(T.ResidualLayers) > 0 && values.Get(T.ResidualBits) == 0)
+        {
+            yield return "--residual-layers: is for weights with residual bits; add --residual-bits 4 or 8";
         }
     }
 

@@ -43,7 +43,7 @@ public static class BudgetText
             throw new UsageException($"{option}: '{text}' is not a positive size; it takes {Allowed}");
         }
 
-        throw trimmed.Length > 0 && (char.IsAsciiDigit(trimmed[^1]) || trimmed[^1] == '.') && (char.IsAsciiDigit(trimmed[0]) || trimmed[0] == '.')
+        throw trimmed.Length > 0 && trimmed.All(letter => char.IsAsciiDigit(letter) || letter == '.')
             ? new UsageException($"{option}: '{text}' has no unit; write {trimmed}GiB, {trimmed}GB or {trimmed}MiB")
             : new UsageException($"{option}: '{text}' is no size and no known card; it takes {Allowed}; cards are {string.Join(", ", Cards.All.Select(known => known.Name))}");
     }

@@ -97,7 +97,7 @@ public sealed class ResumeOptionsTests : IDisposable
 
     /// <summary>Options that ask for a GPU's library, or for another option beside them, have tests of their own.</summary>
     private static bool IsWithoutNeeds((string Name, string Verdict, string? Value) entry) =>
-        entry.Name is not ("--cublaslt" or "--gemm-products" or "--patience" or "--output-dir" or "--gemm" or "--layer-slots" or "--layer-file");
+        entry.Name is not ("--cublaslt" or "--gemm-products" or "--patience" or "--output-dir" or "--gemm" or "--layer-slots" or "--layer-file" or "--residual-layers");
 
     private string Other(string name, string copy)
     {

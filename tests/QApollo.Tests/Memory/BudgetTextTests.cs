@@ -23,6 +23,7 @@ public class BudgetTextTests
     [Theory]
     [InlineData("12", "has no unit; write 12GiB")]
     [InlineData("1.5", "has no unit")]
+    [InlineData("12GiB12", "is no size and no known card")]
     [InlineData("-3GiB", "is not a positive size")]
     [InlineData("1 KiB", "too little")]
     [InlineData("0GiB", "too little")]
