@@ -264,9 +264,67 @@ public sealed class QualityStudyTests : IDisposable
         ProcessResult result = QApolloProcess.RunProgram("qapollo-quality.dll", [.. command, .. tiny]);
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Matches(@"q-apollo-mini-60m: perplexity \d+\.\d\d; published 33\.05", result.Output);
-        Assert.Contains("not to be compared: --seq-len, --grad-accum, --max-steps, --valid-tokens, --tokenizer differ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("not to be compared: --n-layer, --valid-tokens, --seq-len, --grad-accum, --max-steps, --tokenizer differ", result.Output, StringComparison.Ordinal);
         using var options = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "run.json")));
         Assert.Equal("paper", options.RootElement.GetProperty("packing").GetString());
+    }
+
+    /// <summary>Whatever is trained otherwise counts, also what the row does not set and what has no value; where it is trained does not.</summary>
+    [Fact]
+    public void What_another_training_is_done_with_is_said_beside_the_published_number()
+    {
+        ProcessResult result = Paper([.. SmallPaper, "--optimizer=sgd", "--strict", "--weight-decay", "0.1", "--seed", "2", "--threads", "1", "--eval-every", "5"]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains(
+            "not to be compared: --model, --strict, --valid-tokens, --seq-len, --grad-accum, --max-steps, --optimizer, --weight-decay, --seed, --tokenizer differ",
+            result.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A run goes on with what it began with, and one that has no checkpoint yet begins anew.</summary>
+    [Fact]
+    public void A_run_of_the_paper_that_is_another_one_is_refused()
+    {
+        Assert.Equal(0, Paper(SmallPaper).ExitCode);
+        ProcessResult again = Paper([.. SmallPaper, "--threads", "1"]);
+        Assert.True(again.ExitCode == 0, again.Error);
+
+        // A row of its own: --weights, and an option that the row does not set.
+        (string[] Words, string Message)[] others =
+        [
+            ([.. SmallPaper, "--weights", "bf16"], $"--weights: the run in {PaperRun} has int8, not bf16; "),
+            ([.. SmallPaper, "--weight-decay", "0.1"], $"--weight-decay: the run in {PaperRun} has 0, not 0.1; "),
+            ([.. SmallPaper, "--tokenizer", "cl100k_base"], $"--tokenizer: the run in {PaperRun} has bytes, not cl100k_base; "),
+        ];
+        foreach ((string[] words, string message) in others)
+        {
+            ProcessResult other = Paper(words);
+            Assert.Equal(2, other.ExitCode);
+            Assert.StartsWith($"qapollo-quality: {message}", other.Error, StringComparison.Ordinal);
+        }
+
+        Directory.Delete(Path.Combine(PaperRun, "step-000001"), recursive: true);
+        ProcessResult anew = Paper([.. SmallPaper, "--weight-decay", "0.1"]);
+        Assert.True(anew.ExitCode == 0, anew.Error);
+        Assert.True(File.Exists(Path.Combine(PaperRun, "step-000001", "complete.json")));
+    }
+
+    /// <summary>Ctrl+C of a terminal reaches the training by itself; what reaches this process alone is passed on, and the training saves.</summary>
+    [Fact]
+    public void A_signal_ends_the_training_and_then_its_parent()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using RunningProcess paper = QApolloProcess.Start(Path.GetTempPath(), PaperCommand([.. SmallPaper, "--max-steps", "1000000"]), assembly: "qapollo-quality.dll");
+        paper.WaitForSteps(PaperRun);
+        paper.Send("INT");
+        long written = new FileInfo(Path.Combine(PaperRun, "metrics.jsonl")).Length;
+        paper.WaitFor(() => new FileInfo(Path.Combine(PaperRun, "metrics.jsonl")).Length > written);
+        paper.Send("TERM");
+        Assert.Equal(143, paper.WaitForEnd().ExitCode);
+        Assert.Single(Directory.GetDirectories(PaperRun, "step-*"));
     }
 
     [Fact]
@@ -287,6 +345,21 @@ public sealed class QualityStudyTests : IDisposable
         string path = _folder.File("text.txt");
         File.WriteAllLines(path, Enumerable.Range(0, 5000).Select(i => $"Line {i} of a text that is long enough for a few steps and {i * i} words."));
         return path;
+    }
+
+    private string PaperRun => _folder.File("paper");
+
+    /// <summary>The smallest training of a preset: one step.</summary>
+    private string[] SmallPaper =>
+        ["--model", "demo", "--seq-len", "32", "--grad-accum", "1", "--max-steps", "1", "--valid-tokens", "128", "--sample-tokens", "0", "--cache-dir", _folder.File("cache"), "--device", "cpu"];
+
+    private ProcessResult Paper(string[] extra) => QApolloProcess.RunProgram("qapollo-quality.dll", PaperCommand(extra));
+
+    private string[] PaperCommand(string[] extra)
+    {
+        string text = _folder.File("c4.jsonl");
+        File.WriteAllLines(text, Enumerable.Range(0, 300).Select(i => $$"""{"text":"Document {{i}} tells of {{i * i}} things, none of which matter much."}"""));
+        return ["paper", "--data", text, "--output-dir", PaperRun, "--micro-batch", "2", "--", .. extra];
     }
 
     private string WriteDocument()
