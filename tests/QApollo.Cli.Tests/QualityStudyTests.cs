@@ -155,6 +155,14 @@ public sealed class QualityStudyTests : IDisposable
     }
 
     [Fact]
+    public void A_tokenizer_with_more_ids_than_the_model_has_rows_is_refused()
+    {
+        ProcessResult result = RunStudy(seeds: 1, "INT8 + 8", "--tokenizer", "gpt2");
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith("qapollo-quality: --tokenizer: gpt2 has 50257 ids, and the model demo has rows for 320;", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_whole_last_line_without_an_end_is_kept()
     {
         string line = Line("INT8", 0.01, 1, 2);
@@ -189,6 +197,7 @@ public sealed class QualityStudyTests : IDisposable
     [InlineData("--batch-size: -1 is too small", "study", "--batch-size", "-1")]
     [InlineData("--seq-len: 1 is too small; it takes 2 or more", "study", "--seq-len", "1")]
     [InlineData("--threads: 0 is too small", "study", "--threads", "0")]
+    [InlineData("--threads: 1025 is too large; it takes 1024 or fewer", "study", "--threads", "1025")]
     [InlineData("--valid-tokens: 0 is too small", "study", "--valid-tokens", "0")]
     [InlineData("--results: the path is empty", "study", "--results", "")]
     [InlineData("--results: / is a folder", "tables", "--results", "/")]

@@ -45,7 +45,7 @@ internal static class ChildProcess
                 return;
             }
 
-            using var kill = Process.Start("/bin/sh", ["-c", $"kill -{name} {child.Id}"]);
+            using var kill = Process.Start("/bin/sh", ["-c", $"kill -{name} {child.Id} 2>/dev/null"]);
             kill.WaitForExit();
         }
     }

@@ -40,10 +40,17 @@ internal static class PaperOptions
     }
 
     /// <summary>Options that make another training than the paper's. Which text and tokenizer it has, its row does not say.</summary>
-    /// <param name="paper">Those that the paper's row sets.</param>
+    /// <param name="paper">Those that the paper's row sets, each with its value.</param>
     public static IEnumerable<string> Differing(IReadOnlyList<string> paper, OptionValues asked)
     {
-        OptionValues row = Read(paper);
+        // By themselves, without variables of the environment: those are no part of the paper's.
+        var row = new OptionValues(T.All);
+        foreach (string[] option in paper.Chunk(2))
+        {
+            OptionSpec spec = T.All.Single(spec => spec.Name == option[0]);
+            row.Set(spec, spec.TryParse([option[1]], out object? value, out string error) ? value! : throw new UsageException(error));
+        }
+
         return Trained.Except([D.Data, D.ValidData, D.Tokenizer]).Where(spec => row.Shown(spec) != asked.Shown(spec) && !IsSameBatch(spec, row, asked)).Select(spec => spec.Name);
     }
 

@@ -23,6 +23,9 @@ internal static class StudyCommand
     private static readonly Option<string> Tokenizer = new("--tokenizer") { Description = "What --tokenizer of `qapollo train` takes.", DefaultValueFactory = _ => "bytes" };
     private static readonly Option<int> Threads = new("--threads") { Description = "Of the CPU device.", DefaultValueFactory = _ => 1 };
 
+    /// <summary>As `qapollo train` has it.</summary>
+    private const int MostThreads = 1024;
+
     public static Command Create()
     {
         var command = new Command("study", "Train every setting over many seeds; goes on where it was stopped.")
@@ -43,6 +46,11 @@ internal static class StudyCommand
         var study = new StudyOptions(
             parsed.GetValue(SharedOptions.Model)!, model, SharedOptions.AtLeast(parsed, SharedOptions.Steps, 1), SharedOptions.AtLeast(parsed, BatchSize, 1),
             SharedOptions.AtLeast(parsed, SequenceLength, 2), SharedOptions.AtLeast(parsed, ValidTokens, 1), SharedOptions.AtLeast(parsed, Threads, 1));
+        if (study.Threads > MostThreads)
+        {
+            throw new UsageException($"--threads: {study.Threads} is too large; it takes {MostThreads} or fewer");
+        }
+
         (int first, int end) = SeedRange(parsed);
         StudyOptions tuned = parsed.GetValue(TunedOn) is { } other ? study with { ModelName = other, Model = SharedOptions.PresetOf(TunedOn, other) } : study;
         tuned = tuned with { Steps = parsed.GetValue(TunedSteps) is null ? study.Steps : SharedOptions.AtLeast(parsed, TunedSteps, 1) };
@@ -62,6 +70,11 @@ internal static class StudyCommand
         }
 
         using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? [], parsed.GetValue(Tokenizer)!);
+        if (data.VocabularySize > model.VocabSize)
+        {
+            throw new UsageException($"--tokenizer: {parsed.GetValue(Tokenizer)} has {data.VocabularySize} ids, and the model {study.ModelName} has rows for {model.VocabSize}; name a smaller tokenizer");
+        }
+
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         if (!parsed.GetValue(Tune))
         {
