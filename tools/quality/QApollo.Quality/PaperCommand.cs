@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using QApollo.Checkpoints;
+using QApollo.Cli.Options;
 
 namespace QApollo.Quality;
 
@@ -34,29 +36,35 @@ internal static class PaperCommand
             throw new UsageException($"--micro-batch: {microBatch} does not divide {UpdateSequences}");
         }
 
-        string directory = parsed.GetValue(OutputDir)!;
-        Dictionary<string, string> options = row.Options(microBatch);
-        (string, string)[] changes = [.. Pairs(parsed.GetValue(Extra) ?? [])];
-        string[] differing = [.. changes.Where(change => options.TryGetValue(change.Item1, out string? value) && value != change.Item2).Select(change => change.Item1)];
-        foreach ((string option, string value) in changes)
+        string[] paper = [.. row.Options(microBatch).SelectMany(option => (string[])[option.Key, option.Value])], extra = parsed.GetValue(Extra) ?? [];
+
+        // Of what is given twice, the last counts. No list stands before what follows --: it would take stray words for more of its own.
+        string[] words =
+        [
+            "--data", .. parsed.GetValue(Data)!, .. parsed.GetValue(ValidData) is { Length: > 0 } valid ? (string[])["--valid-data", .. valid] : [],
+            .. paper, "--tokenizer", parsed.GetValue(Tokenizer)!, "--output-dir", parsed.GetValue(OutputDir)!, .. extra,
+        ];
+        OptionValues asked = PaperOptions.Read(words);
+        string directory = asked.Get(TrainOptionTable.OutputDir);
+
+        // A run that was killed before its first checkpoint begins anew.
+        bool resume = CheckpointFolder.List(directory).Count > 0;
+        if (resume)
         {
-            options[option] = value;
+            PaperOptions.RequireSame(asked, directory);
         }
 
-        bool resume = File.Exists(Path.Combine(directory, "run.json"));
-        int code = Train(resume ? ["--resume", "--output-dir", directory] :
-        [
-            .. options.SelectMany(option => (string[])[option.Key, option.Value]), "--tokenizer", parsed.GetValue(Tokenizer)!, "--output-dir", directory,
-            "--data", .. parsed.GetValue(Data)!, .. parsed.GetValue(ValidData) is { Length: > 0 } valid ? (string[])["--valid-data", .. valid] : [],
-        ]);
-        if (code != 0)
+        int code = ChildProcess.Run(new ProcessStartInfo("dotnet", [
+            Path.Combine(AppContext.BaseDirectory, "qapollo.dll"), "train", .. resume ? (string[])["--resume", "--output-dir", directory, .. extra] : words,
+        ]));
+        if (code != 0 || asked.Get(TrainOptionTable.DryRun))
         {
             return code;
         }
 
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{row.Name}: perplexity {Math.Exp(LastValidationLoss(directory)):F2}; published {row.Perplexity:F2} (arXiv 2412.05270, table 8)"));
-        string[] others = [.. differing, .. parsed.GetValue(Tokenizer) == "bytes" ? (string[])["--tokenizer"] : []];
+        string[] others = [.. PaperOptions.Differing(paper, asked), .. asked.GetText(DataOptionTable.Tokenizer) == "bytes" ? (string[])[DataOptionTable.Tokenizer.Name] : []];
         if (others.Length > 0)
         {
             Console.WriteLine($"not to be compared: {string.Join(", ", others)} differ from the paper's");
@@ -65,29 +73,10 @@ internal static class PaperCommand
         return 0;
     }
 
-    /// <exception cref="UsageException">They are no pairs.</exception>
-    private static IEnumerable<(string Option, string Value)> Pairs(string[] words)
-    {
-        for (int i = 0; i < words.Length; i += 2)
-        {
-            yield return words[i].StartsWith("--", StringComparison.Ordinal) && i + 1 < words.Length
-                ? (words[i], words[i + 1])
-                : throw new UsageException($"after --: '{words[i]}' is no option with a value");
-        }
-    }
-
-    /// <summary>The program that lies beside this one.</summary>
-    private static int Train(IReadOnlyList<string> arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "qapollo.dll"), "train", .. arguments]);
-        using Process process = Process.Start(start) ?? throw new RunFailedException("dotnet does not start");
-        process.WaitForExit();
-        return process.ExitCode;
-    }
-
     private static double LastValidationLoss(string directory)
     {
-        string? line = File.ReadLines(Path.Combine(directory, "metrics.jsonl")).LastOrDefault(line => line.Contains("\"validationLoss\"", StringComparison.Ordinal));
+        string metrics = Path.Combine(directory, "metrics.jsonl");
+        string? line = !File.Exists(metrics) ? null : File.ReadLines(metrics).LastOrDefault(line => line.Contains("\"validationLoss\"", StringComparison.Ordinal));
         return line is null
             ? throw new RunFailedException($"{directory} has no validation: give --valid-data, or more text")
             : JsonDocument.Parse(line).RootElement.GetProperty("validationLoss").GetDouble();

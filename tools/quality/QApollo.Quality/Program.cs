@@ -33,7 +33,7 @@ internal static class Program
             Console.Error.WriteLine($"qapollo-quality: {exception.Message}");
             return 2;
         }
-        catch (RunFailedException exception)
+        catch (Exception exception) when (exception is RunFailedException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"qapollo-quality: {exception.Message}");
             return 1;

@@ -32,9 +32,17 @@ internal static class ReplayCommand
     private static void Execute(ParseResult parsed)
     {
         LlamaConfig model = SharedOptions.ModelOf(parsed);
+        int seeds = SharedOptions.AtLeast(parsed, Seeds, 1);
+        SharedOptions.AtLeast(parsed, SharedOptions.Steps, 1);
+        SharedOptions.AtLeast(parsed, ValidTokens, 1);
+        if (!(double.IsFinite(parsed.GetValue(Rate)) && parsed.GetValue(Rate) > 0))
+        {
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{Rate.Name}: {parsed.GetValue(Rate)} is no learning rate; it takes a number above 0"));
+        }
+
         using var data = StudyData.Open(parsed.GetValue(SharedOptions.Data) ?? []);
         var table = new ExcessTable();
-        for (int seed = 1; seed <= parsed.GetValue(Seeds); seed++)
+        for (int seed = 1; seed <= seeds; seed++)
         {
             Run(parsed, model, data.Prepared, data.EndOfDocument, (ulong)seed, table);
             Console.WriteLine($"after seed {seed}, nats above the F32 weights:");

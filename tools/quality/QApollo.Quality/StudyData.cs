@@ -11,12 +11,15 @@ internal sealed class StudyData : IDisposable
     private const int MaxBytes = 64 << 20;
     private const double ValidShare = 0.01;
 
-    private StudyData(PreparedData prepared, int endOfDocument, string fingerprint) =>
-        (Prepared, EndOfDocument, Fingerprint) = (prepared, endOfDocument, fingerprint);
+    private StudyData(PreparedData prepared, ITokenizer tokenizer, string fingerprint) =>
+        (Prepared, EndOfDocument, VocabularySize, Fingerprint) = (prepared, tokenizer.EndOfDocument, tokenizer.VocabularySize, fingerprint);
 
     public PreparedData Prepared { get; }
 
     public int EndOfDocument { get; }
+
+    /// <summary>Ids of the tokenizer, which the model must have rows for.</summary>
+    public int VocabularySize { get; }
 
     /// <summary>Of the training tokens, to tell whether two results are of one text.</summary>
     public string Fingerprint { get; }
@@ -29,7 +32,7 @@ internal sealed class StudyData : IDisposable
         PreparedData data = paths.Count > 0
             ? CorpusPreparation.Prepare(new PreparationOptions { Data = [.. paths], SplitSeed = 1 }, tokenizer, null, default)
             : PreparedData.InMemory(tokenizer, SdkDocumentation.Find().ReadDocuments(MaxBytes), ValidShare, 1);
-        return new StudyData(data, tokenizer.EndOfDocument, Hash(data.Train));
+        return new StudyData(data, tokenizer, Hash(data.Train));
     }
 
     public void Dispose() => Prepared.Dispose();

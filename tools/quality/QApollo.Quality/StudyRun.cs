@@ -55,6 +55,7 @@ internal static class StudyRun
         {
             BatchSize = study.BatchSize,
             SequenceLength = study.SequenceLength,
+            ValidTokens = study.ValidTokens,
         };
     }
 }

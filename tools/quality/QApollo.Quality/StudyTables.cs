@@ -5,7 +5,7 @@ namespace QApollo.Quality;
 
 /// <summary>A setting's runs beside those of the reference at the same seeds.</summary>
 /// <param name="Loss">Mean over its seeds.</param>
-/// <param name="Difference">Mean of its loss minus the reference's at the same seed, in nats per token; null without common seeds.</param>
+/// <param name="Difference">Mean of its loss minus the reference's at the same seed (and learning rate, where the reference has it), in nats per token; null without common seeds.</param>
 /// <param name="Error">Standard error of that mean; null with fewer than two.</param>
 internal sealed record SettingSummary(string Setting, double LearningRate, int Seeds, double Loss, double? Difference, double? Error)
 {
@@ -13,11 +13,14 @@ internal sealed record SettingSummary(string Setting, double LearningRate, int S
     /// <param name="beside">The reference.</param>
     public static IReadOnlyList<SettingSummary> Of(IReadOnlyList<StudyResult> results, string beside = Quality.Setting.Reference)
     {
-        var reference = results.Where(result => result.Setting == beside).GroupBy(result => result.Seed).ToDictionary(runs => runs.Key, runs => runs.First().Loss);
+        // Loss by seed, by learning rate.
+        var references = results.Where(result => result.Setting == beside).GroupBy(result => result.LearningRate)
+            .ToDictionary(runs => runs.Key, runs => runs.GroupBy(run => run.Seed).ToDictionary(same => same.Key, same => same.First().Loss));
         return
         [
             .. results.GroupBy(result => (result.Setting, result.LearningRate)).OrderBy(runs => Order(runs.Key.Setting)).Select(runs =>
             {
+                Dictionary<int, double> reference = ReferenceFor(runs.Key.LearningRate);
                 double[] differences = [.. runs.Where(run => reference.ContainsKey(run.Seed)).Select(run => run.Loss - reference[run.Seed])];
                 bool isReference = runs.Key.Setting == beside;
                 double? mean = differences.Length == 0 || isReference ? null : differences.Average();
@@ -27,6 +30,9 @@ internal sealed record SettingSummary(string Setting, double LearningRate, int S
                 return new SettingSummary(runs.Key.Setting, runs.Key.LearningRate, runs.Count(), runs.Average(run => run.Loss), mean, error);
             }),
         ];
+
+        // Optimizers with rates of their own are set beside the rate that the reference was run at most.
+        Dictionary<int, double> ReferenceFor(double rate) => references.GetValueOrDefault(rate) ?? references.Values.MaxBy(losses => losses.Count) ?? [];
     }
 
     private static int Order(string setting) => Quality.Setting.All.TakeWhile(known => known.Name != setting).Count();

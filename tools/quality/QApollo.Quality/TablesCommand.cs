@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text;
+using QApollo.Files;
 
 namespace QApollo.Quality;
 
@@ -19,13 +21,16 @@ internal static class TablesCommand
         var command = new Command("tables", "Write what a study found into docs/quality.md and docs/quality-*.svg.") { Results, TuningSeed, Document, Beside };
         command.SetAction(parsed =>
         {
+            string results = parsed.GetValue(Results)!;
+            ResultsFile.RequireName(results);
+            int tuningSeed = SharedOptions.AtLeast(parsed, TuningSeed, 1);
             if (parsed.GetValue(Beside) is { } reference)
             {
-                Print(parsed.GetValue(Results)!, parsed.GetValue(TuningSeed), reference);
+                Print(results, tuningSeed, reference);
             }
             else
             {
-                Execute(parsed.GetValue(Results)!, parsed.GetValue(TuningSeed), parsed.GetValue(Document)!);
+                Execute(results, tuningSeed, parsed.GetValue(Document)!);
             }
 
             return 0;
@@ -35,7 +40,12 @@ internal static class TablesCommand
 
     private static void Execute(string results, int tuningSeed, string document)
     {
-        List<StudyResult> runs = StudyResult.ReadAll(results);
+        if (!File.Exists(document))
+        {
+            throw new UsageException($"--document: {document} is no file; name a Markdown file with a line {Begin.TrimEnd()}");
+        }
+
+        List<StudyResult> runs = ResultsFile.Read(results);
         string text = File.ReadAllText(document).ReplaceLineEndings("\n");
         int begin = text.IndexOf(Begin, StringComparison.Ordinal);
         if (runs.Count == 0 || begin < 0)
@@ -44,13 +54,24 @@ internal static class TablesCommand
         }
 
         string tables = "";
+        string folder = Path.GetDirectoryName(Path.GetFullPath(document))!;
+        List<(string Path, string Text)> files = [];
+        HashSet<string> names = [];
         foreach (IGrouping<Shape, StudyResult> study in runs.GroupBy(Shape.Of))
         {
             StudyResult[] reported = [.. study.Where(run => run.Seed < tuningSeed)], tuned = [.. study.Where(run => run.Seed >= tuningSeed)];
             if (reported.Length > 0)
             {
                 IReadOnlyList<SettingSummary> settings = SettingSummary.Of(reported);
-                tables += $"\n## {study.Key}, text {study.Key.Data}\n\n{Draw(settings, document, study.Key.FileName)}{StudyTables.Markdown(settings)}";
+                string name = study.Key.FileNames.First(names.Add);
+                string drawing = "";
+                if (StudyTables.HasErrors(settings))
+                {
+                    files.Add((Path.Combine(folder, name), StudyTables.Svg(settings)));
+                    drawing = $"![Differences to F32 APOLLO-Mini]({name})\n\n";
+                }
+
+                tables += $"\n## {study.Key}, text {study.Key.Data}\n\n{drawing}{StudyTables.Markdown(settings)}";
             }
 
             if (tuned.Length > 0)
@@ -59,12 +80,40 @@ internal static class TablesCommand
             }
         }
 
-        File.WriteAllText(document, text[..(begin + Begin.Length)] + tables);
+        files.Add((document, text[..(begin + Begin.Length)] + tables));
+        WriteAll(files);
+    }
+
+    /// <summary>All or none, as far as the disk can tell before names are changed: a document beside drawings of other runs would mislead.</summary>
+    private static void WriteAll(IReadOnlyList<(string Path, string Text)> files)
+    {
+        var pending = new Stack<PendingFile>();
+        try
+        {
+            foreach ((string path, string text) in files)
+            {
+                var file = new PendingFile(path);
+                pending.Push(file);
+                file.Write(Encoding.UTF8.GetBytes(text));
+            }
+
+            foreach (PendingFile file in pending.Reverse())
+            {
+                file.Commit();
+            }
+        }
+        finally
+        {
+            foreach (PendingFile file in pending)
+            {
+                file.Dispose();
+            }
+        }
     }
 
     private static void Print(string results, int tuningSeed, string reference)
     {
-        IGrouping<Shape, StudyResult>[] studies = [.. StudyResult.ReadAll(results).Where(run => run.Seed < tuningSeed).GroupBy(Shape.Of).Where(study => study.Any(run => run.Setting == reference))];
+        IGrouping<Shape, StudyResult>[] studies = [.. ResultsFile.Read(results).Where(run => run.Seed < tuningSeed).GroupBy(Shape.Of).Where(study => study.Any(run => run.Setting == reference))];
         if (studies.Length == 0)
         {
             throw new UsageException($"--beside: no run of {results} has the setting '{reference}'");
@@ -77,24 +126,20 @@ internal static class TablesCommand
     }
 
     /// <summary>What runs must have in common to be compared.</summary>
-    private readonly record struct Shape(string Model, int Steps, int BatchSize, int SequenceLength, string Data)
+    private readonly record struct Shape(string Model, int Steps, int BatchSize, int SequenceLength, string Data, long ValidTokens)
     {
-        public string FileName => $"quality-{Model}-{Steps}-{BatchSize}x{SequenceLength}.svg";
-
-        public static Shape Of(StudyResult run) => new(run.Model, run.Steps, run.BatchSize, run.SequenceLength, run.Data);
-
-        public override string ToString() => $"{Model}, {Steps} steps of {BatchSize} x {SequenceLength} tokens";
-    }
-
-    /// <summary>A drawing beside the document; what shows it there.</summary>
-    private static string Draw(IReadOnlyList<SettingSummary> settings, string document, string name)
-    {
-        if (!StudyTables.HasErrors(settings))
+        /// <summary>For its drawing, the first that is free: one text's keeps the plain name, however many join it later.</summary>
+        public IEnumerable<string> FileNames
         {
-            return "";
+            get
+            {
+                string plain = $"quality-{Model}-{Steps}-{BatchSize}x{SequenceLength}";
+                return [$"{plain}.svg", $"{plain}-{Data}.svg", $"{plain}-{Data}-{ValidTokens}.svg"];
+            }
         }
 
-        File.WriteAllText(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(document))!, name), StudyTables.Svg(settings));
-        return $"![Differences to F32 APOLLO-Mini]({name})\n\n";
+        public static Shape Of(StudyResult run) => new(run.Model, run.Steps, run.BatchSize, run.SequenceLength, run.Data, run.ValidTokens);
+
+        public override string ToString() => $"{Model}, {Steps} steps of {BatchSize} x {SequenceLength} tokens";
     }
 }
