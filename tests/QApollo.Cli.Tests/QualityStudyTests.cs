@@ -317,6 +317,15 @@ public sealed class QualityStudyTests : IDisposable
         Assert.True(File.Exists(Path.Combine(PaperRun, "step-000001", "complete.json")));
     }
 
+    [Fact]
+    public void A_run_of_the_paper_whose_time_is_over_has_no_result_yet()
+    {
+        ProcessResult result = Paper([.. SmallPaper, "--max-steps", "1000000", "--hours", "0.001"]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains(" of 1,000,000 updates are done; the same command goes on", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("published", result.Output, StringComparison.Ordinal);
+    }
+
     /// <summary>Ctrl+C of a terminal reaches the training by itself; what reaches this process alone is passed on, and the training saves.</summary>
     /// <param name="toBoth">As timeout and systemd do: what is passed on then must not count as the request to abort.</param>
     [Theory]

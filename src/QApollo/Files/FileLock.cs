@@ -3,7 +3,7 @@ namespace QApollo.Files;
 /// <summary>A file that is there while its owner works. The open handle is the lock: one that a killed owner left behind binds nobody.</summary>
 public sealed class FileLock : IDisposable
 {
-    /// <summary>What the systems say of a file that somebody else has locked: EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION.</summary>
+    /// <summary>EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION.</summary>
     private static readonly int[] HeldErrors = [11, 35, unchecked((int)0x80070020)];
 
     private readonly string _path;
@@ -11,6 +11,9 @@ public sealed class FileLock : IDisposable
     private bool _isReleased;
 
     private FileLock(string path, FileStream file) => (_path, _file) = (path, file);
+
+    /// <summary>Whether a file was not opened because somebody else has locked it.</summary>
+    public static bool IsHeld(IOException exception) => HeldErrors.Contains(exception.HResult);
 
     /// <returns>Null while somebody else holds it.</returns>
     /// <exception cref="IOException">The file cannot be made.</exception>
@@ -31,7 +34,7 @@ public sealed class FileLock : IDisposable
                     path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0,
                     OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
             }
-            catch (IOException exception) when (HeldErrors.Contains(exception.HResult))
+            catch (IOException exception) when (IsHeld(exception))
             {
                 return null;
             }

@@ -62,6 +62,13 @@ internal static class PaperCommand
             return code;
         }
 
+        int done = CheckpointFolder.List(directory)[^1].Step, updates = asked.Get(TrainOptionTable.MaxSteps);
+        if (done < updates)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Name}: {done:N0} of {updates:N0} updates are done; the same command goes on"));
+            return 0;
+        }
+
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{row.Name}: perplexity {Math.Exp(LastValidationLoss(directory)):F2}; published {row.Perplexity:F2} (arXiv 2412.05270, table 8)"));
         string[] others = [.. PaperOptions.Differing(paper, asked), .. asked.GetText(DataOptionTable.Tokenizer) == "bytes" ? (string[])[DataOptionTable.Tokenizer.Name] : []];

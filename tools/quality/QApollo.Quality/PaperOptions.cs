@@ -1,6 +1,5 @@
 using QApollo.Cli.Options;
 using QApollo.Data.Tokenizers;
-using Cli = QApollo.Cli;
 using D = QApollo.Cli.Options.DataOptionTable;
 using T = QApollo.Cli.Options.TrainOptionTable;
 

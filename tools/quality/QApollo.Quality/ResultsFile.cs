@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QApollo.Files;
 
 namespace QApollo.Quality;
 
@@ -7,9 +8,6 @@ namespace QApollo.Quality;
 internal static class ResultsFile
 {
     private const string LineBegin = "{\"model\":";
-
-    /// <summary>What the systems say of a file that somebody else has locked: EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION.</summary>
-    private static readonly int[] s_heldErrors = [11, 35, unchecked((int)0x80070020)];
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
@@ -142,7 +140,7 @@ internal static class ResultsFile
             {
                 return new FileStream(path, mode, access, share);
             }
-            catch (IOException exception) when (s_heldErrors.Contains(exception.HResult))
+            catch (IOException exception) when (FileLock.IsHeld(exception))
             {
                 if (!isTold && Environment.TickCount64 - start > s_patience.TotalMilliseconds)
                 {
