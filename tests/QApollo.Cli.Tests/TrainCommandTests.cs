@@ -283,6 +283,18 @@ public class TrainCommandTests
             key => Assert.Equal(2, last.RootElement.GetProperty("health").GetProperty(key).GetArrayLength()));
     }
 
+    /// <summary>Nothing counts codes that there are not: a zero would say that no update was lost.</summary>
+    [Fact]
+    public void Health_of_dense_weights_tells_what_is_counted_of_them()
+    {
+        using var tiny = new TinyRun();
+        ProcessResult result = QApolloProcess.Run(tiny.Train("run", 1, "--weights", "bf16", "--health-every", "1"));
+        Assert.True(result.ExitCode == 0, result.Error);
+        string line = Assert.Single(File.ReadLines(Path.Combine(tiny.RunFolder("run"), "metrics.jsonl")), line => line.Contains("\"health\"", StringComparison.Ordinal));
+        using var health = JsonDocument.Parse(line);
+        Assert.Equal(["limited"], health.RootElement.GetProperty("health").EnumerateObject().Select(property => property.Name));
+    }
+
     public static TheoryData<string[], string> WrongUses => new()
     {
         { ["train", "--no-such-option"], "--no-such-option" },
